@@ -1,0 +1,1 @@
+"""The models, the training loop, the checkpoint, and how models are judged and reported."""
