@@ -1,0 +1,50 @@
+"""The models of this project: what each is called, what it sees and how it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from genre_models import overview_lstm, poster_cnn
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """One kind of model."""
+
+    key: str
+    """Its name in options, files and figures."""
+    label: str
+    """Its name on a page."""
+    sees: str
+    """"poster" or "overview": what it is fed."""
+    what: str
+    """One sentence on what it is."""
+    config_class: type[Any]
+    """The dataclass of its options."""
+    build: Callable[..., Any]
+    """`build(config, genres=number)` returns the Keras model."""
+
+
+KINDS: dict[str, ModelKind] = {
+    kind.key: kind
+    for kind in (
+        ModelKind(
+            "cnn",
+            "Poster CNN",
+            "poster",
+            "a convolutional network that sees the poster alone",
+            poster_cnn.PosterCNN,
+            poster_cnn.build,
+        ),
+        ModelKind(
+            "lstm",
+            "Overview LSTM",
+            "overview",
+            "a bidirectional LSTM that reads the overview alone",
+            overview_lstm.OverviewLSTM,
+            overview_lstm.build,
+        ),
+    )
+}

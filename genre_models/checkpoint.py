@@ -1,0 +1,170 @@
+"""The checkpoint: a folder that needs nothing else to predict, to be judged or to train on.
+
+    model.keras       the network and its weights; loads in Keras' safe mode
+    checkpoint.json   kind, epoch, genres, thresholds, config, recipe, figures, store, library versions
+    vocabulary.txt    one token a line, in the order of the ids from 2 on (models that read)
+    history.csv       the figures of every epoch so far
+    optimizer.npz     the optimizer's state, to go on training
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genre_models import history as histories
+from genre_models.catalog import KINDS, ModelKind
+from genre_models.history import Epoch
+from genre_models.recipe import Recipe
+
+FORMAT = 1
+_LIBRARIES = ("ray", "tensorflow", "keras", "numpy")
+
+
+class CheckpointError(ValueError):
+    """A folder that is no checkpoint of this project, or one that does not fit."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything a checkpoint says beside the weights."""
+
+    kind: str
+    """Key in `catalog.KINDS`."""
+    genres: tuple[str, ...]
+    config: Any
+    """The dataclass of the kind's options."""
+    recipe: Recipe
+    store: dict[str, Any]
+    """Which films it was trained on: {"fingerprint", "path", "films": counts by split}."""
+    epoch: int = 0
+    """Epochs trained so far, from 1."""
+    parameters: int = 0
+    """Number of the model's trained weights."""
+    thresholds: tuple[float, ...] = ()
+    """Decision threshold of each genre, tuned on the validation films at this epoch."""
+    vocabulary: tuple[str, ...] = ()
+    """The known tokens; the first has id 2. Empty for a model that does not read."""
+    history: tuple[Epoch, ...] = ()
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def model_kind(self) -> ModelKind:
+        """Return the catalog's entry."""
+        return KINDS[self.kind]
+
+    @property
+    def figures(self) -> Epoch:
+        """Return the figures of the epoch this checkpoint was taken at."""
+        return self.history[-1]
+
+
+def save(folder: Path, checkpoint: Checkpoint, model: Any, optimizer: Any | None = None) -> None:
+    """Write a checkpoint into an empty folder; `model` is the Keras model, `optimizer` its optimizer if it is to go on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save(folder / "model.keras")
+    if optimizer is not None:
+        state = {f"{i:04d}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
+        np.savez(folder / "optimizer.npz", **state)
+    if checkpoint.vocabulary:
+        (folder / "vocabulary.txt").write_text("\n".join(checkpoint.vocabulary) + "\n", encoding="utf-8")
+    (folder / "history.csv").write_text(histories.to_csv(checkpoint.history), encoding="utf-8")
+    about = {
+        "format": FORMAT,
+        "kind": checkpoint.kind,
+        "epoch": checkpoint.epoch,
+        "parameters": model.count_params(),
+        "genres": checkpoint.genres,
+        "thresholds": checkpoint.thresholds,
+        "config": dataclasses.asdict(checkpoint.config),
+        "recipe": dataclasses.asdict(checkpoint.recipe),
+        "figures": dataclasses.asdict(checkpoint.figures) if checkpoint.history else None,
+        "store": checkpoint.store,
+        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+    }
+    # Written last: a folder with this file is whole.
+    (folder / "checkpoint.json").write_text(json.dumps(about, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def parse(text: str, *, where: str) -> dict[str, Any]:
+    """Read the text of a `checkpoint.json`.
+
+    Raises:
+        CheckpointError: it is not one, or of a format this version does not know.
+    """
+    try:
+        about = json.loads(text)
+        if about["format"] != FORMAT or about["kind"] not in KINDS:
+            raise CheckpointError(
+                f"{where}: format {about['format']}, kind {about['kind']!r}; this version reads format {FORMAT} "
+                f"and knows {', '.join(KINDS)}"
+            )
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{where} is not a checkpoint of film-genres ({error!r})") from error
+    return about
+
+
+def read(folder: Path) -> Checkpoint:
+    """Read what a checkpoint says, without its weights and without TensorFlow.
+
+    Raises:
+        CheckpointError: the folder is no checkpoint of this project.
+    """
+    path = folder / "checkpoint.json"
+    if not path.is_file():
+        raise CheckpointError(f"{folder} is no checkpoint: it has no checkpoint.json")
+    about = parse(path.read_text(encoding="utf-8"), where=str(path))
+    words = folder / "vocabulary.txt"
+    return Checkpoint(
+        kind=about["kind"],
+        genres=tuple(about["genres"]),
+        config=config_from(KINDS[about["kind"]].config_class, about["config"]),
+        recipe=Recipe(**about["recipe"]),
+        store=about["store"],
+        epoch=about["epoch"],
+        parameters=about["parameters"],
+        thresholds=tuple(about["thresholds"]),
+        vocabulary=tuple(words.read_text(encoding="utf-8").split("\n")[:-1]) if words.is_file() else (),
+        history=tuple(histories.from_csv((folder / "history.csv").read_text(encoding="utf-8"))),
+        versions=about["versions"],
+    )
+
+
+def config_from(config_class: type[Any], values: dict[str, Any]) -> Any:
+    """Make a config dataclass from what JSON made of it (lists become tuples again)."""
+    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def load_model(folder: Path) -> Any:
+    """Load the Keras model, in safe mode: a checkpoint from elsewhere cannot run code."""
+    import keras
+
+    return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+
+
+def restore(folder: Path, model: Any, optimizer: Any) -> list[Epoch]:
+    """Fill a model and its optimizer as they stood when the checkpoint was taken; return the history until then.
+
+    Raises:
+        CheckpointError: the model is of another shape than the checkpoint's.
+    """
+    saved = load_model(folder)
+    _assign(model.variables, [v.numpy() for v in saved.variables], folder)
+    with np.load(folder / "optimizer.npz", allow_pickle=False) as state:
+        _assign(optimizer.variables, [state[name] for name in sorted(state.files)], folder)
+    return list(read(folder).history)
+
+
+def _assign(variables: Sequence[Any], values: Sequence[np.ndarray], folder: Path) -> None:
+    shapes, wanted = [tuple(v.shape) for v in variables], [np.shape(v) for v in values]
+    if shapes != wanted:
+        raise CheckpointError(f"{folder} holds another model: its shapes are {wanted[:3]}…, not {shapes[:3]}…")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
