@@ -1,10 +1,10 @@
 """The checkpoint: a folder that needs nothing else to predict, to be judged or to train on.
 
-    model.keras       the network and its weights; loads in Keras' safe mode
-    checkpoint.json   kind, epoch, genres, thresholds, config, recipe, figures, store, library versions
-    vocabulary.txt    one token a line, in the order of the ids from 2 on (models that read)
-    history.csv       the figures of every epoch so far
-    optimizer.npz     the optimizer's state, to go on training
+model.keras       the network and its weights; loads in Keras' safe mode
+checkpoint.json   kind, epoch, genres, thresholds, config, recipe, figures, store, library versions
+vocabulary.txt    one token a line, in the order of the ids from 2 on (models that read)
+history.csv       the figures of every epoch so far
+optimizer.npz     the optimizer's state, to go on training
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -149,9 +150,7 @@ class Trainer:
             for inputs, wanted, weights in tensors:
                 told = self._predict(inputs)
                 if self.strategy.num_replicas_in_sync > 1:
-                    told, wanted, weights = (
-                        self.strategy.gather(part, axis=0) for part in (told, wanted, weights)
-                    )
+                    told, wanted, weights = (self.strategy.gather(part, axis=0) for part in (told, wanted, weights))
                 real = weights.numpy() > 0
                 labels.append(wanted.numpy()[real])
                 scores.append(told.numpy()[real])
@@ -211,7 +210,7 @@ def fit(
         started = time.monotonic()
         rate = recipe.learning_rate_at(epoch)
         trainer.optimizer.learning_rate.assign(rate)
-        sums = trainer.train_epoch(training(epoch), lambda step, epoch=epoch: on_step(Step(epoch, step, "training")))
+        sums = trainer.train_epoch(training(epoch), partial(_tell, on_step, epoch))
         trained = time.monotonic()
         on_step(Step(epoch, 0, "validation"))
         state.validation_labels, state.validation_scores = trainer.predict_epoch(validation())
@@ -233,6 +232,10 @@ def fit(
             )
         on_epoch(state)
     return state
+
+
+def _tell(on_step: Callable[[Step], None], epoch: int, step: int) -> None:
+    on_step(Step(epoch, step, "training"))
 
 
 def _figures(sums: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:

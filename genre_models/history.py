@@ -42,7 +42,7 @@ def to_csv(history: Sequence[Epoch]) -> str:
 def from_csv(text: str) -> list[Epoch]:
     """Read a history back from what `to_csv` wrote."""
     rows = csv.DictReader(io.StringIO(text))
-    return [Epoch(**{k: int(v) if k == "epoch" else float(v) for k, v in row.items()}) for row in rows]
+    return [Epoch(epoch=int(row.pop("epoch")), **{name: float(value) for name, value in row.items()}) for row in rows]
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:

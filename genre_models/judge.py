@@ -38,9 +38,7 @@ def average_precisions(labels: np.ndarray, scores: np.ndarray, counts: np.ndarra
     Films with equal scores stand at one threshold, as in scikit-learn's `average_precision_score`.
     """
     weights = np.ones((1, len(labels))) if counts is None else counts
-    result = np.stack(
-        [_average_precision(labels[:, g], scores[:, g], weights) for g in range(labels.shape[1])], axis=1
-    )
+    result = np.stack([_average_precision(labels[:, g], scores[:, g], weights) for g in range(labels.shape[1])], axis=1)
     return result[0] if counts is None else result
 
 

@@ -1,0 +1,80 @@
+"""Files and folders on any filesystem that Arrow can reach: a local path, s3://, gs://, …"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow.fs as pafs
+
+
+def resolve(path: str | Path) -> tuple[pafs.FileSystem, str]:
+    """Return the filesystem and the path on it; a plain path is local, `~` is expanded and it is made absolute.
+
+    Raises:
+        ValueError: the scheme is unknown or cannot be reached (the message names the path).
+    """
+    if "://" not in str(path):
+        return pafs.LocalFileSystem(), str(Path(path).expanduser().absolute())
+    try:
+        return pafs.FileSystem.from_uri(str(path))
+    except (OSError, ValueError, ImportError) as error:
+        raise ValueError(f"cannot reach {path}: {error}") from error
+
+
+def absolute(path: str | Path) -> str:
+    """Return a URI as it is and a local path made absolute: what a process elsewhere can be told."""
+    return str(path) if "://" in str(path) else resolve(path)[1]
+
+
+def is_local(path: str | Path) -> bool:
+    """Return whether the path is on this machine's own filesystem (a mounted share counts)."""
+    return isinstance(resolve(path)[0], pafs.LocalFileSystem)
+
+
+def join(path: str | Path, *names: str) -> str:
+    """Append names to a path or URI."""
+    return "/".join([str(path).rstrip("/") or "/", *names])
+
+
+def exists(path: str | Path) -> bool:
+    """Return whether a file or folder is there."""
+    filesystem, inner = resolve(path)
+    return bool(filesystem.get_file_info(inner).type != pafs.FileType.NotFound)
+
+
+def read_text(path: str | Path) -> str:
+    """Read a UTF-8 file. Raises FileNotFoundError where there is none."""
+    filesystem, inner = resolve(path)
+    with filesystem.open_input_stream(inner) as stream:
+        return str(stream.read().decode("utf-8"))
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 file whole: readers see the old text or the new, never a part. Folders are made as needed."""
+    filesystem, inner = resolve(path)
+    filesystem.create_dir(str(Path(inner).parent), recursive=True)
+    # Only a local file can be seen half written; object stores show an object when it is complete.
+    aside = f"{inner}.{os.getpid()}.aside" if is_local(path) else inner
+    with filesystem.open_output_stream(aside) as stream:
+        stream.write(text.encode("utf-8"))
+    if aside != inner:
+        Path(aside).replace(inner)
+
+
+def find(path: str | Path, name: str) -> list[str]:
+    """Return every file of this name below a folder, sorted, as paths on the folder's own scheme."""
+    filesystem, inner = resolve(path)
+    selector = pafs.FileSelector(inner, recursive=True, allow_not_found=True)
+    found = [info.path for info in filesystem.get_file_info(selector) if info.base_name == name and info.is_file]
+    scheme = str(path).split("://")[0] + "://" if "://" in str(path) and not is_local(path) else ""
+    return sorted(scheme + found_path for found_path in found)
+
+
+def download(path: str | Path, folder: Path) -> Path:
+    """Return a local folder with the files of `path`: the folder itself where it is local, else a copy in `folder`."""
+    filesystem, inner = resolve(path)
+    if is_local(path):
+        return Path(inner)
+    pafs.copy_files(inner, str(folder), source_filesystem=filesystem, destination_filesystem=pafs.LocalFileSystem())
+    return folder

@@ -1,0 +1,316 @@
+"""Reads a films folder: one CSV with overviews and genres, and a poster file for each film.
+
+    FOLDER/IMDB_overview_genres.csv     Id, Genre, Overview, and one 0/1 column for each genre
+    FOLDER/Images/<Id>.jpg              the film's poster
+
+Every film of the CSV ends up in exactly one place: in the table, among the rejects with a reason, or in the
+count of repeats.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from datasets.csv_records import CsvRecords, Record
+from datasets.films import (
+    DUPLICATE_ID,
+    ID_LEAVES_FOLDER,
+    LABEL_NOT_BINARY,
+    NO_GENRE,
+    OVERVIEW_EMPTY,
+    ROW_MALFORMED,
+    FilmsError,
+    Reject,
+)
+
+CSV_NAME = "IMDB_overview_genres.csv"
+POSTERS_NAME = "Images"
+
+_NOT_GENRES = ("Id", "Genre", "Overview")
+_NEEDED = ("Id", "Overview")
+_LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
+# What people and tools write where there is no overview; compared without case and closing dots.
+_PLACEHOLDERS = frozenset(
+    {"n/a", "na", "nan", "none", "null", "no overview", "no overview found", "overview", "add a plot"}
+    | {"plot unknown", "unknown", "coming soon", "tba", "tbd", "to be announced"}
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FILE_NAME_LIMIT = 255  # Bytes, on every common filesystem.
+_PROBED_ROWS = 1000  # So many rows tell that a column is no genre at all.
+
+
+@dataclass(frozen=True)
+class FilmList:
+    """The films of a folder, as its CSV has them; the posters have not been looked at."""
+
+    genres: tuple[str, ...]
+    table: pa.Table
+    """id string, row int64, overview string, labels fixed_size_list<float32>[G], poster string: the poster's
+    path on the filesystem that `find_folder` gives. May have no rows, where every film is a reject."""
+    rejects: list[Reject]
+    repeats: int
+    """Films that occur again with the same content, dropped quietly."""
+    fingerprint: str
+    """SHA-256 of the CSV's bytes, in hex."""
+
+
+def read_films(folder: str) -> FilmList:
+    """Reads and checks the CSV of a films folder, a local path or any URI Arrow can reach.
+
+    Raises FilmsError where no film can be had: no folder or CSV, no rows, columns missing or not 0/1.
+    """
+    filesystem, root = find_folder(folder)
+    path = _find_csv(filesystem, root, folder)
+    try:
+        with filesystem.open_input_stream(path, compression=None) as raw:
+            records = CsvRecords(io.BufferedReader(raw, 1 << 20))
+            each = iter(records)
+            films = _Films(path, _columns(next(each, None), path))
+            for record in each:
+                films.add(record)
+            films.finish()
+    except OSError as error:
+        raise FilmsError(f"{path} cannot be read: {error}") from error
+    return FilmList(
+        genres=films.columns.genres,
+        table=films.table(f"{root}/{POSTERS_NAME}"),
+        rejects=films.rejects,
+        repeats=films.repeats,
+        fingerprint=records.sha256,
+    )
+
+
+def find_folder(folder: str) -> tuple[pafs.FileSystem, str]:
+    """The filesystem of `folder` and its path there, without a closing slash; "~" means the home folder.
+
+    Raises FilmsError where there is no such folder, or Arrow cannot reach it.
+    """
+    try:
+        if "://" in folder:
+            filesystem, root = pafs.FileSystem.from_uri(folder)
+        else:
+            filesystem, root = pafs.LocalFileSystem(), str(Path(folder).expanduser().absolute())
+        found = filesystem.get_file_info(root).type
+    except (OSError, ValueError, RuntimeError) as error:
+        raise FilmsError(f"The films folder {folder} cannot be reached: {error}") from error
+    if found != pafs.FileType.Directory:
+        what = "does not exist" if found == pafs.FileType.NotFound else "is a file"
+        raise FilmsError(f"The films folder {folder} {what}: give the folder that holds {CSV_NAME}.")
+    return filesystem, root.rstrip("/")
+
+
+def _find_csv(filesystem: pafs.FileSystem, root: str, folder: str) -> str:
+    """Path of the CSV; raises FilmsError where it or the posters' folder is missing, naming what is there."""
+    path = f"{root}/{CSV_NAME}"
+    csv_info, posters_info = filesystem.get_file_info([path, f"{root}/{POSTERS_NAME}"])
+    if csv_info.type == pafs.FileType.File and posters_info.type == pafs.FileType.Directory:
+        return path
+    missing = f"file {CSV_NAME}" if csv_info.type != pafs.FileType.File else f"folder {POSTERS_NAME}"
+    there = [
+        info.base_name + ("/" if info.type == pafs.FileType.Directory else "")
+        for info in filesystem.get_file_info(pafs.FileSelector(root))
+    ]
+    shown = ", ".join(sorted(there)[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
+    raise FilmsError(
+        f"The films folder {folder} has no {missing}; it holds {shown or 'nothing'}. "
+        f"Give the folder with {CSV_NAME} and the posters as {POSTERS_NAME}/<Id>.jpg."
+    )
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Where the CSV keeps what."""
+
+    names: list[str]
+    id: int
+    overview: int
+    labels: list[int]
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        return tuple(self.names[column] for column in self.labels)
+
+
+def _columns(header: Record | None, path: str) -> _Columns:
+    """Finds the columns; raises FilmsError where they do not do."""
+    if header is None:
+        raise FilmsError(f"{path} is empty: it needs the columns Id, Overview and one for each genre.")
+    if header.problem:
+        raise FilmsError(f"{path}, line {header.row}: the header cannot be used: {header.problem}.")
+    names = [name.strip() for name in header.fields]
+    if "" in names:
+        raise FilmsError(
+            f"{path}: column {names.index('') + 1} has no name. Remove it if it numbers the rows or "
+            "is empty, name it if it is a genre."
+        )
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise FilmsError(f"{path}: the column {', '.join(doubled)} occurs more than once; keep one of each.")
+    missing = [name for name in _NEEDED if name not in names]
+    if missing:
+        raise FilmsError(_missing_columns(missing, names, path))
+    labels = [column for column, name in enumerate(names) if name not in _NOT_GENRES]
+    if not labels:
+        raise FilmsError(f"{path} has no genre: add a column of 0 and 1 for each, named as the genre is.")
+    return _Columns(names, names.index("Id"), names.index("Overview"), labels)
+
+
+def _missing_columns(missing: list[str], names: list[str], path: str) -> str:
+    """The message for needed columns that are missing, with what may have been meant."""
+    shown = ", ".join(repr(name) for name in names[:10]) + (" ..." if len(names) > 10 else "")
+    message = f"{path} has no column {' and no column '.join(missing)}; found {shown}."
+    if len(names) == 1 and (separator := next((mark for mark in ";\t|" if mark in names[0]), "")):
+        return f"{message} Its columns are separated by {separator!r}: save it with commas."
+    by_small = {name.lower(): name for name in names if name not in _NEEDED}
+    for name in missing:
+        if close := difflib.get_close_matches(name.lower(), by_small, n=1):
+            message += f" Rename {by_small[close[0]]!r} to {name!r}, if that is what it is."
+    return message
+
+
+class _Films:
+    """Takes the records of a CSV one by one, and keeps the films that can be used."""
+
+    def __init__(self, path: str, columns: _Columns) -> None:
+        self.path, self.columns = path, columns
+        self.rejects: list[Reject] = []
+        self.repeats = 0
+        self._records = 0
+        self._judged = 0  # Records whose labels were looked at.
+        self._not_binary: Counter[int] = Counter()  # How many values are not 0 or 1, by column.
+        self._example: dict[int, str] = {}  # The first such value.
+        self._at: dict[str, int] = {}  # Id -> position in the lists below.
+        self._ids: list[str] = []
+        self._rows: list[int] = []
+        self._overviews: list[str] = []
+        self._labels = bytearray()  # [films, genres] of 0 and 1.
+
+    def add(self, record: Record) -> None:
+        """Keeps the film of `record`, or sets it aside, or counts it as a repeat."""
+        self._records += 1
+        columns, fields = self.columns, record.fields
+        film = fields[columns.id].strip() if columns.id < len(fields) else ""
+        if problem := _unsafe_id(film):
+            return self._reject(film, record.row, ID_LEAVES_FOLDER, problem)
+        if problem := record.problem or _unusable_id(film):
+            return self._reject(film, record.row, ROW_MALFORMED, problem)
+        overview = " ".join(filter(None, map(str.strip, fields[columns.overview].splitlines())))
+        if _is_placeholder(overview):
+            return self._reject(film, record.row, OVERVIEW_EMPTY, f"Overview is {overview!r}")
+        labels, problem = self._read_labels(fields)
+        if problem:
+            return self._reject(film, record.row, LABEL_NOT_BINARY, problem)
+        if 1 not in labels:
+            return self._reject(film, record.row, NO_GENRE, "0 in every genre column")
+        return self._keep(film, record.row, overview, labels)
+
+    def finish(self) -> None:
+        """Raises FilmsError where the CSV as a whole is not one of films."""
+        if not self._records:
+            raise FilmsError(f"{self.path} has a header and no films: add a row for each film.")
+        self._check_columns()
+
+    def table(self, posters: str) -> pa.Table:
+        """The films kept; `posters` is the path of the posters' folder."""
+        genres = len(self.columns.labels)
+        labels = pa.array(np.frombuffer(self._labels, dtype=np.uint8).astype(np.float32))
+        return pa.table(
+            {
+                "id": pa.array(self._ids, pa.string()),
+                "row": pa.array(self._rows, pa.int64()),
+                "overview": pa.array(self._overviews, pa.string()),
+                "labels": pa.FixedSizeListArray.from_arrays(labels, genres),
+                "poster": pa.array([f"{posters}/{film}.jpg" for film in self._ids], pa.string()),
+            }
+        )
+
+    def _reject(self, film: str, row: int, reason: str, detail: str) -> None:
+        shown = film.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        self.rejects.append(Reject(shown, row, reason, detail))
+
+    def _keep(self, film: str, row: int, overview: str, labels: bytes) -> None:
+        """Keeps a sound film, unless its id was there before."""
+        at = self._at.setdefault(film, len(self._ids))
+        if at == len(self._ids):
+            self._ids.append(film)
+            self._rows.append(row)
+            self._overviews.append(overview)
+            self._labels += labels
+        elif overview == self._overviews[at] and labels == self._labels[at * len(labels) :][: len(labels)]:
+            self.repeats += 1
+        else:
+            what = "other genres" if overview == self._overviews[at] else "another overview"
+            detail = f"also on row {self._rows[at]}, with {what}; that one is kept"
+            self._reject(film, row, DUPLICATE_ID, detail)
+
+    def _read_labels(self, fields: Sequence[str]) -> tuple[bytes, str]:
+        """The labels as bytes of 0 and 1, and "" or what is wrong with them."""
+        self._judged += 1
+        try:
+            labels, problem = bytes([_LABELS[fields[column]] for column in self.columns.labels]), ""
+        except KeyError:
+            labels, problem = self._read_odd_labels(fields)
+        if self._judged == _PROBED_ROWS:
+            self._check_columns()
+        return labels, problem
+
+    def _read_odd_labels(self, fields: Sequence[str]) -> tuple[bytes, str]:
+        """As `_read_labels`, for values with spaces, or none of 0 and 1."""
+        labels, problem = bytearray(), ""
+        for column in self.columns.labels:
+            label = _LABELS.get(fields[column].strip())
+            if label is None:
+                self._not_binary[column] += 1
+                self._example.setdefault(column, fields[column])
+                problem = problem or f"{self.columns.names[column]} is {fields[column]!r}"
+            labels.append(label or 0)
+        return bytes(labels), problem
+
+    def _check_columns(self) -> None:
+        """Raises FilmsError for a column that plainly is no genre: it would set every film aside."""
+        for column, bad in self._not_binary.items():
+            # A few films prove nothing unless all are wrong; among many, a genre is 0 or 1 for most.
+            if bad == self._judged or (self._judged >= 20 and bad > self._judged / 2):
+                name, good = self.columns.names[column], self._judged - bad
+                raise FilmsError(
+                    f"{self.path}: column {name!r} holds 0 or 1 in {good or 'none'} of the first "
+                    f"{self._judged} films, and {self._example[column]!r} in another. Every column but "
+                    f"{', '.join(_NOT_GENRES)} is a genre: remove this one, or fill it with 0 and 1."
+                )
+
+
+def _unsafe_id(film: str) -> str:
+    """Why the poster's path, built from this id, might lead out of the posters' folder; "" if it cannot."""
+    if found := _CONTROL.search(film):
+        return f"Id holds the control character {found.group()!r}"
+    if "/" in film or "\\" in film:
+        return "Id holds a slash; it names a file inside the posters' folder"
+    if film in (".", ".."):
+        return "Id names a folder, not a film"
+    return "Id begins as a drive does" if film[1:2] == ":" else ""
+
+
+def _unusable_id(film: str) -> str:
+    """Why this id cannot name a poster's file; "" if it can."""
+    if not film:
+        return "Id is empty"
+    if len(film) > 60 and (length := len(f"{film}.jpg".encode())) > _FILE_NAME_LIMIT:
+        return f"Id makes a file name of {length} bytes; at most {_FILE_NAME_LIMIT} are possible"
+    return ""
+
+
+def _is_placeholder(overview: str) -> bool:
+    """Whether the overview tells nothing: a known placeholder, or no letter or digit of any script."""
+    if len(overview) < 30 and overview.casefold().rstrip(" .\u2026") in _PLACEHOLDERS:
+        return True
+    return not any(map(str.isalnum, overview))

@@ -1,0 +1,149 @@
+"""The film store: one folder of Parquet, prepared once and read by every job.
+
+manifest.json                            what the store holds; written last, so that a store with one is whole
+films/split=SPLIT/part-*.parquet         row int64, id, overview, labels float32 [G], poster uint8 [H*W*3] as bytes
+words.parquet                            words of the training overviews and their counts, commonest first
+rejects.csv                              films set aside: id, row, reason, detail
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from datasets import files
+
+SPLITS = ("train", "validation", "test")
+FORMAT = 1
+
+
+class StoreError(ValueError):
+    """A folder that is no film store, or one that does not serve; the message is for the person."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a store holds."""
+
+    genres: tuple[str, ...]
+    films: dict[str, int]
+    """Films of each split."""
+    genre_films: dict[str, dict[str, int]]
+    """Films of each genre, by split."""
+    poster: dict[str, int]
+    """{"height", "width"} of the stored posters, in pixels."""
+    split: dict[str, Any]
+    """{"seed", "shares"} of the stratified split."""
+    source: dict[str, Any]
+    """{"folder", "fingerprint" (SHA-256 of the CSV), "films", "repeats", "rejects": counts by reason}."""
+    fingerprint: str
+    """Tells this store's films and split from any other's."""
+    created: str
+    versions: dict[str, str]
+    format: int = FORMAT
+
+    @property
+    def poster_shape(self) -> tuple[int, int, int]:
+        """Return (height, width, 3)."""
+        return self.poster["height"], self.poster["width"], 3
+
+
+def film_schema(genres: int, poster_shape: tuple[int, int, int]) -> pa.Schema:
+    """Return the schema of a store's Parquet files."""
+    return pa.schema(
+        [
+            ("row", pa.int64()),
+            ("id", pa.string()),
+            ("overview", pa.string()),
+            ("labels", pa.list_(pa.float32(), genres)),
+            # Raw bytes rather than a list of numbers: Parquet would store each pixel as a 32-bit integer.
+            ("poster", pa.binary(int(np.prod(poster_shape)))),
+        ]
+    )
+
+
+class Store:
+    """An open film store."""
+
+    def __init__(self, path: str, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, path: str) -> Store:
+        """Open a store.
+
+        Raises:
+            StoreError: there is none, it was not finished, or another version of the project wrote it.
+        """
+        where = files.join(files.absolute(path), "manifest.json")
+        if not files.exists(where):
+            raise StoreError(
+                f"there is no film store at {path} (no manifest.json): "
+                f"make one with `python ray_jobs/prepare_data.py --films FOLDER --store {path}`"
+            )
+        values = json.loads(files.read_text(where))
+        if values.get("format") != FORMAT:
+            raise StoreError(
+                f"{where} has format {values.get('format')}, this version reads {FORMAT}: prepare the films again with --overwrite"
+            )
+        return cls(files.absolute(path), Manifest(**{**values, "genres": tuple(values["genres"])}))
+
+    def folder(self, split: str) -> str:
+        """Return where a split's Parquet files are."""
+        return files.join(self.path, "films", f"split={split}")
+
+    def parts(self, split: str) -> list[str]:
+        """Return the paths of a split's Parquet files on the store's filesystem, in the store's order."""
+        filesystem, inner = files.resolve(self.folder(split))
+        selector = pafs.FileSelector(inner, allow_not_found=True)
+        return sorted(info.path for info in filesystem.get_file_info(selector) if info.extension == "parquet")
+
+    def table(self, split: str, columns: list[str]) -> pa.Table:
+        """Read columns of a split into memory, in the store's order; meant for the small ones (not "poster")."""
+        filesystem, inner = files.resolve(self.folder(split))
+        if not self.manifest.films[split]:
+            shape = self.manifest.poster_shape
+            return film_schema(len(self.manifest.genres), shape).empty_table().select(columns)
+        return pads.dataset(inner, filesystem=filesystem, format="parquet").to_table(columns=columns).combine_chunks()
+
+    def labels(self, split: str) -> np.ndarray:
+        """Return a split's labels, float32 [films, genres], in the store's order."""
+        return label_array(self.table(split, ["labels"])["labels"])
+
+    def word_counts(self) -> list[tuple[str, int]]:
+        """Return the words of the training overviews with their counts, commonest first."""
+        filesystem, inner = files.resolve(files.join(self.path, "words.parquet"))
+        table = pq.read_table(inner, filesystem=filesystem)
+        return list(zip(table["word"].to_pylist(), table["count"].to_pylist(), strict=True))
+
+
+def write_manifest(path: str, manifest: Manifest) -> None:
+    """Write a store's manifest: the last file of a store."""
+    text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False)
+    files.write_text(files.join(path, "manifest.json"), text)
+
+
+def label_array(column: pa.ChunkedArray | pa.FixedSizeListArray) -> np.ndarray:
+    """Turn a labels column into float32 [films, genres]."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):  # an empty column keeps its chunks
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)
+
+
+def poster_array(column: pa.ChunkedArray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Turn a posters column into uint8 [films, height, width, 3] without copying pixels where it is in one piece."""
+    parts = [
+        np.frombuffer(chunk.buffers()[1], np.uint8).reshape(-1, *shape)[chunk.offset : chunk.offset + len(chunk)]
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts or [np.empty((0, *shape), np.uint8)])

@@ -1,0 +1,194 @@
+"""Batches for one worker: from the store, through Ray Data, to numpy of fixed shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datasets import files
+from datasets.store import Store, film_schema, label_array, poster_array
+from datasets.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import ray.data
+
+Block = dict[str, np.ndarray]
+"""Films as columns: "inputs" [n, ...], "labels" float32 [n, G] and, for text, "lengths" int32 [n]."""
+
+# Padded lengths that batches of overviews may have: few enough to compile each once, close enough to waste little.
+LENGTHS = (8, 16, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
+# Overviews are grouped by length blurred by this share, so that batches mix differently in each epoch.
+_BLUR = 0.1
+
+
+# -- Ray Data: from the store to blocks of model inputs ---------------------------------------------------------------
+
+
+def read_films(store: Store, split: str, columns: list[str]) -> ray.data.Dataset:
+    """Read columns of a split through Ray Data, a block for each of the store's files, in their order.
+
+    Tasks are given file names rather than left to `ray.data.read_parquet`: that looks into the files first
+    (1 to 3 s here, at every start) and merges the blocks, so that fewer cores can work on them.
+    """
+    import ray.data
+
+    filesystem, _ = files.resolve(store.folder(split))
+    schema = film_schema(len(store.manifest.genres), store.manifest.poster_shape)
+    wanted = pa.schema([schema.field(name) for name in columns])
+
+    def read(parts: pa.Table) -> pa.Table:
+        tables = [
+            pq.read_table(path, filesystem=filesystem, columns=columns, partitioning=None)
+            for path in parts["path"].to_pylist()
+        ]
+        return pa.concat_tables(tables) if tables else wanted.empty_table()
+
+    parts = [pa.table({"path": [path]}) for path in store.parts(split)]
+    if not parts:
+        return ray.data.from_arrow(wanted.empty_table())
+    return ray.data.from_arrow(parts).map_batches(read, batch_format="pyarrow", batch_size=None)
+
+
+def poster_films(store: Store, split: str) -> ray.data.Dataset:
+    """Return a split as inputs uint8 [H, W, 3] and labels float32 [G]."""
+    shape = store.manifest.poster_shape
+
+    def to_inputs(table: pa.Table) -> Block:
+        return {"inputs": poster_array(table["poster"], shape), "labels": label_array(table["labels"])}
+
+    return read_films(store, split, ["poster", "labels"]).map_batches(to_inputs, batch_format="pyarrow")
+
+
+def overview_films(store: Store, split: str, vocabulary: Vocabulary, *, max_tokens: int) -> ray.data.Dataset:
+    """Return a split as inputs int32 [max_tokens] (token ids), lengths int32 and labels float32 [G]."""
+
+    def to_inputs(table: pa.Table) -> Block:
+        ids, lengths = vocabulary.encode(table["overview"].to_pylist(), max_tokens=max_tokens)
+        return {"inputs": ids, "lengths": lengths, "labels": label_array(table["labels"])}
+
+    return read_films(store, split, ["overview", "labels"]).map_batches(to_inputs, batch_format="pyarrow")
+
+
+# -- one worker: from blocks to batches -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How one worker makes batches of the films it is given."""
+
+    batch_size: int
+    """Films in each of this worker's batches."""
+    shuffle_window: int = 16_384
+    """Films held in memory to draw batches from; where it holds all, shuffling is complete."""
+
+
+def training_batches(
+    blocks: Iterable[Block], batching: Batching, *, seed: int, epoch: int, rank: int, steps: int | None = None
+) -> Iterator[Block]:
+    """Yield an epoch's batches in an order set by (seed, epoch, rank).
+
+    Every film comes once. Each batch has exactly `batch_size` rows: "weights" float32 [B] is 1 for a film and 0
+    for a row that only fills the last batch. Overviews come in batches of like length, cut to the least of
+    `LENGTHS` that holds them; the order of lengths is the same on every rank, so that workers that step together
+    have like much to do. With `steps`, batches that count nothing are added up to that number.
+    """
+    films = np.random.default_rng([seed, epoch, rank])
+    together = np.random.default_rng([seed, epoch])
+    yield from _filled(_batches(blocks, batching, films, together), steps)
+
+
+def validation_batches(blocks: Iterable[Block], batching: Batching, *, steps: int | None = None) -> Iterator[Block]:
+    """Yield every film once, in a fixed order, in batches like `training_batches`' own."""
+    yield from _filled(_batches(blocks, batching, None, None), steps)
+
+
+def _batches(
+    blocks: Iterable[Block],
+    batching: Batching,
+    films: np.random.Generator | None,
+    together: np.random.Generator | None,
+) -> Iterator[Block]:
+    size = batching.batch_size
+    # Whole batches only, so that no window but the last ends in a batch to be filled.
+    for window in _windows(blocks, max(size, batching.shuffle_window // size * size)):
+        rows = _order(window, films)
+        starts = np.arange(0, len(rows), size)
+        if together is not None and "lengths" in window:
+            together.shuffle(starts)
+        for start in starts:
+            yield _batch(window, rows[start : start + size], size)
+
+
+def _order(window: Block, films: np.random.Generator | None) -> np.ndarray:
+    """Return the row numbers of a window in the order they are cut into batches."""
+    count = len(window["labels"])
+    rows = np.arange(count) if films is None else films.permutation(count)
+    if "lengths" not in window:
+        return rows
+    lengths = window["lengths"][rows].astype(np.float64)
+    if films is not None:
+        lengths *= 1 + films.uniform(-_BLUR, _BLUR, count)
+    return rows[np.argsort(lengths, kind="stable")]
+
+
+def _batch(window: Block, rows: np.ndarray, size: int) -> Block:
+    """Cut one batch of exactly `size` rows; missing rows repeat the first, with weight 0."""
+    weights = np.zeros(size, np.float32)
+    weights[: len(rows)] = 1
+    rows = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
+    inputs = window["inputs"]
+    if "lengths" in window:
+        inputs = inputs[:, : padded_length(int(window["lengths"][rows].max()), inputs.shape[1])]
+    return {"inputs": inputs[rows], "labels": window["labels"][rows], "weights": weights}
+
+
+def padded_length(longest: int, most: int) -> int:
+    """Return the least of `LENGTHS` that holds `longest` tokens, at most `most`."""
+    return next((length for length in LENGTHS if longest <= length <= most), most)
+
+
+def _windows(blocks: Iterable[Block], most: int) -> Iterator[Block]:
+    """Join blocks into windows of exactly `most` films, the last one smaller."""
+    held: list[Block] = []
+    count = 0
+    for block in blocks:
+        held.append(block)
+        count += len(block["labels"])
+        while count >= most:
+            joined = _join(held)
+            yield {name: column[:most] for name, column in joined.items()}
+            held = [{name: column[most:] for name, column in joined.items()}]
+            count -= most
+    if count:
+        yield _join(held)
+
+
+def _join(blocks: list[Block]) -> Block:
+    if len(blocks) == 1:
+        return blocks[0]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def _filled(batches: Iterator[Block], steps: int | None) -> Iterator[Block]:
+    """Yield exactly `steps` batches: workers that step together must take equally many steps."""
+    last: Block | None = None
+    done = 0
+    for last in batches:
+        done += 1
+        yield last
+    if steps is None:
+        return
+    if done > steps or last is None:
+        raise ValueError(f"a worker got films for {done} steps where {steps} were agreed")
+    for _ in range(steps - done):
+        yield {**last, "weights": np.zeros_like(last["weights"])}
+
+
+def blocks_of(iterator: Any) -> Iterator[Block]:
+    """Read a Ray Data iterator or dataset block by block, as numpy, without copying."""
+    yield from iterator.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=2)

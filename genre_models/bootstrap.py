@@ -1,0 +1,118 @@
+"""How sure figures are: percentile intervals over resampled films, the same resamples for every model, so that the
+difference of two models is judged on the same films (paired bootstrap; Efron and Tibshirani 1993, chapters 13 and 16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genre_models import judge
+
+LEVEL = 0.95
+_CELLS = 4_000_000  # resamples times films held in memory at once
+_MOST_CELLS = 400_000_000  # beyond that many in all, fewer resamples are drawn
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """One model's figures on every resample."""
+
+    figures: dict[str, np.ndarray]
+    """Each figure's values, float64 [resamples]."""
+    average_precisions: np.ndarray
+    """float64 [resamples, genres], NaN where a resample has no film of the genre."""
+
+
+def resamples_for(films: int, wanted: int = 1000) -> int:
+    """Return how many resamples to draw: as wanted, fewer (at least 100) of very many films, whose figures are sure."""
+    return max(100, min(wanted, _MOST_CELLS // max(films, 1)))
+
+
+def resample(
+    labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray, *, resamples: int, seed: int = 0
+) -> Resampled:
+    """Compute a model's figures on `resamples` draws of the films with replacement.
+
+    Args:
+        labels: 0/1 [films, genres].
+        scores: probabilities [films, genres].
+        thresholds: float [genres].
+        resamples: number of draws; the same seed and number of films give the same draws.
+    """
+    parts: list[dict[str, np.ndarray]] = []
+    losses, recalls = judge.film_losses(labels, scores), judge.top3_recalls(labels, scores)
+    answers = {"at_half": scores >= 0.5, "at_tuned": scores >= thresholds}
+    for counts in _draws(len(labels), resamples, seed):
+        average = judge.average_precisions(labels, scores, counts)
+        part = {
+            "loss": counts @ losses / len(labels),
+            "top3_recall": counts @ recalls / len(labels),
+            "mean_average_precision": _nanmean(average),
+            "micro_average_precision": _micro_average_precision(labels, scores, counts),
+            "average_precisions": average,
+        }
+        for name, predicted in answers.items():
+            part |= _f1(labels, predicted, counts, name)
+        parts.append(part)
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Resampled({k: v for k, v in joined.items() if k != "average_precisions"}, joined["average_precisions"])
+
+
+def interval(values: np.ndarray) -> list[float] | None:
+    """Return the 95 % percentile interval of finite values, or None where there are too few to tell."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < 50:
+        return None
+    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return [float(low), float(high)]
+
+
+def difference(a: Resampled, b: Resampled, name: str) -> list[float] | None:
+    """Return the interval of figure `name` of model a minus model b."""
+    return interval(a.figures[name] - b.figures[name])
+
+
+def _draws(films: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield how often each resample drew each film: float64 [some, films], `resamples` rows in all."""
+    rng = np.random.default_rng(seed)
+    at_once = max(1, _CELLS // max(films, 1))
+    for start in range(0, resamples, at_once):
+        rows = min(at_once, resamples - start)
+        yield np.stack([np.bincount(rng.integers(0, films, films), minlength=films) for _ in range(rows)]).astype(
+            np.float64
+        )
+
+
+def _nanmean(values: np.ndarray) -> np.ndarray:
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=1)
+    return np.divide(total, known.sum(axis=1), out=np.zeros(len(values)), where=known.any(axis=1))
+
+
+def _micro_average_precision(labels: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    genres = labels.shape[1]
+    rows = max(1, _CELLS // labels.size)  # one ranking of all films and genres: a few resamples at a time
+    pieces = [
+        judge.average_precisions(
+            labels.reshape(-1, 1), scores.reshape(-1, 1), np.repeat(counts[i : i + rows], genres, axis=1)
+        )
+        for i in range(0, len(counts), rows)
+    ]
+    return np.concatenate(pieces)[:, 0]
+
+
+def _f1(labels: np.ndarray, predicted: np.ndarray, counts: np.ndarray, name: str) -> dict[str, Any]:
+    """Return micro- and macro-F1 of every resample from weighted counts of hits, answers and truths."""
+    hits = counts @ (predicted & (labels > 0)).astype(np.float64)
+    answered = counts @ predicted.astype(np.float64)
+    true = counts @ labels.astype(np.float64)
+    total = answered + true
+    per_genre = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
+    per_genre[true == 0] = np.nan  # macro over the genres present, as in `judge.decisions`
+    whole = total.sum(axis=1)
+    micro = np.divide(2 * hits.sum(axis=1), whole, out=np.zeros(len(hits)), where=whole > 0)
+    return {f"{name}_micro_f1": micro, f"{name}_macro_f1": _nanmean(per_genre)}

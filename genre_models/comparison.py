@@ -1,0 +1,117 @@
+"""The comparison as plain data: every model's figures, how sure they are, and how the models differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from genre_models import bootstrap, judge
+from genre_models.bootstrap import Resampled
+
+# The figures of which an interval, and the difference of two models, is given.
+_HEADLINE = (
+    "loss",
+    "mean_average_precision",
+    "micro_average_precision",
+    "top3_recall",
+    "at_half_micro_f1",
+    "at_half_macro_f1",
+    "at_tuned_micro_f1",
+    "at_tuned_macro_f1",
+)
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One model in the comparison."""
+
+    key: str
+    scores: np.ndarray
+    """Probabilities of the judged films, float [films, genres]."""
+    thresholds: np.ndarray
+    """float [genres], chosen on validation films."""
+    about: dict[str, Any] = field(default_factory=dict)
+    """What the page says of it: label, sees, what, checkpoint, epoch, epochs, parameters, seconds, config, history."""
+
+
+def compare(
+    labels: np.ndarray,
+    entrants: Sequence[Entrant],
+    genres: Sequence[str],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return the keys "genres", "bootstrap", "models" and "differences" of the comparison.
+
+    Args:
+        labels: 0/1 [films, genres] of the judged films.
+        entrants: the models, in the order of the page.
+        genres: names of the columns.
+        resamples: bootstrap resamples wanted; fewer are drawn of very many films.
+        seed: seeds them.
+    """
+    resamples = bootstrap.resamples_for(len(labels), resamples)
+    drawn = {
+        e.key: bootstrap.resample(labels, e.scores, e.thresholds, resamples=resamples, seed=seed) for e in entrants
+    }
+    models = {e.key: _entry(labels, e, drawn[e.key], list(genres)) for e in entrants}
+    return {
+        "genres": list(genres),
+        "bootstrap": {"resamples": resamples, "level": bootstrap.LEVEL},
+        "models": models,
+        "differences": [_difference(models, drawn, a.key, b.key, genres) for a, b in combinations(entrants, 2)],
+    }
+
+
+def _entry(labels: np.ndarray, entrant: Entrant, drawn: Resampled, genres: list[str]) -> dict[str, Any]:
+    per_genre = judge.per_genre(labels, entrant.scores, entrant.thresholds, genres)
+    for g, genre in enumerate(genres):
+        told = per_genre[genre]["average_precision"] is not None
+        per_genre[genre]["interval"] = bootstrap.interval(drawn.average_precisions[:, g]) if told else None
+    return {
+        **entrant.about,
+        "metrics": judge.metrics(labels, entrant.scores, entrant.thresholds),
+        "intervals": {name: bootstrap.interval(drawn.figures[name]) for name in _HEADLINE},
+        "per_genre": per_genre,
+    }
+
+
+def figure(metrics: dict[str, Any], name: str) -> float:
+    """Return a figure by its flat name, such as "at_tuned_micro_f1"."""
+    for group in ("at_half", "at_tuned"):
+        if name.startswith(f"{group}_"):
+            return float(metrics[group][name.removeprefix(f"{group}_")])
+    return float(metrics[name])
+
+
+def _difference(
+    models: dict[str, Any], drawn: dict[str, Resampled], a: str, b: str, genres: Sequence[str]
+) -> dict[str, Any]:
+    def gap(genre: str) -> float | None:
+        ours, theirs = (models[key]["per_genre"][genre]["average_precision"] for key in (a, b))
+        return None if ours is None else ours - theirs
+
+    between = drawn[a].average_precisions - drawn[b].average_precisions
+    return {
+        "a": a,
+        "b": b,
+        "metrics": {
+            name: {
+                "difference": figure(models[a]["metrics"], name) - figure(models[b]["metrics"], name),
+                "interval": bootstrap.difference(drawn[a], drawn[b], name),
+            }
+            for name in _HEADLINE
+        },
+        "per_genre": {
+            genre: {
+                "difference": gap(genre),
+                "interval": None if gap(genre) is None else bootstrap.interval(between[:, g]),
+            }
+            for g, genre in enumerate(genres)
+        },
+    }

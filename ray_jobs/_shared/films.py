@@ -1,0 +1,88 @@
+"""From films to a store: what the prepare job does, and what a job without one falls back on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datasets import files
+from datasets.films import FilmsError
+from datasets.prepare import Preparation, prepare
+from datasets.sample import write_sample
+from datasets.store import Manifest, Store, StoreError
+from ray_jobs._shared.options import at_home
+from ray_jobs._shared.screen import Countdown, Screen, duration
+
+SAMPLE = "sample"
+SAMPLE_FILMS = 1_500
+
+
+def open_store(path: str, screen: Screen) -> Store:
+    """Open a store; where the default one is missing, make it of the drawn sample first."""
+    if path == at_home("store") and not files.exists(files.join(path, "manifest.json")):
+        screen.line(f"There is no film store at {path} yet: drawing the sample. Your own: ray_jobs/prepare_data.py")
+        folder = sample_folder(path, films=SAMPLE_FILMS, seed=0, screen=screen)
+        make_store(folder, path, Preparation(), screen, overwrite=False)
+    return Store.open(path)
+
+
+def sample_folder(store: str, *, films: int, seed: int, screen: Screen) -> str:
+    """Draw the sample into a films folder beside the store, unless it is there already; return the folder."""
+    if not files.is_local(store):
+        raise FilmsError(
+            f"the sample is drawn into a local folder and cannot be drawn beside {store}: prepare it into a local --store"
+        )
+    folder = f"{files.absolute(store)}-sample-{films}-seed-{seed}"
+    if Path(folder).exists():
+        return folder
+    timer = Countdown()
+    write_sample(
+        folder,
+        films=films,
+        seed=seed,
+        progress=lambda done: screen.status(f"drawing the sample: {done:,} of {films:,}{timer.left(done, films)}"),
+    )
+    screen.line(f"Drew {films:,} sample films in {duration(timer.elapsed)}: {folder}")
+    return folder
+
+
+def make_store(folder: str, path: str, how: Preparation, screen: Screen, *, overwrite: bool) -> Manifest:
+    """Prepare the films of a folder into a store, with progress and a summary on screen.
+
+    Raises:
+        StoreError: there is one already and `overwrite` is not given.
+        FilmsError: the films cannot be used.
+    """
+    if files.exists(path) and not overwrite:
+        raise StoreError(
+            f"{path} exists and is kept: use it as it is, take another --store, or replace it with --overwrite"
+        )
+    timers: dict[str, Countdown] = {}
+
+    def progress(what: str, done: int, films: int) -> None:
+        timer = timers.setdefault(what, Countdown())
+        screen.status(f"{what}: {done:,} of {films:,}{timer.left(done, films)}")
+
+    whole = Countdown()
+    manifest = prepare(folder, path, how, progress)
+    for line in summary(manifest):
+        screen.line(line)
+    screen.line(f"Store: {files.absolute(path)} ({duration(whole.elapsed)})")
+    return manifest
+
+
+def summary(manifest: Manifest) -> list[str]:
+    """Say what a store holds and what was set aside."""
+    counts = manifest.films
+    lines = [
+        f"{sum(counts.values()):,} films: {counts['train']:,} to train, {counts['validation']:,} to validate, {counts['test']:,} to test"
+    ]
+    rejects = manifest.source["rejects"]
+    if rejects:
+        lines.append(f"{sum(rejects.values()):,} set aside, listed in rejects.csv of the store:")
+        lines += [f"  {count:>6,}  {reason}" for reason, count in rejects.items()]
+    if manifest.source["repeats"]:
+        lines.append(f"{manifest.source['repeats']:,} repeated rows dropped")
+    unseen = [genre for genre in manifest.genres if not any(films[genre] for films in manifest.genre_films.values())]
+    if unseen:
+        lines.append(f"No film has the genre {', '.join(unseen)}; the models keep an output for it")
+    return lines

@@ -1,0 +1,112 @@
+"""Predicting a split of a store through Ray Data, the model loaded once per actor."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+import ray.data
+
+from datasets import files
+from datasets.store import Store, poster_array
+from datasets.stream import padded_length, read_films
+from datasets.vocabulary import Vocabulary
+from genre_models import checkpoint as checkpoints
+from ray_jobs._shared.board import Board
+from ray_jobs._shared.quiet import quiet_stderr
+
+_BATCH = 256
+
+
+class Predictor:
+    """A checkpoint's model, fed from rows of a store; one of these lives in each Ray Data actor."""
+
+    def __init__(self, path: str, poster_shape: tuple[int, int, int], board: Any) -> None:
+        """Load the checkpoint at `path`; `board` is told the number of films done."""
+        with tempfile.TemporaryDirectory() as copy:
+            folder = files.download(path, Path(copy))
+            self._about = checkpoints.read(folder)
+            self._model = checkpoints.load_model(folder)
+        self._vocabulary = Vocabulary(self._about.vocabulary)
+        self._poster_shape = poster_shape
+        self._board = board
+
+    def __call__(self, films: pa.Table) -> dict[str, np.ndarray]:
+        """Return row int64 [n] and scores float32 [n, genres] of the films."""
+        if self._about.model_kind.sees == "poster":
+            scores = self._scores(poster_array(films["poster"], self._poster_shape))
+        else:
+            scores = self._read(films["overview"].to_pylist())
+        if self._board is not None:
+            self._board.post.remote(len(films))
+        return {"row": films["row"].to_numpy(), "scores": scores}
+
+    def _read(self, overviews: list[str]) -> np.ndarray:
+        """Score overviews, shortest first in pieces of like length, so that little padding is computed."""
+        ids, lengths = self._vocabulary.encode(overviews, max_tokens=self._about.config.max_tokens)
+        order = np.argsort(lengths, kind="stable")
+        scores = np.empty((len(ids), len(self._about.genres)), np.float32)
+        for rows in np.array_split(order, max(1, len(order) // 64)):
+            scores[rows] = self._scores(ids[rows, : padded_length(int(lengths[rows].max()), ids.shape[1])])
+        return scores
+
+    def _scores(self, inputs: np.ndarray) -> np.ndarray:
+        return np.asarray(self._model.predict_on_batch(inputs), np.float32)
+
+
+def predict(
+    store: Store,
+    split: str,
+    path: str,
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+    use_gpu: bool = False,
+) -> np.ndarray:
+    """Return a checkpoint's scores of a split, float32 [films, genres], in the store's order.
+
+    The films stream through as many actors as there are CPUs free (GPUs with `use_gpu`), never all in memory.
+    """
+    with tempfile.TemporaryDirectory() as copy:
+        about = checkpoints.read(files.download(path, Path(copy)))
+    column = "poster" if about.model_kind.sees == "poster" else "overview"
+    actors = _actors(store.manifest.films[split], use_gpu)
+    done = 0
+
+    def show(films: int) -> None:
+        nonlocal done
+        done += films
+        progress(done)
+
+    with Board(show) as board:
+        scored = read_films(store, split, ["row", column]).map_batches(
+            Predictor,
+            fn_constructor_args=(path, store.manifest.poster_shape, board.actor),
+            batch_size=_BATCH,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(size=actors),
+            num_cpus=1,
+            num_gpus=1 if use_gpu else 0,
+        )
+        # Ray's core prints a warning about the arguments of Data's own actors that nobody can act on.
+        with quiet_stderr():
+            parts = list(scored.iter_batches(batch_size=None, batch_format="numpy"))
+    scores = dict(
+        zip(
+            np.concatenate([p["row"] for p in parts]).tolist(),
+            np.concatenate([p["scores"] for p in parts]),
+            strict=True,
+        )
+    )
+    rows = store.table(split, ["row"])["row"].to_pylist()
+    return np.stack([scores[row] for row in rows])
+
+
+def _actors(films: int, use_gpu: bool) -> int:
+    """Return how many copies of the model to load: loading takes seconds, so not more than the films are worth."""
+    free = ray.cluster_resources().get("GPU" if use_gpu else "CPU", 1)
+    return max(1, min(int(free) - (0 if use_gpu else 1), films // 2_000 + 1))

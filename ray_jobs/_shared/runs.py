@@ -1,0 +1,125 @@
+"""The runs folder: where a run keeps its checkpoints and figures, and how the best are found again.
+
+RUNS/NAME/epoch-031/        checkpoints: the best by validation loss, and the last (to resume from)
+RUNS/NAME/history.csv       every epoch's figures so far
+RUNS/NAME/run.json          the options the run was started with
+RUNS/NAME/tensorboard/      the same figures for TensorBoard
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.fs as pafs
+
+from datasets import files
+from genre_models import checkpoint as checkpoints
+from genre_models import history as histories
+from genre_models.history import Epoch
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint below a runs folder."""
+
+    path: str
+    about: dict[str, Any]
+    """What its checkpoint.json says."""
+
+    @property
+    def validation_loss(self) -> float:
+        """Return the figure by which checkpoints are compared; infinite where it is not a number."""
+        loss = float(self.about["figures"]["validation_loss"])
+        return loss if loss == loss else float("inf")
+
+
+def checkpoints_below(folder: str) -> list[Found]:
+    """Return every whole checkpoint below a folder; what cannot be read is passed over."""
+    found = []
+    for path in files.find(folder, "checkpoint.json"):
+        try:
+            about = checkpoints.parse(files.read_text(path), where=path)
+        except (checkpoints.CheckpointError, FileNotFoundError):
+            continue
+        if about["figures"]:
+            found.append(Found(path.rsplit("/", 1)[0], about))
+    return found
+
+
+def best_below(folder: str, *, kind: str, fingerprint: str | None = None) -> Found | None:
+    """Return the checkpoint of a kind with the lowest validation loss, among those trained on the store of this
+    fingerprint: losses on other films do not compare."""
+    fitting = [
+        found
+        for found in checkpoints_below(folder)
+        if found.about["kind"] == kind and fingerprint in (None, found.about["store"].get("fingerprint"))
+    ]
+    return min(fitting, key=lambda found: found.validation_loss, default=None)
+
+
+def run_history(path: str) -> list[Epoch]:
+    """Return the run's figures of every epoch, given one of its checkpoints; empty where the run keeps none."""
+    try:
+        return histories.from_csv(files.read_text(files.join(path.rsplit("/", 1)[0], "history.csv")))
+    except FileNotFoundError:
+        return []
+
+
+class RunFolder:
+    """Writes what a run keeps beside its checkpoints."""
+
+    def __init__(self, runs: str, name: str) -> None:
+        self.path = files.join(runs, name)
+
+    def exists(self) -> bool:
+        """Return whether the run was ever started."""
+        return files.exists(files.join(self.path, "run.json"))
+
+    def options(self) -> dict[str, Any]:
+        """Return the options the run was started with."""
+        return dict(json.loads(files.read_text(files.join(self.path, "run.json"))))
+
+    def write_options(self, options: dict[str, Any]) -> None:
+        """Keep the options of the run."""
+        files.write_text(files.join(self.path, "run.json"), json.dumps(options, indent=2, ensure_ascii=False))
+
+    def write_history(self, history: list[Epoch]) -> None:
+        """Keep the figures of every epoch so far."""
+        files.write_text(files.join(self.path, "history.csv"), histories.to_csv(history))
+
+
+class TensorBoard:
+    """Writes each epoch's figures as TensorBoard events, on whatever filesystem the run is kept."""
+
+    def __init__(self, run: str) -> None:
+        from tensorboardX import SummaryWriter
+
+        self._target = files.join(run, "tensorboard")
+        self._local = files.is_local(run)
+        folder = files.resolve(self._target)[1] if self._local else tempfile.mkdtemp(prefix="tensorboard-")
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._writer = SummaryWriter(folder)
+
+    def write(self, epoch: Epoch) -> None:
+        """Add one epoch: training and validation of a figure under one name each."""
+        for name, value in asdict(epoch).items():
+            if name == "epoch":
+                continue
+            side, figure = (
+                ("validation", name.removeprefix("validation_"))
+                if name.startswith("validation_")
+                else (
+                    "training",
+                    name,
+                )
+            )
+            self._writer.add_scalar(f"{figure}/{side}", value, epoch.epoch)
+        self._writer.flush()
+        if not self._local:
+            filesystem, inner = files.resolve(self._target)
+            pafs.copy_files(self._folder, inner, destination_filesystem=filesystem)

@@ -1,0 +1,67 @@
+"""What a job says on screen: lines that stay, and one status line that says how far and how long still."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+_EVERY_S = 15.0  # a job's log, which is no terminal, gets a status line no more often than this
+
+
+class Screen:
+    """Writes to the terminal, or calmly to a log."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._live = self._stream.isatty()
+        self._said = time.monotonic()
+        self._status = ""
+
+    def line(self, text: str = "") -> None:
+        """Print a line that stays."""
+        self._clear()
+        print(text, file=self._stream, flush=True)
+        self._said = time.monotonic()
+
+    def status(self, text: str) -> None:
+        """Show how far the work is: in place on a terminal, as a line now and then in a log."""
+        if self._live:
+            self._clear()
+            self._status = text[:160]
+            print(self._status, end="", file=self._stream, flush=True)
+        elif time.monotonic() - self._said >= _EVERY_S:
+            self.line(text)
+
+    def _clear(self) -> None:
+        if self._status:
+            print("\r" + " " * len(self._status) + "\r", end="", file=self._stream)
+            self._status = ""
+
+
+class Countdown:
+    """Tells how long a piece of work still takes, from what is done."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Return seconds since the start."""
+        return time.monotonic() - self._started
+
+    def left(self, done: float, total: float) -> str:
+        """Return "about 2 min left", or nothing while there is nothing to go by."""
+        if done <= 0 or self.elapsed < 1:
+            return ""
+        return f", about {duration(self.elapsed * (total - done) / done)} left"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as a person says it: "8 s", "3 min 20 s", "1 h 05 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

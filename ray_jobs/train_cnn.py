@@ -1,0 +1,34 @@
+"""Trains the poster CNN under Ray Train; the defaults are the coursework's model and recipe.
+
+    python ray_jobs/train_cnn.py --store DIR --runs DIR
+    ray job submit --working-dir . -- python ray_jobs/train_cnn.py --store DIR --runs DIR
+
+Writes RUNS/NAME: the best and the last checkpoint, history.csv and TensorBoard events. On 4,811 films, 40 epochs
+take 4 to 10 min on 2 cores and reach a validation loss near 0.25 and a mean average precision near 0.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from genre_models.poster_cnn import PosterCNN
+from genre_models.recipe import Recipe
+from ray_jobs._shared.options import TrainOptions, run_job
+from ray_jobs._shared.train import TrainResult, train
+
+
+@dataclass(frozen=True)
+class Options(TrainOptions):
+    """What to train on, where, and how."""
+
+    recipe: Recipe = field(default_factory=lambda: Recipe(epochs=40))
+    model: PosterCNN = field(default_factory=PosterCNN)
+
+
+def main(options: Options) -> TrainResult:
+    """Train the model; the best checkpoint is named at the end."""
+    return train("cnn", options.model, options.recipe, options)
+
+
+if __name__ == "__main__":
+    run_job(main, Options)
