@@ -224,8 +224,8 @@ def _check_rejects(films: FilmList, rejects: Sequence[Reject], most: float, fold
         counts = Counter(reject.reason for reject in rejects)
         example = rejects[0]
         raise FilmsError(
-            f"{len(rejects):,} of {everything:,} films in {folder} cannot be used ({len(rejects) / everything:.1%}; at most "
-            f"{most:.1%} may be set aside): "
+            f"{len(rejects):,} of {everything:,} films in {folder} cannot be used "
+            f"({len(rejects) / everything:.1%}; at most {most:.1%} may be set aside): "
             + ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
             + f". For example row {example.row}, id {example.id!r}: {example.detail}. "
             "Repair the films, or allow more with --max-rejects. No store was written."

@@ -92,7 +92,8 @@ class Store:
         values = json.loads(files.read_text(where))
         if values.get("format") != FORMAT:
             raise StoreError(
-                f"{where} has format {values.get('format')}, this version reads {FORMAT}: prepare the films again with --overwrite"
+                f"{where} has format {values.get('format')}, this version reads {FORMAT}: "
+                "prepare the films again with --overwrite"
             )
         return cls(files.absolute(path), Manifest(**{**values, "genres": tuple(values["genres"])}))
 

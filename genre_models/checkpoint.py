@@ -67,7 +67,7 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint, model: Any, optimizer: Any | None = None) -> None:
-    """Write a checkpoint into an empty folder; `model` is the Keras model, `optimizer` its optimizer if it is to go on."""
+    """Write a checkpoint of a Keras model into an empty folder; with its optimizer, if training is to go on."""
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / "model.keras")
     if optimizer is not None:

@@ -228,7 +228,8 @@ def fit(
         )
         if not np.isfinite(figures["loss"]):
             raise TrainingDivergedError(
-                f"the training loss of epoch {epoch} is {figures['loss']}: try a lower --learning-rate than {recipe.learning_rate:g}"
+                f"the training loss of epoch {epoch} is {figures['loss']}: "
+                f"try a lower --learning-rate than {recipe.learning_rate:g}"
             )
         on_epoch(state)
     return state

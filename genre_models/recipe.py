@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained. The defaults are the coursework's: Adam, binary cross-entropy, a held then falling rate."""
+    """How a model is trained: the coursework's Adam on binary cross-entropy, at a rate that is held, then falls."""
 
     epochs: int = 40
     """Passes over the training films."""

@@ -12,9 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ray_jobs._shared import cluster
-from ray_jobs._shared.contest import Contest
+from ray_jobs._shared.entrants import enter_baselines, enter_checkpoint, find_checkpoints, require_unseen
 from ray_jobs._shared.films import open_store
+from ray_jobs._shared.judged import judged_films
 from ray_jobs._shared.options import at_home, run_job
+from ray_jobs._shared.report import report
 from ray_jobs._shared.screen import Screen
 
 
@@ -43,14 +45,17 @@ class Options:
 
 
 def main(options: Options) -> None:
-    """Find the models, let them and the baselines score the films, judge, and write the report."""
+    """Find the models and the films, let models and baselines score them, judge, and write the report."""
     screen = Screen()
     cluster.connect(screen)
-    contest = Contest(open_store(options.store, screen), screen, use_gpu=options.use_gpu)
-    contest.enter_checkpoints(options.runs, {"cnn": options.cnn, "lstm": options.lstm})
-    contest.choose_films(options.films, options.report)
-    contest.score()
-    contest.report(options.report, resamples=options.resamples, seed=options.seed)
+    store = open_store(options.store, screen)
+    found = find_checkpoints(store, options.runs, {"cnn": options.cnn, "lstm": options.lstm}, screen)
+    if not options.films:
+        require_unseen(found, store)
+    with judged_films(store, options.films, options.report, screen) as judged:
+        entrants = [enter_checkpoint(one, judged, screen, use_gpu=options.use_gpu) for one in found]
+        entrants += enter_baselines(store, judged, screen)
+        report(store, judged, entrants, options.report, screen, resamples=options.resamples, seed=options.seed)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datasets import files
 from datasets.films import FilmsError
-from datasets.prepare import Preparation, prepare
+from datasets.prepare import Preparation, Progress, prepare
 from datasets.sample import write_sample
 from datasets.store import Manifest, Store, StoreError
 from ray_jobs._shared.options import at_home
@@ -19,7 +19,7 @@ SAMPLE_FILMS = 1_500
 def open_store(path: str, screen: Screen) -> Store:
     """Open a store; where the default one is missing, make it of the drawn sample first."""
     if path == at_home("store") and not files.exists(files.join(path, "manifest.json")):
-        screen.line(f"There is no film store at {path} yet: drawing the sample. Your own: ray_jobs/prepare_data.py")
+        screen.line(f"No film store at {path} yet: drawing the sample (ray_jobs/prepare_data.py takes your own films)")
         folder = sample_folder(path, films=SAMPLE_FILMS, seed=0, screen=screen)
         make_store(folder, path, Preparation(), screen, overwrite=False)
     return Store.open(path)
@@ -28,9 +28,7 @@ def open_store(path: str, screen: Screen) -> Store:
 def sample_folder(store: str, *, films: int, seed: int, screen: Screen) -> str:
     """Draw the sample into a films folder beside the store, unless it is there already; return the folder."""
     if not files.is_local(store):
-        raise FilmsError(
-            f"the sample is drawn into a local folder and cannot be drawn beside {store}: prepare it into a local --store"
-        )
+        raise FilmsError(f"the sample is drawn into a local folder, not beside {store}: give a local --store")
     folder = f"{files.absolute(store)}-sample-{films}-seed-{seed}"
     if Path(folder).exists():
         return folder
@@ -56,25 +54,31 @@ def make_store(folder: str, path: str, how: Preparation, screen: Screen, *, over
         raise StoreError(
             f"{path} exists and is kept: use it as it is, take another --store, or replace it with --overwrite"
         )
-    timers: dict[str, Countdown] = {}
-
-    def progress(what: str, done: int, films: int) -> None:
-        timer = timers.setdefault(what, Countdown())
-        screen.status(f"{what}: {done:,} of {films:,}{timer.left(done, films)}")
-
     whole = Countdown()
-    manifest = prepare(folder, path, how, progress)
+    manifest = prepare(folder, path, how, show_progress(screen))
     for line in summary(manifest):
         screen.line(line)
     screen.line(f"Store: {files.absolute(path)} ({duration(whole.elapsed)})")
     return manifest
 
 
+def show_progress(screen: Screen) -> Progress:
+    """Return what shows a preparation's progress on screen."""
+    timers: dict[str, Countdown] = {}
+
+    def progress(what: str, done: int, films: int) -> None:
+        timer = timers.setdefault(what, Countdown())
+        screen.status(f"{what}: {done:,} of {films:,}{timer.left(done, films)}")
+
+    return progress
+
+
 def summary(manifest: Manifest) -> list[str]:
     """Say what a store holds and what was set aside."""
     counts = manifest.films
     lines = [
-        f"{sum(counts.values()):,} films: {counts['train']:,} to train, {counts['validation']:,} to validate, {counts['test']:,} to test"
+        f"{sum(counts.values()):,} films: {counts['train']:,} to train, "
+        f"{counts['validation']:,} to validate, {counts['test']:,} to test"
     ]
     rejects = manifest.source["rejects"]
     if rejects:

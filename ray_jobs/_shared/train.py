@@ -105,7 +105,8 @@ def _check(kind: str, config: Any, recipe: Recipe, options: TrainOptions, store:
     for split in ("train", "validation"):
         if store.manifest.films[split] < options.workers:
             raise TrainError(
-                f"{store.path} has {store.manifest.films[split]} films in its {split} split, too few for {options.workers} workers"
+                f"{store.path} has {store.manifest.films[split]} films in its {split} split, "
+                f"too few for {options.workers} workers"
             )
     if KINDS[kind].sees == "poster":
         wanted = {"height": config.height, "width": config.width}

@@ -1,0 +1,43 @@
+# Two commands on a fresh machine with Python 3.11 and make: `make demo` and `make test`.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# Where the demo's films, runs and report go; never into the checkout.
+DEMO ?= $(HOME)/film-genres/demo
+
+.PHONY: demo test test-quick check bench install
+
+demo: install
+	@echo "1/4  Drawing sample films and preparing them"
+	@$(BIN)/python ray_jobs/prepare_data.py --films sample --sample-films 1500 --store $(DEMO)/store --overwrite
+	@echo && echo "2/4  Training the poster CNN (about 1 min)"
+	@$(BIN)/python ray_jobs/train_cnn.py --store $(DEMO)/store --runs $(DEMO)/runs --epochs 20 --learning-rate 1e-3
+	@echo && echo "3/4  Training the overview LSTM (about 2 min)"
+	@$(BIN)/python ray_jobs/train_lstm.py --store $(DEMO)/store --runs $(DEMO)/runs --epochs 8 --learning-rate 1e-3
+	@echo && echo "4/4  Comparing them"
+	@$(BIN)/python ray_jobs/evaluate.py --store $(DEMO)/store --runs $(DEMO)/runs --report $(DEMO)/report
+
+test: check
+	$(BIN)/python -m pytest
+
+# The inner loop: no running Ray, no training of minutes.
+test-quick: install
+	$(BIN)/python -m pytest -m "not slow and not cluster"
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python benchmarks/train_throughput.py
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: install it, or name one with PYTHON=..."; exit 1; }
+	@echo "Setting up .venv (TensorFlow and Ray: about 1 GB to download, 2 to 5 minutes)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@

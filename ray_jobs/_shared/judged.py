@@ -1,0 +1,98 @@
+"""The films an evaluation judges on: the store's test films, or a labelled folder of the user's own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from datasets import files
+from datasets.films import FilmsError
+from datasets.imdb_folder import POSTERS_NAME, find_folder
+from datasets.posters import PosterError, thumbnail_jpeg, to_jpeg
+from datasets.prepare import Preparation, prepare
+from datasets.store import Store, poster_array
+from ray_jobs._shared.films import show_progress
+from ray_jobs._shared.screen import Screen
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Films with their true genres, none of which taught the models."""
+
+    store: Store
+    """Where they are: in its split "test"."""
+    labels: np.ndarray
+    """float32 [films, genres], columns in the order of the models' genres."""
+    ids: list[str]
+    overviews: list[str]
+    where: str
+    """What they are, in words."""
+    rejects: dict[str, int]
+    """Films of an own folder that were set aside, by reason."""
+
+    def posters(self, films: Sequence[int]) -> list[bytes]:
+        """Return the posters of some films as small JPEGs: from the films folder or, where it is gone, as stored."""
+        found = [self._poster_file(film) for film in films]
+        if None not in found:
+            return [jpeg for jpeg in found if jpeg is not None]
+        column = self.store.table("test", ["poster"])["poster"].take(list(films))
+        stored = poster_array(column, self.store.manifest.poster_shape)
+        return [jpeg or to_jpeg(pixels) for jpeg, pixels in zip(found, stored, strict=True)]
+
+    def _poster_file(self, film: int) -> bytes | None:
+        with contextlib.suppress(OSError, ValueError, PosterError):
+            filesystem, root = find_folder(self.store.manifest.source["folder"])
+            with filesystem.open_input_stream(f"{root}/{POSTERS_NAME}/{self.ids[film]}.jpg") as stream:
+                return thumbnail_jpeg(stream.read())
+        return None
+
+
+@contextlib.contextmanager
+def judged_films(store: Store, folder: str, report: str, screen: Screen) -> Iterator[Judged]:
+    """Give the store's test films or, where a folder is named, the films of that folder.
+
+    A folder's films are prepared into a store of their own beside the report, which is removed at the end.
+
+    Raises:
+        FilmsError: the folder cannot be used, or there is no film to judge on.
+    """
+    if not folder:
+        yield _judged(store, store, f"the test films of {store.path}", {})
+        return
+    scratch = files.join(files.absolute(report), ".judged-films")
+    height, width = store.manifest.poster_shape[:2]
+    how = Preparation(height, width, shares={"train": 0.0, "validation": 0.0, "test": 1.0}, max_rejects=1.0)
+    try:
+        manifest = prepare(folder, scratch, how, show_progress(screen))
+        missing = [genre for genre in store.manifest.genres if genre not in manifest.genres]
+        if missing:
+            raise FilmsError(
+                f"{folder} has no column for the genre {', '.join(missing)}: the models tell it, "
+                "so the films must say whether they have it"
+            )
+        rejects = manifest.source["rejects"]
+        for reason, count in rejects.items():
+            screen.line(f"  {count:>6,} films of {folder} set aside: {reason}")
+        yield _judged(Store.open(scratch), store, f"the films in {folder}", rejects)
+    finally:
+        filesystem, inner = files.resolve(scratch)
+        if files.exists(scratch):
+            filesystem.delete_dir(inner)
+
+
+def _judged(films: Store, models: Store, where: str, rejects: dict[str, int]) -> Judged:
+    columns = [films.manifest.genres.index(genre) for genre in models.manifest.genres]
+    table = films.table("test", ["id", "overview"])
+    if not len(table):
+        raise FilmsError(f"there is no film to judge on in {where}")
+    return Judged(
+        store=films,
+        labels=films.labels("test")[:, columns],
+        ids=table["id"].to_pylist(),
+        overviews=table["overview"].to_pylist(),
+        where=where,
+        rejects=rejects,
+    )

@@ -1,0 +1,130 @@
+"""From scores to the comparison's files: figures, a dozen films that show them, the page."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime
+import importlib.metadata
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.fs as pafs
+
+from datasets import files
+from datasets.store import Store
+from genre_models import showcase
+from genre_models.comparison import Entrant, compare
+from genre_models.judge import top3, top3_recalls
+from genre_models.report.page import write_report
+from ray_jobs._shared.judged import Judged
+from ray_jobs._shared.screen import Countdown, Screen, duration
+
+_LIBRARIES = ("ray", "tensorflow", "keras", "scikit-learn", "numpy")
+
+
+def report(
+    store: Store,
+    judged: Judged,
+    entrants: Sequence[Entrant],
+    folder: str,
+    screen: Screen,
+    *,
+    resamples: int,
+    seed: int,
+) -> None:
+    """Judge the entrants, write the comparison into a folder and show the headline on screen."""
+    screen.status(f"judging: {resamples:,} resamples of {len(judged.labels):,} films")
+    timer = Countdown()
+    comparison = _about(store, judged) | compare(
+        judged.labels, entrants, store.manifest.genres, resamples=resamples, seed=seed
+    )
+    comparison["showcase"] = _showcase(judged, entrants, store.manifest.genres)
+    with _written_to(folder) as local:
+        page = write_report(comparison, local).html.name
+    screen.line(f"Judged {len(entrants)} models on {len(judged.labels):,} films ({judged.where})\n")
+    for line in table(comparison):
+        screen.line(line)
+    screen.line(f"\nThe comparison, in {duration(timer.elapsed)}: {files.join(files.absolute(folder), page)}")
+
+
+def _about(store: Store, judged: Judged) -> dict[str, Any]:
+    """Return what the comparison says beside the models' figures."""
+    manifest = store.manifest
+    own = judged.store.path != store.path
+    taught = set(store.table("train", ["overview"])["overview"].to_pylist()) if own else set()
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", *sys.argv]),
+        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "films": {
+            **manifest.films,
+            "rejected": sum(manifest.source["rejects"].values()),
+            "judged": len(judged.labels),
+        },
+        "judged_on": judged.where,
+        "judged_rejects": judged.rejects,
+        "seen_in_training": sum(overview in taught for overview in judged.overviews),
+        "source": manifest.source["folder"],
+        "store": store.path,
+        "genre_counts": {
+            "train": manifest.genre_films["train"],
+            "validation": manifest.genre_films["validation"],
+            "judged": dict(zip(manifest.genres, judged.labels.sum(axis=0).astype(int).tolist(), strict=True)),
+        },
+    }
+
+
+def _showcase(judged: Judged, entrants: Sequence[Entrant], genres: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a dozen films that show where the trained models are right and wrong."""
+    trained = {e.key: e.scores for e in entrants if e.about["history"]}
+    shown = showcase.choose(judged.labels, trained)
+    recalls = {e.key: top3_recalls(judged.labels, e.scores) for e in entrants}
+    best = {e.key: top3(e.scores) for e in entrants}
+    posters = judged.posters([choice.film for choice in shown]) if shown else []
+    return [
+        {
+            "id": judged.ids[film],
+            "overview": judged.overviews[film],
+            "genres": [genres[g] for g in np.flatnonzero(judged.labels[film]).tolist()],
+            "kind": choice.kind,
+            "poster_jpeg": base64.b64encode(jpeg).decode("ascii"),
+            "top3": {e.key: [[genres[g], float(e.scores[film, g])] for g in best[e.key][film]] for e in entrants},
+            "score": {e.key: float(recalls[e.key][film]) for e in entrants},
+        }
+        for choice, film, jpeg in zip(shown, (choice.film for choice in shown), posters, strict=True)
+    ]
+
+
+@contextlib.contextmanager
+def _written_to(folder: str) -> Iterator[Path]:
+    """Give a local folder to write to, whose files end up in `folder` wherever that is."""
+    filesystem, inner = files.resolve(folder)
+    if files.is_local(folder):
+        yield Path(inner)
+        return
+    local = Path(tempfile.mkdtemp(prefix="report-"))
+    try:
+        yield local
+        pafs.copy_files(str(local), inner, destination_filesystem=filesystem)
+    finally:
+        shutil.rmtree(local, ignore_errors=True)
+
+
+def table(comparison: dict[str, Any]) -> list[str]:
+    """Return the headline figures as lines for the screen."""
+    lines = [f"{'':<16}{'loss':>8}{'mean AP':>10}{'micro AP':>10}{'top-3':>8}{'F1 at .5':>10}{'F1 tuned':>10}"]
+    for model in comparison["models"].values():
+        m = model["metrics"]
+        lines.append(
+            f"{model['label']:<16}{m['loss']:>8.4f}{m['mean_average_precision']:>10.3f}"
+            f"{m['micro_average_precision']:>10.3f}{m['top3_recall']:>8.3f}"
+            f"{m['at_half']['micro_f1']:>10.3f}{m['at_tuned']['micro_f1']:>10.3f}"
+        )
+    return lines

@@ -1,0 +1,158 @@
+"""From a films folder to a store, with Ray: dirty films, the split, what a killed job leaves."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from datasets import prepare as preparing
+from datasets.films import FilmsError
+from datasets.prepare import Preparation, prepare
+from datasets.split import stratified_split
+from datasets.store import SPLITS, Store, StoreError, poster_array
+from datasets.stream import blocks_of, overview_films, poster_films
+from datasets.vocabulary import Vocabulary
+from tests.datasets.dirty_films import make_dirty_folder
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("local_ray")]
+LENIENT = Preparation(height=16, width=12, max_rejects=0.9)
+
+
+@pytest.fixture(scope="module")
+def dirty(tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> tuple[object, Path, Store]:
+    """Prepare the dirty films once, in the Ray that `local_ray` started."""
+    del local_ray
+    folder = tmp_path_factory.mktemp("dirty")
+    films = make_dirty_folder(folder / "films")
+    prepare(str(folder / "films"), str(folder / "store"), LENIENT)
+    return films, folder, Store.open(str(folder / "store"))
+
+
+def test_every_dirty_film_is_set_aside_with_its_reason(dirty: tuple) -> None:
+    films, folder, store = dirty
+    assert store.manifest.source["rejects"] == films.rejects
+    assert store.manifest.source["repeats"] == films.repeats
+    assert sum(store.manifest.films.values()) == films.good
+    with (folder / "store" / "rejects.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == sum(films.rejects.values())
+    assert all(row["reason"] and row["detail"] and int(row["row"]) > 1 for row in rows)
+
+
+def test_plain_pyarrow_reads_the_store(dirty: tuple) -> None:
+    _, folder, store = dirty
+    table = pq.read_table(folder / "store" / "films")
+    assert set(table.column_names) == {"row", "id", "overview", "labels", "poster", "split"}
+    assert table["split"].to_pylist().count("train") == store.manifest.films["train"]
+    assert poster_array(table["poster"], (16, 12, 3)).shape == (len(table), 16, 12, 3)
+
+
+def test_the_split_is_the_stratified_one_and_the_counts_add_up(dirty: tuple) -> None:
+    _, _, store = dirty
+    ids = {split: store.table(split, ["id"])["id"].to_pylist() for split in SPLITS}
+    labels = np.concatenate([store.labels(split) for split in SPLITS])
+    everyone = [film for split in SPLITS for film in ids[split]]
+    assert len(set(everyone)) == len(everyone)
+    wanted = stratified_split(everyone, labels, shares=LENIENT.shares, seed=0)
+    assert [split for split in SPLITS for _ in ids[split]] == list(wanted)
+    for split in SPLITS:
+        counted = dict(zip(store.manifest.genres, store.labels(split).sum(axis=0).astype(int).tolist(), strict=True))
+        assert counted == store.manifest.genre_films[split]
+
+
+def test_the_same_films_give_the_same_store_on_every_run(dirty: tuple, tmp_path: Path) -> None:
+    _, folder, store = dirty
+    again = prepare(str(folder / "films"), str(tmp_path / "store"), LENIENT)
+    assert again.fingerprint == store.manifest.fingerprint
+    for split in SPLITS:
+        assert store.table(split, ["id", "poster"]) == Store.open(str(tmp_path / "store")).table(
+            split, ["id", "poster"]
+        )
+    other = prepare(str(folder / "films"), str(tmp_path / "other"), Preparation(16, 12, seed=1, max_rejects=0.9))
+    assert other.fingerprint != store.manifest.fingerprint
+
+
+def test_words_are_those_of_the_training_films_alone(dirty: tuple) -> None:
+    _, _, store = dirty
+    counts = dict(store.word_counts())
+    training = " ".join(store.table("train", ["overview"])["overview"].to_pylist()).lower()
+    test_only = set(" ".join(store.table("test", ["overview"])["overview"].to_pylist()).lower().split()) - set(
+        training.split()
+    )
+    assert sum(counts.values()) > 0
+    assert not (test_only & counts.keys())
+
+
+def test_films_stream_as_model_inputs_in_the_store_s_order(dirty: tuple) -> None:
+    _, _, store = dirty
+    posters = list(blocks_of(poster_films(store, "train")))
+    inputs = np.concatenate([block["inputs"] for block in posters])
+    assert inputs.dtype == np.uint8
+    assert np.array_equal(inputs, poster_array(store.table("train", ["poster"])["poster"], (16, 12, 3)))
+    assert np.array_equal(np.concatenate([block["labels"] for block in posters]), store.labels("train"))
+    vocabulary = Vocabulary.from_counts(store.word_counts(), size=50)
+    overviews = list(blocks_of(overview_films(store, "train", vocabulary, max_tokens=8)))
+    ids, lengths = vocabulary.encode(store.table("train", ["overview"])["overview"].to_pylist(), max_tokens=8)
+    assert np.array_equal(np.concatenate([block["inputs"] for block in overviews]), ids)
+    assert np.array_equal(np.concatenate([block["lengths"] for block in overviews]), lengths)
+
+
+def test_too_many_bad_films_end_the_job_and_leave_no_store(dirty: tuple, tmp_path: Path) -> None:
+    _, folder, _ = dirty
+    with pytest.raises(FilmsError, match=r"cannot be used.*at most 5.0%.*--max-rejects.*No store was written"):
+        prepare(str(folder / "films"), str(tmp_path / "store"), Preparation())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_that_dies_leaves_the_old_store_and_no_half_one(
+    dirty: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder, _ = dirty
+    path = tmp_path / "store"
+    first = prepare(str(folder / "films"), str(path), LENIENT)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(preparing, "_write_words", full)
+    with pytest.raises(OSError, match="No space left"):
+        prepare(str(folder / "films"), str(path), LENIENT)
+    assert Store.open(str(path)).manifest.created == first.created
+    assert [child.name for child in tmp_path.iterdir()] == ["store"]
+
+
+def test_what_a_killed_job_left_is_cleared_by_the_next(dirty: tuple, tmp_path: Path) -> None:
+    _, folder, _ = dirty
+    gone = 2**22 + 12345  # above Linux' largest process id
+    left = tmp_path / f".store.preparing-{gone}"
+    left.mkdir()
+    (left / "manifest.json").write_text("{}")
+    with pytest.raises(StoreError, match="there is no film store"):
+        Store.open(str(tmp_path / "store"))
+    prepare(str(folder / "films"), str(tmp_path / "store"), LENIENT)
+    assert [child.name for child in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(StoreError, match="format 99"):
+        Store.open(str(tmp_path))
+
+
+@pytest.mark.real_films
+def test_the_real_films_split_as_they_should(real_films: Path, tmp_path: Path) -> None:
+    manifest = prepare(str(real_films), str(tmp_path / "store"), Preparation())
+    assert len(manifest.genres) == 25
+    assert sum(manifest.films.values()) + sum(manifest.source["rejects"].values()) == manifest.source["films"]
+    total = sum(manifest.films.values())
+    for genre in manifest.genres:
+        films = sum(manifest.genre_films[split][genre] for split in SPLITS)
+        # Rounding to whole films aside, each split has its share of each genre.
+        for split in SPLITS:
+            assert abs(manifest.genre_films[split][genre] - films * manifest.films[split] / total) <= max(3, films / 200)
+    assert [child.name for child in tmp_path.iterdir()] == ["store"]
