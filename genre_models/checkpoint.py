@@ -1,10 +1,10 @@
 """The checkpoint: a folder that needs nothing else to predict, to be judged or to train on.
 
-model.keras       the network and its weights; loads in Keras' safe mode
-checkpoint.json   kind, epoch, genres, thresholds, config, recipe, figures, store, library versions
-vocabulary.txt    one token a line, in the order of the ids from 2 on (models that read)
-history.csv       the figures of every epoch so far
-optimizer.npz     the optimizer's state, to go on training
+model.keras         the network and its weights; loads in Keras' safe mode
+checkpoint.json     kind, epoch, genres, thresholds, config, recipe, figures, store, library versions
+vocabulary.txt      one token a line, in the order of the ids from 2 on (models that read)
+history.csv         the figures of every epoch so far
+training_state.npz  the optimizer and where the dropout masks stand, to go on as if never stopped
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Checkpoint:
     @property
     def figures(self) -> Epoch:
         """Return the figures of the epoch this checkpoint was taken at."""
-        return self.history[-1]
+        return self.history[self.epoch - 1]
 
 
 def save(folder: Path, checkpoint: Checkpoint, model: Any, optimizer: Any | None = None) -> None:
@@ -71,8 +71,9 @@ def save(folder: Path, checkpoint: Checkpoint, model: Any, optimizer: Any | None
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / "model.keras")
     if optimizer is not None:
-        state = {f"{i:04d}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
-        np.savez(folder / "optimizer.npz", **state)
+        state = {f"optimizer-{i:04d}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
+        state |= {f"seed-{i:04d}": variable.numpy() for i, variable in enumerate(_seed_states(model))}
+        np.savez(folder / "training_state.npz", **state)
     if checkpoint.vocabulary:
         (folder / "vocabulary.txt").write_text("\n".join(checkpoint.vocabulary) + "\n", encoding="utf-8")
     (folder / "history.csv").write_text(histories.to_csv(checkpoint.history), encoding="utf-8")
@@ -156,10 +157,20 @@ def restore(folder: Path, model: Any, optimizer: Any) -> list[Epoch]:
         CheckpointError: the model is of another shape than the checkpoint's.
     """
     saved = load_model(folder)
-    _assign(model.variables, [v.numpy() for v in saved.variables], folder)
-    with np.load(folder / "optimizer.npz", allow_pickle=False) as state:
-        _assign(optimizer.variables, [state[name] for name in sorted(state.files)], folder)
-    return list(read(folder).history)
+    _assign(model.weights, [weight.numpy() for weight in saved.weights], folder)
+    with np.load(folder / "training_state.npz", allow_pickle=False) as state:
+        for prefix, variables in (("optimizer", optimizer.variables), ("seed", _seed_states(model))):
+            values = [state[name] for name in sorted(state.files) if name.startswith(prefix)]
+            _assign(variables, values, folder)
+    about = read(folder)
+    # The best checkpoint of a finished run knows the whole run's curves; training goes on from its own epoch.
+    return list(about.history[: about.epoch])
+
+
+def _seed_states(model: Any) -> list[Any]:
+    """Return the variables that `model.keras` leaves out: where each layer's random numbers stand."""
+    kept = {id(weight) for weight in model.weights}
+    return [variable for variable in model.variables if id(variable) not in kept]
 
 
 def _assign(variables: Sequence[Any], values: Sequence[np.ndarray], folder: Path) -> None:

@@ -71,12 +71,18 @@ def compare(
 def _entry(labels: np.ndarray, entrant: Entrant, drawn: Resampled, genres: list[str]) -> dict[str, Any]:
     per_genre = judge.per_genre(labels, entrant.scores, entrant.thresholds, genres)
     for g, genre in enumerate(genres):
-        told = per_genre[genre]["average_precision"] is not None
-        per_genre[genre]["interval"] = bootstrap.interval(drawn.average_precisions[:, g]) if told else None
+        told = per_genre[genre]["average_precision"]
+        drawn_here = drawn.average_precisions[:, g]
+        per_genre[genre]["interval"] = None if told is None else bootstrap.interval(drawn_here, told, most=1)
+    metrics = judge.metrics(labels, entrant.scores, entrant.thresholds)
     return {
         **entrant.about,
-        "metrics": judge.metrics(labels, entrant.scores, entrant.thresholds),
-        "intervals": {name: bootstrap.interval(drawn.figures[name]) for name in _HEADLINE},
+        "metrics": metrics,
+        # Every figure but the loss lies in 0..1.
+        "intervals": {
+            name: bootstrap.interval(drawn.figures[name], figure(metrics, name), most=100 if name == "loss" else 1)
+            for name in _HEADLINE
+        },
         "per_genre": per_genre,
     }
 
@@ -94,24 +100,22 @@ def _difference(
 ) -> dict[str, Any]:
     def gap(genre: str) -> float | None:
         ours, theirs = (models[key]["per_genre"][genre]["average_precision"] for key in (a, b))
-        return None if ours is None else ours - theirs
+        return None if ours is None else float(ours - theirs)
 
-    between = drawn[a].average_precisions - drawn[b].average_precisions
+    def between(ours: np.ndarray, theirs: np.ndarray, estimate: float | None) -> dict[str, Any]:
+        sure = None if estimate is None else bootstrap.interval(ours - theirs, estimate)
+        return {"difference": estimate, "interval": sure}
+
+    one, two = models[a]["metrics"], models[b]["metrics"]
     return {
         "a": a,
         "b": b,
         "metrics": {
-            name: {
-                "difference": figure(models[a]["metrics"], name) - figure(models[b]["metrics"], name),
-                "interval": bootstrap.difference(drawn[a], drawn[b], name),
-            }
+            name: between(drawn[a].figures[name], drawn[b].figures[name], figure(one, name) - figure(two, name))
             for name in _HEADLINE
         },
         "per_genre": {
-            genre: {
-                "difference": gap(genre),
-                "interval": None if gap(genre) is None else bootstrap.interval(between[:, g]),
-            }
+            genre: between(drawn[a].average_precisions[:, g], drawn[b].average_precisions[:, g], gap(genre))
             for g, genre in enumerate(genres)
         },
     }

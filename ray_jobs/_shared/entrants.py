@@ -54,7 +54,7 @@ def find_checkpoints(store: Store, runs_folder: str, given: dict[str, str], scre
             f"ray_jobs/train_cnn.py --store {store.path} --runs {runs_folder}`, or name one by --cnn or --lstm"
         )
     for path, about in ((one.path, one.about) for one in found):
-        loss = about.history[about.epoch - 1].validation_loss
+        loss = about.figures.validation_loss
         screen.line(f"{about.model_kind.label}: epoch {about.epoch}, validation loss {loss:.4f}, {path}")
     return found
 

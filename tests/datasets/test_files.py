@@ -1,0 +1,136 @@
+"""Files on local paths, in the home folder, and by file:// URIs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.fs as pafs
+import pytest
+
+from datasets import files
+
+
+@pytest.fixture(params=["path", "string", "uri"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """A new folder, told in the ways a person may."""
+    return {"path": tmp_path, "string": str(tmp_path), "uri": tmp_path.as_uri()}[request.param]
+
+
+def test_write_read_exists(place: str | Path, tmp_path: Path) -> None:
+    where = files.join(place, "new", "folder", "words.txt")
+    assert not files.exists(where)
+    with pytest.raises(FileNotFoundError):
+        files.read_text(where)
+    files.write_text(where, "naïve\n日本\r\n")
+    assert files.exists(where)
+    assert files.exists(files.join(place, "new"))
+    assert (tmp_path / "new" / "folder" / "words.txt").read_bytes() == "naïve\n日本\r\n".encode()
+    assert files.read_text(where) == "naïve\n日本\r\n"
+
+
+def test_writing_leaves_one_file(place: str | Path, tmp_path: Path) -> None:
+    for text in ("a long text", "short"):
+        files.write_text(files.join(place, "manifest.json"), text)
+    assert [p.name for p in tmp_path.iterdir()] == ["manifest.json"]
+    assert (tmp_path / "manifest.json").read_text() == "short"
+
+
+def test_a_reader_never_sees_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the moment the new text takes its place, the old is still there whole and the new is complete beside it."""
+    where = tmp_path / "manifest.json"
+    where.write_text("old")
+    seen: list[tuple[str, str]] = []
+    replace = Path.replace
+
+    def watched(self: Path, target: str) -> Path:
+        seen.append((where.read_text(), self.read_text()))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    files.write_text(where, "new " * 10_000)
+    assert seen == [("old", "new " * 10_000)]
+    assert where.read_text() == "new " * 10_000
+
+
+def test_failed_write_keeps_the_old_text(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "manifest.json", "old")
+    with pytest.raises(UnicodeEncodeError):
+        files.write_text(tmp_path / "manifest.json", "half a character: \ud800")
+    assert (tmp_path / "manifest.json").read_text() == "old"
+
+
+def test_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for told, wanted in (
+        ("films", tmp_path / "films"),
+        (Path("films"), tmp_path / "films"),
+        ("~/films", tmp_path / "home" / "films"),
+        ("/films", Path("/films")),
+        ("file:///films/a", Path("/films/a")),
+    ):
+        filesystem, inner = files.resolve(told)
+        assert isinstance(filesystem, pafs.LocalFileSystem)
+        assert inner == str(wanted)
+        assert files.is_local(told)
+    assert files.absolute("~/films") == str(tmp_path / "home" / "films")
+    assert files.absolute("s3://bucket/films") == "s3://bucket/films"
+
+
+def test_home_folder_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files.write_text("~/films/note.txt", "here")
+    assert (tmp_path / "films" / "note.txt").read_text() == "here"
+    assert files.exists("~/films")
+
+
+@pytest.mark.parametrize("path", ["nowhere://bucket/films", "s3//://"])
+def test_what_cannot_be_reached_is_named(path: str) -> None:
+    with pytest.raises(ValueError, match="cannot reach") as error:
+        files.resolve(path)
+    assert path in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [("/a", "/a/b/c"), ("/a/", "/a/b/c"), ("a", "a/b/c"), ("s3://a", "s3://a/b/c"), (Path("/a"), "/a/b/c")],
+)
+def test_join(path: str | Path, wanted: str) -> None:
+    assert files.join(path, "b", "c") == wanted
+
+
+@pytest.mark.xfail(strict=True, reason='join("/", "a") is "//a"')
+def test_join_to_the_root() -> None:
+    assert files.join("/", "a") == "/a"
+
+
+def test_find(place: str | Path, tmp_path: Path) -> None:
+    for folder in ("b/deep/er", "a", "c"):
+        (tmp_path / folder).mkdir(parents=True)
+    wanted = [tmp_path / "a" / "history.csv", tmp_path / "b" / "deep" / "er" / "history.csv"]
+    for path in (*wanted, tmp_path / "a" / "other.csv"):
+        path.write_text("epoch")
+    (tmp_path / "c" / "history.csv").mkdir()  # a folder of that name is no file
+    found = files.find(place, "history.csv")
+    assert found == [str(path) for path in wanted]
+    assert [files.read_text(path) for path in found] == ["epoch"] * 2
+    assert files.find(files.join(place, "missing"), "history.csv") == []
+
+
+def test_download_of_a_local_folder_copies_nothing(place: str | Path, tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_text("weights")
+    folder = files.download(place, tmp_path / "copy")
+    assert folder == tmp_path
+    assert list(tmp_path.iterdir()) == [tmp_path / "model.keras"]
+
+
+def test_download_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any filesystem that is not the local one is copied from; here a part of the disk posing as one."""
+    (tmp_path / "bucket" / "run").mkdir(parents=True)
+    (tmp_path / "bucket" / "run" / "model.keras").write_text("weights")
+    elsewhere = pafs.SubTreeFileSystem(str(tmp_path / "bucket"), pafs.LocalFileSystem())
+    monkeypatch.setattr(files, "resolve", lambda _: (elsewhere, "run"))
+    folder = files.download("s3://bucket/run", tmp_path / "copy")
+    assert folder == tmp_path / "copy"
+    assert (folder / "model.keras").read_text() == "weights"
+    assert files.find("s3://bucket/run", "model.keras") == ["s3://run/model.keras"]

@@ -1,0 +1,262 @@
+"""The training loop: it trains as plain Keras does, and alike each time, whether stopped on the way or not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from genre_models import checkpoint as checkpoints
+from genre_models import fit as fitting
+from genre_models import overview_lstm, poster_cnn
+from genre_models.checkpoint import Checkpoint
+from genre_models.fit import Batch, FitState, Step, TrainingDivergedError, fit, set_up_tensorflow
+from genre_models.history import Epoch
+from genre_models.overview_lstm import OverviewLSTM
+from genre_models.poster_cnn import PosterCNN
+from genre_models.recipe import Recipe
+
+# Keras' own: its variables do not know numpy 2's `copy`.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+BATCH, GENRES = 4, 3
+DROPPING = PosterCNN(height=8, width=8, stem_filters=3, block_filters=(), dense_units=8, dense_layers=1)
+PLAIN = replace(DROPPING, block_filters=(4,), conv_dropout=0.0, dense_dropout=0.0)
+# The rate falls after the first epoch, so that a comparison over two epochs checks that too.
+RECIPE = Recipe(epochs=2, batch_size=BATCH, learning_rate=0.02, hold_epochs=1, decay=0.5, seed=3)
+
+
+@pytest.fixture(scope="module")
+def strategy() -> Any:
+    return set_up_tensorflow(workers=1)
+
+
+def films(number: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(seed)
+    posters = draw.integers(0, 256, (number, 8, 8, 3)).astype(np.uint8)
+    return posters, (draw.random((number, GENRES)) < 0.4).astype(np.float32)
+
+
+TRAIN, VALIDATION = films(12), films(8, seed=1)
+
+
+def batches(posters: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Iterator[Batch]:
+    """Cut films into batches, in their order."""
+    weights = np.ones(len(labels), np.float32) if weights is None else weights
+    for start in range(0, len(labels), BATCH):
+        rows = slice(start, start + BATCH)
+        yield {"inputs": posters[rows], "labels": labels[rows], "weights": weights[rows]}
+
+
+def cnn(config: PosterCNN = DROPPING) -> Callable[[], Any]:
+    return lambda: poster_cnn.build(config, genres=GENRES)
+
+
+def train(strategy: Any, recipe: Recipe = RECIPE, config: PosterCNN = DROPPING, **options: Any) -> FitState:
+    """Fit the tiny CNN on the tiny films, unless told otherwise."""
+    feeds = {"training": lambda _: batches(*TRAIN), "validation": lambda: batches(*VALIDATION)}
+    return fit(options.pop("build", cnn(config)), recipe, strategy=strategy, **{**feeds, **options})
+
+
+def dense() -> Any:
+    """The quickest model to build, for the tests of all but the training."""
+    return keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(GENRES, "sigmoid")])
+
+
+def losses(state: FitState) -> list[float]:
+    return [loss for epoch in state.history for loss in (epoch.loss, epoch.validation_loss)]
+
+
+def in_keras(posters: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> tuple[Any, Any]:
+    """Train the CNN without dropout by Keras' own `fit`, from the seed, at the recipe's rate in each epoch by hand."""
+    keras.utils.set_random_seed(RECIPE.seed)
+    model = cnn(PLAIN)()
+    micro = [keras.metrics.Precision(name="precision"), keras.metrics.Recall(name="recall")]
+    model.compile(keras.optimizers.Adam(), "binary_crossentropy", metrics=micro)
+    rate = keras.callbacks.LearningRateScheduler(lambda epoch: [0.02, 0.02 * 0.6065306597126334][epoch])
+    told = model.fit(
+        posters, labels, batch_size=BATCH, epochs=2, shuffle=False, sample_weight=weights,
+        validation_data=VALIDATION, validation_batch_size=BATCH, callbacks=[rate], verbose=0,
+    )  # fmt: skip
+    return model, told.history
+
+
+def test_trains_as_keras_does(strategy: Any) -> None:
+    state = train(strategy, config=PLAIN)
+    model, told = in_keras(*TRAIN)
+    assert [e.epoch for e in state.history] == [1, 2]
+    assert [e.learning_rate for e in state.history] == pytest.approx(told["learning_rate"], rel=1e-5)
+    for ours, theirs in (
+        ("loss", "loss"),
+        ("precision", "precision"),
+        ("recall", "recall"),
+        ("validation_loss", "val_loss"),
+        ("validation_precision", "val_precision"),
+        ("validation_recall", "val_recall"),
+    ):
+        assert [getattr(e, ours) for e in state.history] == pytest.approx(told[theirs], abs=1e-5), ours
+    for mine, keras_own in zip(state.model.get_weights(), model.get_weights(), strict=True):
+        assert mine == pytest.approx(keras_own, abs=1e-5)
+    assert told["loss"][0] - told["loss"][1] > 1e-3  # something was learned, so there was something to differ in
+    assert state.validation_labels.tolist() == VALIDATION[1].tolist()
+    assert state.validation_scores == pytest.approx(model.predict(VALIDATION[0], verbose=0), abs=1e-5)
+
+
+def filled(posters: np.ndarray, labels: np.ndarray, rows: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    noise = films(rows, seed)
+    return np.concatenate([posters, noise[0]]), np.concatenate([labels, noise[1]])
+
+
+def test_filling_counts_nothing(strategy: Any) -> None:
+    """Ten films in batches of four leave two rows to fill; what fills them means nothing, in training and validation.
+
+    Keras divides a weighted batch's loss by its rows, filling included, as the loop does for the gradient. The loss
+    it tells is over 12 rows, ours over 10 films. Keras is given other filling than the loop.
+    """
+    weights = np.array([1.0] * 10 + [0.0] * 2, np.float32)
+    posters, labels = filled(*(part[:10] for part in TRAIN), 2, seed=9)
+    padded = filled(*VALIDATION, 4, seed=7)
+    state = train(
+        strategy,
+        config=PLAIN,
+        training=lambda _: batches(posters, labels, weights),
+        validation=lambda: batches(*padded, np.repeat([1.0, 0.0], [8, 4]).astype(np.float32)),
+    )
+    model, told = in_keras(*TRAIN, weights)
+    assert [e.loss for e in state.history] == pytest.approx([loss * 12 / 10 for loss in told["loss"]], abs=1e-5)
+    assert [e.validation_loss for e in state.history] == pytest.approx(told["val_loss"], abs=1e-5)
+    assert len(state.validation_labels) == 8
+    for mine, keras_own in zip(state.model.get_weights(), model.get_weights(), strict=True):
+        assert mine == pytest.approx(keras_own, abs=1e-5)
+    films_counted = [e.films_per_second * e.training_seconds for e in state.history]
+    assert films_counted == pytest.approx([10, 10])
+
+
+def test_seed_sets_everything(strategy: Any) -> None:
+    first = losses(train(strategy))
+    assert losses(train(strategy)) == pytest.approx(first, abs=1e-7)
+    assert losses(train(strategy, replace(RECIPE, seed=4))) != pytest.approx(first, abs=1e-3)
+
+
+SEEDS_LOST = pytest.mark.xfail(strict=True, reason="model.keras does not hold the dropout's seed states (Keras 3.15)")
+
+
+@pytest.mark.parametrize(
+    "dropout",
+    [
+        0.0,
+        pytest.param(0.5, marks=SEEDS_LOST),
+    ],
+)
+def test_resumed_run_is_the_unbroken_one(strategy: Any, tmp_path: Path, dropout: float) -> None:
+    """Saved after two epochs of four and taken up by another fit."""
+    recipe, config = replace(RECIPE, epochs=4), replace(DROPPING, conv_dropout=dropout, dense_dropout=dropout)
+
+    def save(state: FitState) -> None:
+        if len(state.history) == 2:
+            about = Checkpoint("cnn", ("a", "b", "c"), config, recipe, {}, epoch=2, history=tuple(state.history))
+            checkpoints.save(tmp_path, about, state.model, state.optimizer)
+
+    def resume(model: Any, optimizer: Any) -> list[Epoch]:
+        return checkpoints.restore(tmp_path, model, optimizer)
+
+    asked: list[int] = []
+
+    def training(epoch: int) -> Iterator[Batch]:
+        asked.append(epoch)
+        return batches(*TRAIN)
+
+    unbroken = train(strategy, recipe, config, on_epoch=save)
+    resumed = train(strategy, recipe, config, resume=resume, training=training)
+    assert asked == [3, 4]
+    assert [e.epoch for e in resumed.history] == [1, 2, 3, 4]
+    assert resumed.history[:2] == unbroken.history[:2]
+    assert [e.learning_rate for e in resumed.history] == [e.learning_rate for e in unbroken.history]
+    assert losses(resumed) == pytest.approx(losses(unbroken), abs=1e-6)
+
+
+def test_tells_of_every_step_and_epoch(strategy: Any) -> None:
+    steps: list[Step] = []
+    epochs: list[int] = []
+    train(strategy, build=dense, on_step=steps.append, on_epoch=lambda state: epochs.append(len(state.history)))
+    assert epochs == [1, 2]
+    one = [("training", 1), ("training", 2), ("training", 3), ("validation", 0)]
+    assert [(s.epoch, s.phase, s.step) for s in steps] == [(epoch, *step) for epoch in (1, 2) for step in one]
+
+
+def test_diverged_loss_stops(strategy: Any) -> None:
+    told: list[FitState] = []
+    unknown = np.full_like(TRAIN[1], np.nan)
+    with pytest.raises(TrainingDivergedError, match=r"epoch 1 is nan.*--learning-rate"):
+        train(strategy, build=dense, training=lambda _: batches(TRAIN[0], unknown), on_epoch=told.append)
+    assert told == []  # so that no checkpoint is made of it
+
+
+class NoPosterError(Exception):
+    """What a reader of films may raise."""
+
+
+@pytest.mark.parametrize("feed", ["training", "validation"])
+def test_errors_of_the_films_come_through(strategy: Any, feed: str) -> None:
+    def broken(*_: int) -> Iterator[Batch]:
+        yield from batches(*TRAIN)
+        raise NoPosterError("film tt0000007")
+
+    with pytest.raises(NoPosterError, match="tt0000007"):
+        train(strategy, build=dense, **{feed: broken})
+    assert "batches" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_error_in_a_callback_ends_the_reading_thread(strategy: Any) -> None:
+    def endless(_: int) -> Iterator[Batch]:
+        while True:
+            yield from batches(*TRAIN)
+
+    def stop(step: Step) -> None:
+        raise KeyboardInterrupt(f"at step {step.step}")
+
+    with pytest.raises(KeyboardInterrupt, match="at step 1"):
+        train(strategy, build=dense, training=endless, on_step=stop)
+    assert "batches" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_lstm_trains_on_batches_of_two_lengths(strategy: Any) -> None:
+    """A film's genre is its overview's first word; after some steps it is told from it, whatever the padding."""
+    config = OverviewLSTM(
+        vocabulary_size=8, embedding_units=6, first_lstm_units=4, second_lstm_units=4, dense_units=8,
+        lstm_dropout=0.1, recurrent_dropout=0.1, dense_dropout=0.0,
+    )  # fmt: skip
+    genres = np.array([0, 1, 2, 0])
+
+    def feed(*_: int) -> Iterator[Batch]:
+        draw = np.random.default_rng(0)
+        for length in (2, 4) * 4:
+            words = draw.integers(5, 8, (BATCH, length)).astype(np.int32)
+            words[:, 0] = 2 + genres
+            words[0, 1:] = 0
+            yield {
+                "inputs": words,
+                "labels": np.eye(GENRES, dtype=np.float32)[genres],
+                "weights": np.ones(BATCH, np.float32),
+            }
+
+    recipe = replace(RECIPE, epochs=5, learning_rate=0.05, hold_epochs=99)
+    state = fit(
+        lambda: overview_lstm.build(config, genres=GENRES), recipe, strategy=strategy, training=feed, validation=feed
+    )
+    assert state.history[-1].validation_loss < 0.3 < state.history[0].loss
+    assert state.history[-1].validation_mean_average_precision > 0.95
+    assert state.validation_scores.shape == (8 * BATCH, GENRES)
+
+
+def test_set_up_clears_the_switch_to_keras_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray Train sets it; a model built after that would be another library's."""
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    fitting.set_up_tensorflow(workers=1)
+    assert "TF_USE_LEGACY_KERAS" not in fitting.os.environ

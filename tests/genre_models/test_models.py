@@ -1,0 +1,136 @@
+"""The two models are the coursework's, layer for layer, and cost nothing to name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from genre_models import overview_lstm, poster_cnn
+from genre_models.catalog import KINDS
+from genre_models.overview_lstm import OverviewLSTM
+from genre_models.poster_cnn import PosterCNN
+
+ROOT = Path(__file__).parents[2]
+
+
+def outline(model: Any) -> list[tuple[Any, ...]]:
+    """Each layer's kind and what sets its size."""
+    told: list[tuple[Any, ...]] = []
+    for layer in model.layers:
+        match layer:
+            case keras.layers.Rescaling():
+                told.append(("rescale", layer.scale))
+            case keras.layers.Conv2D():
+                told.append(("conv", layer.filters, layer.kernel_size, layer.strides, layer.activation.__name__))
+            case keras.layers.Dropout():
+                told.append(("dropout", layer.rate))
+            case keras.layers.MaxPooling2D():
+                told.append(("max pooling", layer.pool_size))
+            case keras.layers.Dense():
+                told.append(("dense", layer.units, layer.activation.__name__))
+            case keras.layers.Embedding():
+                told.append(("embedding", layer.input_dim, layer.output_dim, layer.mask_zero))
+            case keras.layers.Bidirectional():
+                lstm = layer.forward_layer
+                assert isinstance(lstm, keras.layers.LSTM)
+                assert isinstance(layer.backward_layer, keras.layers.LSTM)
+                assert layer.merge_mode == "concat"
+                told.append(("bilstm", lstm.units, lstm.return_sequences, lstm.dropout, lstm.recurrent_dropout))
+            case keras.layers.InputLayer():
+                told.append(("input", layer.batch_shape[1:]))
+            case _:
+                told.append((type(layer).__name__,))
+    return told
+
+
+def test_poster_cnn_is_the_courseworks() -> None:
+    def conv(filters: int, stride: int = 1) -> tuple[Any, ...]:
+        return ("conv", filters, (3, 3), (stride, stride), "relu")
+
+    model = poster_cnn.build(PosterCNN(), genres=25)
+    pairs = [[conv(n), conv(n), ("dropout", 0.2), ("max pooling", (2, 2))] for n in (32, 64, 128)]
+    assert outline(model) == [
+        ("input", (64, 64, 3)),
+        ("rescale", 1 / 255),
+        conv(16, stride=2),
+        ("dropout", 0.2),
+        *pairs[0],
+        *pairs[1],
+        *pairs[2],
+        ("Flatten",),
+        *[("dense", 1024, "relu"), ("dropout", 0.5)] * 2,
+        ("dense", 25, "sigmoid"),
+    ]
+    assert model.count_params() == 3_464_601
+
+
+def test_overview_lstm_is_the_courseworks() -> None:
+    model = overview_lstm.build(OverviewLSTM(), genres=25)
+    layers = [layer for layer in outline(model) if layer != ("NotEqual",)]  # the mask, which Keras shows as a layer
+    assert layers == [
+        ("input", (None,)),
+        ("embedding", 10_000, 256, True),
+        ("bilstm", 256, True, 0.5, 0.2),
+        ("bilstm", 128, False, 0.5, 0.2),
+        ("dense", 128, "relu"),
+        ("dropout", 0.8),
+        ("dense", 25, "sigmoid"),
+    ]
+    assert model.count_params() == 4_303_129
+
+
+def test_poster_cnn_of_another_size() -> None:
+    """Stem 3*3*3*2+2 = 56; pair 3*3*2*4+4 = 76 and 3*3*4*4+4 = 148; 16 x 8 halved twice is 4 x 2, of 4 filters 32;
+    dense 32*5+5 = 165; genres 5*3+3 = 18."""
+    config = PosterCNN(height=16, width=8, stem_filters=2, block_filters=(4,), dense_units=5, dense_layers=1)
+    model = poster_cnn.build(config, genres=3)
+    assert model.count_params() == 56 + 76 + 148 + 165 + 18
+    posters = np.random.default_rng(0).integers(0, 256, (4, 16, 8, 3)).astype(np.uint8)
+    scores = np.asarray(model(posters))
+    assert scores.shape == (4, 3)
+    assert scores.dtype == np.float32
+    assert ((scores > 0) & (scores < 1)).all()
+    assert scores == pytest.approx(np.asarray(model(posters.astype(np.float32))), abs=1e-6)
+
+
+def test_padding_does_not_change_what_the_lstm_answers() -> None:
+    keras.utils.set_random_seed(0)
+    config = OverviewLSTM(vocabulary_size=20, embedding_units=4, first_lstm_units=3, second_lstm_units=2, dense_units=4)
+    model = overview_lstm.build(config, genres=3)
+    words = np.random.default_rng(0).integers(1, 20, (5, 7)).astype(np.int32)
+    words[1, 3:] = 0  # overviews of different lengths in one batch
+    words[2, 1:] = 0
+    answer = np.asarray(model(words))
+    assert ((answer > 0) & (answer < 1)).all()
+    for more in (1, 9):
+        assert np.asarray(model(np.pad(words, ((0, 0), (0, more))))) == pytest.approx(answer, abs=1e-6)
+    alone = np.asarray(model(words[2:3, :1]))
+    assert alone[0] == pytest.approx(answer[2], abs=1e-6)
+    # A word more, known or not, does change it: the test above can fail.
+    assert np.abs(np.asarray(model(np.pad(words, ((0, 0), (0, 1)), constant_values=1))) - answer).max() > 1e-4
+
+
+def test_catalog_builds_each_kind() -> None:
+    assert list(KINDS) == ["cnn", "lstm"]
+    assert [kind.sees for kind in KINDS.values()] == ["poster", "overview"]
+    configs = {
+        "cnn": PosterCNN(height=8, width=8, stem_filters=2, block_filters=(2,), dense_units=2),
+        "lstm": OverviewLSTM(vocabulary_size=5, embedding_units=2, first_lstm_units=2, second_lstm_units=2),
+    }
+    for key, kind in KINDS.items():
+        assert kind.key == key
+        assert isinstance(configs[key], kind.config_class)
+        assert kind.build(configs[key], genres=6).output_shape == (None, 6)
+
+
+@pytest.mark.parametrize("module", ["poster_cnn", "overview_lstm", "catalog", "checkpoint", "judge", "recipe"])
+def test_import_costs_no_tensorflow(module: str) -> None:
+    code = f"import sys, genre_models.{module}; print(*sorted({{'tensorflow', 'keras', 'sklearn'}} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == ""

@@ -1,0 +1,82 @@
+"""The learning rate's schedule, by hand, and the file of an epoch's figures, to the last digit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, replace
+from typing import Any
+
+import pytest
+
+from genre_models.history import Epoch, best_epoch, from_csv, to_csv
+from genre_models.recipe import Recipe
+
+EPOCH = Epoch(1, 0.1 + 0.2, 1 / 3, 0.25, 0.3, 0.5, 0.6, 2 / 7, 1e-4, 12.5, 11.0, 1e5 / 3)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "wanted"),
+    [(1, 1e-4), (2, 1e-4), (10, 1e-4), (11, 9.900498e-05), (12, 9.801987e-05), (40, 7.408182e-05)],
+)
+def test_coursework_schedule(epoch: int, wanted: float) -> None:
+    """1e-4 for ten epochs, then times exp(-0.01) every epoch: exp(-0.01) = 0.9900498, exp(-0.30) = 0.7408182."""
+    assert Recipe().learning_rate_at(epoch) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_schedule_of_own_numbers() -> None:
+    recipe = Recipe(learning_rate=0.5, hold_epochs=0, decay=math.log(2))
+    assert [recipe.learning_rate_at(e) for e in (1, 2, 3)] == pytest.approx([0.25, 0.125, 0.0625])
+    assert Recipe(decay=0.0).learning_rate_at(1000) == 1e-4
+
+
+@pytest.mark.parametrize(
+    "values", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"learning_rate": math.nan}]
+)
+def test_recipe_that_cannot_be_trained(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(values))} must be"):
+        Recipe(**values)
+
+
+def same(one: list[Epoch], other: list[Epoch]) -> bool:
+    """Equal to the last digit, NaN being equal to NaN."""
+    return [list(map(repr, astuple(e))) for e in one] == [list(map(repr, astuple(e))) for e in other]
+
+
+def test_csv_round_trip_is_exact() -> None:
+    history = [
+        EPOCH,
+        replace(EPOCH, epoch=2, loss=math.nan, validation_loss=math.inf, precision=5e-324),
+        replace(EPOCH, epoch=3, loss=1e22, recall=0.0, seconds=123456789.123456789),
+    ]
+    text = to_csv(history)
+    assert text.splitlines()[0].startswith("epoch,loss,precision,recall,validation_loss,")
+    assert len(text.splitlines()) == 4
+    assert same(from_csv(text), history)
+    assert isinstance(from_csv(text)[0].epoch, int)
+
+
+def test_csv_of_no_epochs() -> None:
+    assert from_csv(to_csv([])) == []
+
+
+def with_losses(*losses: float) -> list[Epoch]:
+    return [replace(EPOCH, epoch=i, validation_loss=loss) for i, loss in enumerate(losses, start=1)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "wanted"),
+    [
+        ((0.5, 0.3, 0.4), 2),
+        ((0.3, 0.3), 1),
+        ((math.nan, 0.4, 0.3), 3),
+        ((0.4, math.nan, 0.5), 1),
+        ((math.nan, math.nan), 1),
+    ],
+)
+def test_best_epoch(losses: tuple[float, ...], wanted: int) -> None:
+    assert best_epoch(with_losses(*losses)).epoch == wanted
+
+
+def test_no_best_of_none() -> None:
+    with pytest.raises(ValueError, match="no epochs"):
+        best_epoch([])

@@ -1,0 +1,181 @@
+"""The whole main job on a tiny sample, by the commands a user types: prepare, train both, evaluate, go on, go wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from genre_models import checkpoint as checkpoints
+from genre_models.history import from_csv
+from tests.conftest import RunJob
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+CNN = ("--stem-filters", 4, "--block-filters", 8, "--dense-units", 16, "--learning-rate", 1e-3)
+LSTM = ("--vocabulary-size", 300, "--embedding-units", 8, "--first-lstm-units", 8, "--second-lstm-units", 8)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, run_job: RunJob) -> Path:
+    """Run the four commands once."""
+    home = tmp_path_factory.mktemp("main-job")
+    store, runs = ("--store", home / "store"), ("--runs", home / "runs")
+    run_job("prepare_data", *store, "--films", "sample", "--sample-films", 200)
+    run_job("train_cnn", *store, *runs, "--name", "cnn", "--epochs", 2, *CNN)
+    run_job("train_lstm", *store, *runs, "--name", "lstm", "--epochs", 2, *LSTM)
+    run_job("evaluate", *store, *runs, "--report", home / "report", "--resamples", 100)
+    return home
+
+
+def comparison(folder: Path) -> dict:
+    return json.loads((folder / "comparison.json").read_text())
+
+
+def test_the_report_holds_what_it_promises(home: Path) -> None:
+    told = comparison(home / "report")
+    assert list(told["models"]) == ["cnn", "lstm", "prior", "tfidf"]
+    assert {split: told["films"][split] for split in ("train", "validation", "test")} == {
+        "train": 140,
+        "validation": 20,
+        "test": 40,
+    }
+    for model in told["models"].values():
+        metrics = model["metrics"]
+        for name in ("loss", "mean_average_precision", "micro_average_precision", "top3_recall"):
+            assert 0 <= metrics[name] <= 2
+        for at in ("at_half", "at_tuned"):
+            assert metrics[at].keys() == {"precision", "recall", "micro_f1", "macro_f1", "samples_f1"}
+        assert list(model["per_genre"]) == told["genres"]
+    assert len(told["models"]["cnn"]["history"]) == 2
+    assert told["verdict"]
+    page = (home / "report" / "comparison.html").read_text()
+    assert "<html" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert len(told["showcase"]) == 12
+    assert (home / "report" / "comparison.md").stat().st_size > 1000
+
+
+def test_the_report_s_prior_agrees_with_scikit_learn(home: Path) -> None:
+    from datasets.store import Store
+
+    told = comparison(home / "report")["models"]["prior"]["metrics"]
+    store = Store.open(str(home / "store"))
+    labels = store.labels("test")
+    scores = np.tile(store.labels("train").mean(axis=0, dtype=np.float64), (len(labels), 1))
+    present = labels.sum(axis=0) > 0
+    wanted = average_precision_score(labels[:, present], scores[:, present], average="macro")
+    assert told["mean_average_precision"] == pytest.approx(wanted, abs=1e-6)
+    assert told["micro_average_precision"] == pytest.approx(
+        average_precision_score(labels, scores, average="micro"), abs=1e-6
+    )
+
+
+def test_a_run_leaves_history_tensorboard_and_a_whole_checkpoint(home: Path) -> None:
+    run = home / "runs" / "lstm"
+    history = from_csv((run / "history.csv").read_text())
+    assert [epoch.epoch for epoch in history] == [1, 2]
+    assert list((run / "tensorboard").glob("events.out.tfevents.*"))
+    best = min(run.glob("epoch-*"), key=lambda folder: checkpoints.read(folder).figures.validation_loss)
+    about = checkpoints.read(best)
+    assert len(about.vocabulary) > 100
+    assert len(about.thresholds) == len(about.genres) == 25
+    assert about.versions.keys() >= {"ray", "tensorflow", "keras"}
+
+
+def test_the_same_seed_gives_the_same_curves_and_resuming_goes_on_from_them(
+    home: Path, tmp_path: Path, run_job: RunJob
+) -> None:
+    common = ("--store", home / "store", "--runs", tmp_path, "--name", "again", *CNN)
+    done = run_job("train_cnn", *common, "--epochs", 1)
+    assert "Best epoch 1 of 1" in done.stdout
+    refused = run_job("train_cnn", *common, "--epochs", 2, fails=True)
+    assert "--resume" in refused.stderr
+    otherwise = run_job("train_cnn", *common, "--epochs", 2, "--resume", "--dense-dropout", 0.1, fails=True)
+    assert "dense_dropout 0.5 -> 0.1" in otherwise.stderr
+    run_job("train_cnn", *common, "--epochs", 2, "--resume")
+    resumed = from_csv((tmp_path / "again" / "history.csv").read_text())
+    straight = from_csv((home / "runs" / "cnn" / "history.csv").read_text())
+    assert [e.epoch for e in resumed] == [1, 2]
+    for ours, theirs in zip(resumed, straight, strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, rel=1e-5)
+        assert ours.validation_loss == pytest.approx(theirs.validation_loss, rel=1e-5)
+
+
+def test_moved_checkpoints_judge_a_folder_of_other_films(home: Path, tmp_path: Path, run_job: RunJob) -> None:
+    for kind in ("cnn", "lstm"):
+        best = next((home / "runs" / kind).glob("epoch-*"))
+        shutil.copytree(best, tmp_path / kind)
+    run_job("prepare_data", "--store", tmp_path / "other", "--sample-films", 60, "--seed", 5)
+    films = next(tmp_path.glob("other-sample-*"))
+    with next(films.glob("Images/*.jpg")).open("wb") as poster:
+        poster.write(b"not a picture")
+    said = run_job(
+        "evaluate", "--store", home / "store", "--cnn", tmp_path / "cnn", "--lstm", tmp_path / "lstm",
+        "--films", films, "--report", tmp_path / "report", "--resamples", 100,
+    )  # fmt: skip
+    assert "poster not a picture" in said.stdout
+    told = comparison(tmp_path / "report")
+    assert told["films"]["judged"] == 59
+    assert told["judged_rejects"] == {"poster not a picture": 1}
+    assert told["seen_in_training"] == 0
+    assert sorted(child.name for child in (tmp_path / "report").iterdir()) == [
+        "comparison.html",
+        "comparison.json",
+        "comparison.md",
+    ]
+
+
+def test_a_model_of_another_store_may_not_be_judged_on_its_test_films(
+    home: Path, tmp_path: Path, run_job: RunJob
+) -> None:
+    run_job("prepare_data", "--store", tmp_path / "store", "--films", home / "store-sample-200-seed-0", "--seed", 9)
+    checkpoint = next((home / "runs" / "cnn").glob("epoch-*"))
+    said = run_job("evaluate", "--store", tmp_path / "store", "--cnn", checkpoint, "--runs", tmp_path, fails=True)
+    assert "was trained on another store" in said.stderr
+    none = run_job("evaluate", "--store", tmp_path / "store", "--runs", home / "runs", fails=True)
+    assert "2 trained on other films are there" in none.stderr
+
+
+@pytest.mark.parametrize(
+    ("job", "options", "message"),
+    [
+        ("train_cnn", ("--workers", 64), r"asked for 64 workers"),
+        ("train_cnn", ("--use-gpu",), r"the cluster has \d+ CPUs and 0 GPUs"),
+        ("train_cnn", ("--height", 32), r"--height 64 --width 64"),
+        ("train_cnn", ("--batch-size", 3, "--workers", 2, "--cpus-per-worker", 0.1), "take a multiple of 2"),
+        ("train_lstm", ("--no-such-option", 1), "no-such-option"),
+        ("train_lstm", ("--resume", "--name", "never"), "there is no run"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(
+    home: Path, run_job: RunJob, job: str, options: tuple, message: str
+) -> None:
+    import re
+
+    said = run_job(job, "--store", home / "store", "--runs", home / "runs", *options, fails=True)
+    assert re.search(message, said.stderr)
+    assert "Traceback" not in said.stderr
+
+
+def test_an_existing_store_is_kept(home: Path, run_job: RunJob) -> None:
+    before = (home / "store" / "manifest.json").read_text()
+    said = run_job("prepare_data", "--store", home / "store", fails=True)
+    assert "--overwrite" in said.stderr
+    assert (home / "store" / "manifest.json").read_text() == before
+
+
+def test_a_folder_without_a_csv_ends_with_one_message_and_no_store(tmp_path: Path, run_job: RunJob) -> None:
+    (tmp_path / "films" / "Images").mkdir(parents=True)
+    said = run_job("prepare_data", "--films", tmp_path / "films", "--store", tmp_path / "store", fails=True)
+    assert "IMDB_overview_genres.csv" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert not (tmp_path / "store").exists()
+    with (tmp_path / "films" / "IMDB_overview_genres.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["Id", "overview", "Drama"], ["a", "Somebody waits.", 1]])
+    said = run_job("prepare_data", "--films", tmp_path / "films", "--store", tmp_path / "store", fails=True)
+    assert "Overview" in said.stderr
