@@ -1,0 +1,124 @@
+"""The comparison as plain GitHub Markdown: the verdict, both tables, the training runs, the films, the words."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from genre_models.report.cards import Answer, Card, groups
+from genre_models.report.columns import CAVEATS, COLUMNS, definitions
+from genre_models.report.formats import films, percent, sentence
+from genre_models.report.lookup import label, trained
+from genre_models.report.tables import Cell, figure_rows, genre_columns, genre_rows, model_facts
+from genre_models.report.words import findings, headline, judged_films, overfitting_of, warnings
+
+
+def markdown(comparison: Mapping[str, Any]) -> str:
+    """The whole report as Markdown."""
+    parts = [
+        f"# {escape(headline(comparison))}",
+        *(f"> **Warning:** {escape(text)}" for text in warnings(comparison)),
+        *(f"**{finding.title}.** {escape(finding.text)}" for finding in findings(comparison)),
+        escape(judged_films(comparison)),
+        "## The models",
+        _models(comparison),
+        "## Figures",
+        _figures(comparison),
+        "Best of each column in bold; intervals in parentheses.",
+        "## Training",
+        *(escape(overfitting_of(comparison, key)["sentence"]) for key in trained(comparison)),
+        "## Genre by genre",
+        _genres(comparison),
+        "Precision, recall and F1 at the tuned thresholds unless it says 0.5.",
+        *_showcase(comparison),
+        "## How it was made",
+        _made(comparison),
+        "## What the words mean",
+        _list(f"**{column.group}: {column.label}**: {column.meaning}" for column in COLUMNS),
+        _list(f"**{word}**: {meaning}" for word, meaning in definitions(comparison)),
+        "## Caveats",
+        _list(CAVEATS),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: object) -> str:
+    """Text that Markdown shows as it is: on one line, with nothing read as markup, a table cell or HTML."""
+    line = " ".join(str(text).split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    align = [":--", *["--:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, align, *rows))
+
+
+def _list(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _models(comparison: Mapping[str, Any]) -> str:
+    lines = []
+    for key, model in comparison["models"].items():
+        facts = ", ".join(f"{name} {text}" for name, text in model_facts(comparison, key))
+        lines.append(f"**{escape(label(comparison, key))}**: {escape(sentence(model.get('what')))} ({escape(facts)})")
+    return _list(lines)
+
+
+def _figures(comparison: Mapping[str, Any]) -> str:
+    head = ["model", *(f"{column.label}{_at(column.group)}" for column in COLUMNS)]
+    return _table(
+        head, ([escape(label(comparison, key)), *map(_cell, cells)] for key, cells in figure_rows(comparison))
+    )
+
+
+def _at(group: str) -> str:
+    return "" if group == "without threshold" else f" {group}"
+
+
+def _cell(cell: Cell) -> str:
+    text = f"**{cell.text}**" if cell.best else cell.text
+    return f"{text} ({cell.interval})" if cell.interval else text
+
+
+def _genres(comparison: Mapping[str, Any]) -> str:
+    columns = genre_columns(comparison)
+    head = ["genre"]
+    head += [f"{escape(label(comparison, c.model))} {c.label}" if c.model else c.label for c in columns]
+    return _table(head, ([escape(genre), *map(_cell, cells)] for genre, cells in genre_rows(comparison)))
+
+
+def _showcase(comparison: Mapping[str, Any]) -> list[str]:
+    parts = ["## Some films"] if comparison.get("showcase") else []
+    for group in groups(comparison):
+        parts += [f"### {escape(group.title)}", escape(group.sentence)]
+        parts += [_film(comparison, card) for card in group.cards]
+    return parts
+
+
+def _film(comparison: Mapping[str, Any], card: Card) -> str:
+    lines = [f"**{escape(card.film)}** ({escape(', '.join(card.genres))}): {escape(card.overview)}", ""]
+    lines += [f"- {_answer(comparison, answer)}" for answer in [*card.main, *card.others]]
+    return "\n".join(lines)
+
+
+def _answer(comparison: Mapping[str, Any], answer: Answer) -> str:
+    told = ", ".join(
+        f"{'✓' if guess.hit else '✗'} {escape(guess.genre)} {percent(guess.probability)}" for guess in answer.guesses
+    )
+    return f"{escape(label(comparison, answer.key))}: {told}"
+
+
+def _made(comparison: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in (comparison.get("versions") or {}).items())
+    lines = [
+        f"Made {escape(comparison.get('created') or '')} by {escape(comparison.get('command') or '')}",
+        f"Versions: {escape(versions)}",
+        f"Films from {escape(comparison.get('source') or '')}; store "
+        f"{escape(comparison.get('store') or '')}; judged on {escape(comparison.get('judged_on') or '')} "
+        f"({films(int(comparison['films']['judged']))})",
+    ]
+    for key, model in comparison["models"].items():
+        if model.get("checkpoint"):
+            lines.append(f"Checkpoint of {escape(label(comparison, key))}: {escape(model['checkpoint'])}")
+    return _list(lines)
