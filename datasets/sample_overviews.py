@@ -1,0 +1,132 @@
+"""The sample's text: overviews, titles and small print, written from a small grammar.
+
+An overview is told which genres to mention; each of them has six clauses ("plans one last heist with a
+clumsy gang") built round a handful of key words, so that a small text model meets those words often enough
+to learn them. Everything else (people, jobs, places, animals, asides) says nothing about the genres.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from datasets.sample_words import (
+    ANIMALS,
+    ASIDES,
+    CLAUSES,
+    CREDITS,
+    FOLLOWS,
+    JOBS,
+    MANNERS,
+    NAMES,
+    NEUTRAL,
+    OPENINGS,
+    PLACES,
+    SURNAMES,
+    THINGS,
+    TITLES,
+)
+
+MAX_WORDS = 90
+
+
+def _pick(rng: np.random.Generator, entries: Sequence[str]) -> str:
+    return entries[int(rng.integers(len(entries)))]
+
+
+def _shuffled(rng: np.random.Generator, entries: Sequence[str]) -> list[str]:
+    """The entries in mixed order, to be taken one by one so that none comes twice."""
+    return [entries[int(k)] for k in rng.permutation(len(entries))]
+
+
+def _with_article(phrase: str) -> str:
+    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
+class _Cast(NamedTuple):
+    """Who an overview is about: three different people and where the first one lives."""
+
+    hero: str
+    surname: str
+    friend: str
+    other: str
+    home: str
+
+
+def _draw_cast(rng: np.random.Generator) -> _Cast:
+    hero, friend, other = (NAMES[int(n)] for n in rng.permutation(len(NAMES))[:3])
+    return _Cast(hero, _pick(rng, SURNAMES), friend, other, _pick(rng, PLACES))
+
+
+def _slots(rng: np.random.Generator, cast: _Cast) -> dict[str, str]:
+    """Fresh fillings for every blank of one sentence; only the cast stays the same from one to the next."""
+    job, animal, thing = _pick(rng, JOBS), _pick(rng, ANIMALS), _pick(rng, THINGS)
+    place = _pick(rng, [name for name in PLACES if name != cast.home])
+    return {
+        "name": f"{cast.hero} {cast.surname}",
+        "first": cast.hero,
+        "friend": cast.friend,
+        "other": cast.other,
+        "home": cast.home,
+        "place": place,
+        "age": str(rng.integers(19, 92)),
+        "job": job,
+        "a_job": _with_article(f"{_pick(rng, MANNERS)} {job}"),
+        "animal": animal,
+        "an_animal": _with_article(animal),
+        "thing": thing,
+        "a_thing": _with_article(thing),
+    }
+
+
+def _sentence(rng: np.random.Generator, cast: _Cast, frame: str, clauses: Sequence[str] = ()) -> str:
+    filled = " and ".join(clause.format(**_slots(rng, cast)) for clause in clauses)
+    return frame.format(clause=filled, **_slots(rng, cast))
+
+
+def _told_clauses(rng: np.random.Generator, told: Sequence[str]) -> list[str]:
+    """One clause for every mention, in mixed order, none of them twice."""
+    clauses: list[str] = []
+    for place in rng.permutation(len(told)):
+        clauses.append(_pick(rng, [clause for clause in CLAUSES[told[place]] if clause not in clauses]))
+    return clauses
+
+
+def write_overview(told: Sequence[str], rng: np.random.Generator) -> str:
+    """Write one overview of 1 to 4 sentences, 8 to `MAX_WORDS` words.
+
+    Args:
+        told: the genres to mention, at most five; a genre given twice is mentioned twice, none is fine.
+        rng: where every choice comes from.
+
+    Raises:
+        KeyError: when a genre has no clauses (N/A, News, Reality-TV and Short have none).
+    """
+    cast = _draw_cast(rng)
+    neutral, follows, asides = (_shuffled(rng, lines) for lines in (NEUTRAL, FOLLOWS, ASIDES))
+    clauses = _told_clauses(rng, told) or [neutral.pop()]
+    sentences = int(rng.choice([1, 2, 3, 4], p=[0.52, 0.33, 0.11, 0.04]))
+    at_once = 2 if len(clauses) > sentences or rng.random() < 0.2 else 1
+    parts = [_sentence(rng, cast, _pick(rng, OPENINGS), clauses[:at_once])]
+    clauses = clauses[at_once:]
+    while clauses or len(parts) < sentences:
+        if not clauses and rng.random() < 0.5:
+            parts.append(_sentence(rng, cast, asides.pop()))
+            continue
+        clause = clauses.pop() if clauses else neutral.pop()
+        parts.append(_sentence(rng, cast, follows.pop(), [clause]))
+    while sum(len(part.split()) for part in parts) > MAX_WORDS:
+        parts.pop()
+    return " ".join(parts)
+
+
+def write_title(rng: np.random.Generator) -> str:
+    """Invent a title of two to five words that says nothing about the genres."""
+    slots = {key: value.title() for key, value in _slots(rng, _draw_cast(rng)).items()}
+    title = _pick(rng, TITLES).format(manner=_pick(rng, MANNERS).title(), **slots)
+    return title.replace("'S ", "'s ")
+
+
+def write_credit(rng: np.random.Generator) -> str:
+    """Invent a poster's line of small print."""
+    return _pick(rng, CREDITS).format(**_slots(rng, _draw_cast(rng)))
