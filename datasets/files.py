@@ -34,7 +34,7 @@ def is_local(path: str | Path) -> bool:
 
 def join(path: str | Path, *names: str) -> str:
     """Append names to a path or URI."""
-    return "/".join([str(path).rstrip("/") or "/", *names])
+    return "/".join([str(path).rstrip("/"), *names])
 
 
 def exists(path: str | Path) -> bool:
@@ -53,11 +53,12 @@ def read_text(path: str | Path) -> str:
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 file whole: readers see the old text or the new, never a part. Folders are made as needed."""
     filesystem, inner = resolve(path)
+    data = text.encode("utf-8")
     filesystem.create_dir(str(Path(inner).parent), recursive=True)
     # Only a local file can be seen half written; object stores show an object when it is complete.
     aside = f"{inner}.{os.getpid()}.aside" if is_local(path) else inner
     with filesystem.open_output_stream(aside) as stream:
-        stream.write(text.encode("utf-8"))
+        stream.write(data)
     if aside != inner:
         Path(aside).replace(inner)
 
@@ -76,5 +77,6 @@ def download(path: str | Path, folder: Path) -> Path:
     filesystem, inner = resolve(path)
     if is_local(path):
         return Path(inner)
+    folder.mkdir(parents=True, exist_ok=True)
     pafs.copy_files(inner, str(folder), source_filesystem=filesystem, destination_filesystem=pafs.LocalFileSystem())
     return folder

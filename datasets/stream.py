@@ -119,7 +119,9 @@ def _batches(
         rows = _order(window, films)
         starts = np.arange(0, len(rows), size)
         if together is not None and "lengths" in window:
-            together.shuffle(starts)
+            # A batch to be filled stays last: shares differ by a film at most, so that every rank has as many full
+            # batches, and shuffles them alike.
+            together.shuffle(starts[: len(rows) // size])
         for start in starts:
             yield _batch(window, rows[start : start + size], size)
 
@@ -179,12 +181,15 @@ def _filled(batches: Iterator[Block], steps: int | None) -> Iterator[Block]:
     last: Block | None = None
     done = 0
     for last in batches:
+        # Said before the step too many is taken: it would wait for the other workers for ever.
+        if done == steps:
+            raise ValueError(f"a worker got films for more than the {steps} steps agreed")
         done += 1
         yield last
     if steps is None:
         return
-    if done > steps or last is None:
-        raise ValueError(f"a worker got films for {done} steps where {steps} were agreed")
+    if last is None:
+        raise ValueError(f"a worker got no films where {steps} steps were agreed")
     for _ in range(steps - done):
         yield {**last, "weights": np.zeros_like(last["weights"])}
 

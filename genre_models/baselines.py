@@ -36,14 +36,18 @@ class TfidfBaseline:
         self._vectorizer = TfidfVectorizer(
             ngram_range=(1, 2), min_df=fewest, sublinear_tf=True, strip_accents="unicode", dtype=np.float32
         )
-        features = self._vectorizer.fit_transform(overviews)
         self._frequencies = labels.mean(axis=0, dtype=np.float64)
+        self._models: dict[int, LogisticRegression] = {}
+        try:
+            features = self._vectorizer.fit_transform(overviews)
+        except ValueError:  # no word at all in the overviews: nothing to learn but the frequencies
+            return
         # A genre that all or none of the films have cannot be learned: its frequency is the answer.
         self._models = {
             g: LogisticRegression(C=_INVERSE_REGULARISATION, solver="liblinear", random_state=seed).fit(
                 features, labels[:, g]
             )
-            for g in np.flatnonzero((self._frequencies > 0) & (self._frequencies < 1))
+            for g in np.flatnonzero((self._frequencies > 0) & (self._frequencies < 1)).tolist()
         }
 
     @property
@@ -53,8 +57,10 @@ class TfidfBaseline:
 
     def scores(self, overviews: Sequence[str]) -> np.ndarray:
         """Return probabilities float64 [films, genres]."""
-        features = self._vectorizer.transform(overviews)
         result = np.tile(self._frequencies, (len(overviews), 1))
+        if not self._models:
+            return result
+        features = self._vectorizer.transform(overviews)
         for g, model in self._models.items():
             result[:, g] = model.predict_proba(features)[:, 1]
         return result

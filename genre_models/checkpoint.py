@@ -121,7 +121,15 @@ def read(folder: Path) -> Checkpoint:
     path = folder / "checkpoint.json"
     if not path.is_file():
         raise CheckpointError(f"{folder} is no checkpoint: it has no checkpoint.json")
-    about = parse(path.read_text(encoding="utf-8"), where=str(path))
+    try:
+        return _read(folder, parse(path.read_text(encoding="utf-8"), where=str(path)))
+    except CheckpointError:
+        raise
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise CheckpointError(f"{folder} is not a whole checkpoint of film-genres ({error!r})") from error
+
+
+def _read(folder: Path, about: dict[str, Any]) -> Checkpoint:
     words = folder / "vocabulary.txt"
     return Checkpoint(
         kind=about["kind"],

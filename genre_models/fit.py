@@ -226,9 +226,9 @@ def fit(
                 **figures,
             )
         )
-        if not np.isfinite(figures["loss"]):
+        if not (np.isfinite(figures["loss"]) and np.isfinite(figures["validation_loss"])):
             raise TrainingDivergedError(
-                f"the training loss of epoch {epoch} is {figures['loss']}: "
+                f"the loss of epoch {epoch} is {figures['loss']}, on validation {figures['validation_loss']}: "
                 f"try a lower --learning-rate than {recipe.learning_rate:g}"
             )
         on_epoch(state)

@@ -35,7 +35,9 @@ def to_csv(history: Sequence[Epoch]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, [f.name for f in fields(Epoch)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows({k: repr(v) for k, v in asdict(epoch).items()} for epoch in history)
+    writer.writerows(
+        {k: repr(v) if k == "epoch" else repr(float(v)) for k, v in asdict(epoch).items()} for epoch in history
+    )
     return text.getvalue()
 
 

@@ -63,8 +63,8 @@ def mean_average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def micro_average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the average precision over all pairs of film and genre as one ranking."""
-    return float(average_precisions(labels.reshape(-1, 1), scores.reshape(-1, 1))[0])
+    """Return the average precision over all pairs of film and genre as one ranking; 0 if no film has a genre."""
+    return float(np.nan_to_num(average_precisions(labels.reshape(-1, 1), scores.reshape(-1, 1))[0]))
 
 
 def top3(scores: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def top3(scores: np.ndarray) -> np.ndarray:
 def top3_recalls(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return for each film its true genres among the top three, divided by min(3, their number): float64 [films]."""
     hits = np.take_along_axis(labels, top3(scores), axis=1).sum(axis=1)
-    return hits / np.maximum(np.minimum(3, labels.sum(axis=1)), 1)
+    return hits.astype(np.float64) / np.maximum(np.minimum(3, labels.sum(axis=1)), 1)
 
 
 def decisions(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import logging
+import math
+import os
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import ray
 import ray.data
+import yaml
 
 from ray_jobs._shared.screen import Screen
+
+_LAUNCHED = Path("~/ray_bootstrap_config.yaml").expanduser()  # written by `ray up` on the head node
+_NODES_COME_UP_S = 1200
 
 
 class ClusterError(RuntimeError):
@@ -18,12 +25,16 @@ class ClusterError(RuntimeError):
 
 @dataclass(frozen=True)
 class Resources:
-    """What the cluster has now or, if it grows by itself, can grow to."""
+    """What the cluster has now, and what it could grow to."""
 
     cpus: float
     gpus: float
     nodes: int
     object_store_bytes: float
+    most_cpus: float
+    """CPUs at the autoscaler's limit; what there is now where the cluster does not grow."""
+    most_gpus: float
+    """GPUs at the autoscaler's limit."""
 
 
 def connect(screen: Screen) -> Resources:
@@ -55,26 +66,39 @@ def calm_data() -> None:
 
 
 def resources() -> Resources:
-    """Return what the cluster has, or could have at its autoscaler's limit."""
+    """Return what the cluster has, and could have at its autoscaler's limit."""
     now = ray.cluster_resources()
     most = _autoscaler_limit()
-    nodes = sum(1 for node in ray.nodes() if node["Alive"])
+    cpus, gpus = now.get("CPU", 0.0), now.get("GPU", 0.0)
     return Resources(
-        cpus=max(now.get("CPU", 0.0), most.get("CPU", 0.0)),
-        gpus=max(now.get("GPU", 0.0), most.get("GPU", 0.0)),
-        nodes=nodes,
+        cpus=cpus,
+        gpus=gpus,
+        nodes=sum(1 for node in ray.nodes() if node["Alive"]),
         object_store_bytes=now.get("object_store_memory", 0.0),
+        most_cpus=max(cpus, most.get("CPU", 0.0)),
+        most_gpus=max(gpus, most.get("GPU", 0.0)),
     )
 
 
-def _autoscaler_limit() -> dict[str, float]:
-    """Return what the autoscaler may grow the cluster to; nothing where the cluster does not grow."""
-    from ray._private.state import state  # no public call tells this (Ray 2.60)
+def _autoscaler_limit(config: Path = _LAUNCHED) -> dict[str, float]:
+    """Return the CPUs and GPUs that the cluster may grow to; nothing where it does not grow.
 
-    try:
-        return {name: float(amount) for name, amount in (state.get_max_resources_from_cluster_config() or {}).items()}
-    except Exception:  # the call is private: without it only the resources of the moment count
+    Ray itself does not tell (2.60). A cluster launched by `ray up` keeps its configuration on the head node, where
+    drivers run; on Kubernetes the limit is in an object of the API server, so there any size is let through and
+    Ray Train's own time limit has the last word.
+    """
+    if os.environ.get("RAY_USAGE_STATS_KUBERAY_IN_USE"):
+        return {"CPU": math.inf, "GPU": math.inf}
+    if not config.is_file():
         return {}
+    launched = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+    limit: dict[str, float] = {}
+    head = launched.get("head_node_type")
+    for name, kind in launched.get("available_node_types", {}).items():
+        nodes = 1 if name == head else min(kind.get("max_workers", 0), launched.get("max_workers", 0))
+        for resource, amount in kind.get("resources", {}).items():
+            limit[resource] = limit.get(resource, 0.0) + nodes * float(amount)
+    return limit
 
 
 def worker_resources(
@@ -88,16 +112,21 @@ def worker_resources(
     cpus = cpus_per_worker
     if cpus is None:
         # As many workers as cores would leave Ray Data nothing to run on, and the films would never come.
-        cpus = 1.0 if workers < have.cpus else round(0.9 * have.cpus / workers, 3) if workers <= have.cpus else 1.0
+        cpus = round(0.9 * have.most_cpus / workers, 3) if workers == int(have.most_cpus) else 1.0
     asked = f"{workers} worker{'s' if workers > 1 else ''} of {cpus:g} CPU{' and 1 GPU' if use_gpu else ''} each"
     there = (
         f"the cluster has {have.cpus:g} CPUs and {have.gpus:g} GPUs on {have.nodes} node{'s' if have.nodes > 1 else ''}"
     )
-    if use_gpu and workers > have.gpus:
-        advice = "leave out --use-gpu" if have.gpus < 1 else f"ask for --workers {int(have.gpus)}"
+    if (have.most_cpus, have.most_gpus) != (have.cpus, have.gpus):
+        there += f", and can grow to {have.most_cpus:g} CPUs and {have.most_gpus:g} GPUs"
+    if use_gpu and workers > have.most_gpus:
+        advice = "leave out --use-gpu" if have.most_gpus < 1 else f"ask for --workers {int(have.most_gpus)}"
         raise ClusterError(f"asked for {asked}, but {there}: {advice}, or add GPU nodes")
-    if workers * cpus > have.cpus:
+    if workers * cpus > have.most_cpus:
         raise ClusterError(
             f"asked for {asked}, but {there}: ask for fewer --workers, or let them share cores with --cpus-per-worker"
         )
+    if workers * cpus > have.cpus or (use_gpu and workers > have.gpus):
+        # New nodes take minutes to come up; Ray Train would give up after one.
+        os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(_NODES_COME_UP_S))
     return {"CPU": cpus, **({"GPU": 1.0} if use_gpu else {})}

@@ -114,8 +114,8 @@ def _check(kind: str, config: Any, recipe: Recipe, options: TrainOptions, store:
             have = store.manifest.poster
             raise TrainError(
                 f"the model takes posters of {config.height} by {config.width} pixels, but {store.path} holds "
-                f"{have['height']} by {have['width']}: train with --height {have['height']} --width {have['width']}, or "
-                f"prepare the films again with --height {config.height} --width {config.width} --overwrite"
+                f"{have['height']} by {have['width']}: train with --height {have['height']} --width {have['width']}, "
+                f"or prepare the films again with --height {config.height} --width {config.width} --overwrite"
             )
 
 

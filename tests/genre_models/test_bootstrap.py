@@ -76,7 +76,9 @@ def test_paired_interval_is_tighter_than_the_spread_of_each() -> None:
     losses = draw.uniform(0.2, 3.0, (200, 1))
     better, worse = np.exp(-losses), np.exp(-losses - 0.01)
     drawn = [bootstrap.resample(labels, s, np.full(1, 0.5), resamples=100) for s in (better, worse)]
-    assert bootstrap.interval(drawn[0].figures["loss"] - drawn[1].figures["loss"]) == pytest.approx([-0.01, -0.01], abs=1e-9)
+    assert bootstrap.interval(drawn[0].figures["loss"] - drawn[1].figures["loss"]) == pytest.approx(
+        [-0.01, -0.01], abs=1e-9
+    )
     low, high = bootstrap.interval(drawn[0].figures["loss"]) or (0.0, 0.0)
     assert high - low > 0.1
 

@@ -153,7 +153,6 @@ def test_worked_by_hand() -> None:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="float32 for the float32 labels of a store, though the docstring says float64")
 def test_top3_recalls_are_float64() -> None:
     """So that the figure and the bootstrap's, which works in float64, agree beyond single precision."""
     labels, scores = np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32)

@@ -1,0 +1,217 @@
+"""Batches for one worker: every film once, in an order that seed, epoch and rank set, with little padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from datasets.stream import LENGTHS, Batching, Block, padded_length, training_batches, validation_batches
+
+MAX_TOKENS = 256
+
+
+def posters(films: int, block: int = 7) -> Iterator[Block]:
+    """Films that can be told apart: film i is a picture of value i, and its label is i."""
+    for start in range(0, films, block):
+        numbers = np.arange(start, min(start + block, films), dtype=np.int32)
+        yield {
+            "inputs": np.broadcast_to(numbers[:, None, None, None], (len(numbers), 2, 2, 3)).copy(),
+            "labels": numbers[:, None].astype(np.float32),
+        }
+
+
+def long_tailed(films: int, seed: int = 0) -> np.ndarray:
+    """Lengths as overviews have them: most of some 30 tokens, a few of hundreds."""
+    lengths = np.exp(np.random.default_rng(seed).normal(3.5, 0.7, films))
+    return np.clip(lengths, 1, MAX_TOKENS).astype(np.int32)
+
+
+def overviews(lengths: np.ndarray, block: int = 100) -> Iterator[Block]:
+    """Film i has the token i + 1 as often as it is long."""
+    for start in range(0, len(lengths), block):
+        some = lengths[start : start + block]
+        numbers = np.arange(start, start + len(some), dtype=np.int32)
+        tokens = np.where(np.arange(MAX_TOKENS) < some[:, None], numbers[:, None] + 1, 0).astype(np.int32)
+        yield {"inputs": tokens, "lengths": some, "labels": numbers[:, None].astype(np.float32)}
+
+
+def epoch_of(blocks: Iterator[Block], size: int = 4, window: int = 1000, **order: Any) -> list[Block]:
+    return list(training_batches(blocks, Batching(size, window), **{"seed": 0, "epoch": 1, "rank": 0, **order}))
+
+
+def films_of(batches: list[Block]) -> list[int]:
+    """The films of batches in their order, filling left out, after a look at whether rows belong together."""
+    found: list[int] = []
+    for batch in batches:
+        first = batch["inputs"].reshape(len(batch["inputs"]), -1)[:, 0]
+        shift = 1 if batch["inputs"].ndim == 2 else 0
+        assert (first - shift).tolist() == batch["labels"][:, 0].tolist()
+        found += batch["labels"][batch["weights"] > 0, 0].astype(int).tolist()
+    return found
+
+
+@pytest.mark.parametrize("films", [1, 4, 21, 24])
+@pytest.mark.parametrize("window", [1, 10, 1000])
+def test_every_film_once_in_batches_of_one_size(films: int, window: int) -> None:
+    batches = epoch_of(posters(films), window=window)
+    assert len(batches) == -(-films // 4)
+    assert sorted(films_of(batches)) == list(range(films))
+    for batch in batches:
+        assert batch["inputs"].shape == (4, 2, 2, 3)
+        assert batch["labels"].shape == (4, 1)
+        assert batch["weights"].dtype == np.float32
+        assert set(batch["weights"].tolist()) <= {0.0, 1.0}
+    assert [int(batch["weights"].sum()) for batch in batches[:-1]] == [4] * (len(batches) - 1)
+
+
+def test_order_is_set_by_seed_epoch_and_rank() -> None:
+    first = films_of(epoch_of(posters(50)))
+    assert first != list(range(50))
+    assert films_of(epoch_of(posters(50))) == first
+    for other in ({"seed": 1}, {"epoch": 2}, {"rank": 1}):
+        assert films_of(epoch_of(posters(50), **other)) != first
+
+
+def test_a_window_is_shuffled_in_itself() -> None:
+    """40 films through a window of 10, which is cut to whole batches of 4, so to 8."""
+    order = films_of(epoch_of(posters(40), window=10))
+    for start in range(0, 40, 8):
+        part = order[start : start + 8]
+        assert sorted(part) == list(range(start, start + 8))
+    assert order != list(range(40))
+
+
+@pytest.mark.parametrize("window", [16, 1000])
+def test_block_boundaries_do_not_matter(window: int) -> None:
+    wanted = epoch_of(posters(50, block=50), window=window)
+    for block in (1, 7, 16):
+        for mine, theirs in zip(epoch_of(posters(50, block), window=window), wanted, strict=True):
+            for name, column in theirs.items():
+                assert mine[name].tolist() == column.tolist()
+
+
+def test_empty_blocks_are_nothing() -> None:
+    nothing = {"inputs": np.zeros((0, 2, 2, 3), np.int32), "labels": np.zeros((0, 1), np.float32)}
+    assert epoch_of(iter([nothing])) == []
+    blocks = iter([nothing, *posters(9), nothing])
+    assert films_of(epoch_of(blocks)) == films_of(epoch_of(posters(9)))
+
+
+def test_steps_fill_up_with_batches_that_count_nothing() -> None:
+    batches = epoch_of(posters(6), steps=4)
+    assert [batch["weights"].tolist() for batch in batches] == [[1] * 4, [1, 1, 0, 0], [0] * 4, [0] * 4]
+    assert sorted(films_of(batches)) == list(range(6))
+    assert {batch["inputs"].shape for batch in batches} == {(4, 2, 2, 3)}
+    validation = list(validation_batches(posters(6), Batching(4), steps=3))
+    assert [batch["weights"].sum() for batch in validation] == [4, 2, 0]
+
+
+def test_more_films_than_steps_is_an_error() -> None:
+    for batches in (
+        training_batches(posters(9), Batching(4), seed=0, epoch=1, rank=0, steps=2),
+        validation_batches(posters(9), Batching(4), steps=2),
+    ):
+        with pytest.raises(ValueError, match="films for more than the 2 steps agreed"):
+            list(batches)
+
+
+def test_no_step_more_than_agreed_is_given_out() -> None:
+    """The other workers take no such step: the one that does waits for them forever, and never gets to the error."""
+    given: list[Block] = []
+    with pytest.raises(ValueError, match="steps"):
+        given.extend(training_batches(posters(90), Batching(4), seed=0, epoch=1, rank=0, steps=2))
+    assert len(given) == 2
+
+
+def test_no_films_where_steps_were_agreed_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no films where 2 steps were agreed"):
+        epoch_of(posters(0), steps=2)
+
+
+def test_validation_in_a_fixed_order_each_once() -> None:
+    read = [films_of(list(validation_batches(posters(21), Batching(4)))) for _ in range(2)]
+    assert read[0] == read[1] == list(range(21))
+    lengths = long_tailed(90)
+    read = [films_of(list(validation_batches(overviews(lengths, b), Batching(4, 40)))) for b in (100, 11)]
+    assert read[0] == read[1]
+    assert sorted(read[0]) == list(range(90))
+
+
+# -- overviews --------------------------------------------------------------------------------------------------------
+
+
+def test_overviews_are_cut_to_a_length_that_holds_them() -> None:
+    lengths = long_tailed(1000)
+    batches = epoch_of(overviews(lengths), size=16)
+    assert sorted(films_of(batches)) == list(range(1000))
+    for batch in batches:
+        rows = batch["labels"][:, 0].astype(int)
+        padded = batch["inputs"].shape[1]
+        assert padded in LENGTHS
+        assert padded == min(length for length in LENGTHS if length >= lengths[rows].max())
+        assert (batch["inputs"] > 0).sum(axis=1).tolist() == lengths[rows].tolist()  # no token is cut off
+
+
+def test_little_padding() -> None:
+    """Random batches padded to their longest compute more than twice the tokens there are; these under 1.4 times."""
+    lengths = long_tailed(5000)
+    batches = epoch_of(overviews(lengths), size=64, window=10_000)
+    computed = sum(batch["inputs"].size for batch in batches)
+    assert computed < 1.4 * lengths.sum()
+    shuffled = np.random.default_rng(0).permutation(lengths)
+    parts = [shuffled[start : start + 64] for start in range(0, 5000, 64)]
+    assert sum(64 * part.max() for part in parts) > 2 * lengths.sum()
+
+
+def test_batches_of_overviews_mix_anew_in_each_epoch() -> None:
+    """Films of like length are not always the same batch, and the lengths come in another order."""
+    lengths = long_tailed(1000)
+    first, second = (epoch_of(overviews(lengths), size=16, epoch=epoch) for epoch in (1, 2))
+    groups = [{frozenset(b["labels"][:, 0].tolist()) for b in batches} for batches in (first, second)]
+    assert len(groups[0] & groups[1]) < 0.05 * len(groups[0])
+    assert [b["inputs"].shape for b in first] != [b["inputs"].shape for b in second]
+    widths = [b["inputs"].shape[1] for b in first]
+    assert widths != sorted(widths)
+
+
+def apart(one: list[Block], other: list[Block]) -> float:
+    """How many times longer the longer of two ranks' batches is, on average over the steps both take."""
+    widths = [[batch["inputs"].shape[1] for batch in batches] for batches in (one, other)]
+    return float(np.mean([max(pair) / min(pair) for pair in zip(*widths, strict=False)]))
+
+
+def test_ranks_step_in_equal_lengths() -> None:
+    shares = [long_tailed(1000, seed) for seed in (1, 2)]
+    ranks = [epoch_of(overviews(share), 16, 10_000, rank=rank) for rank, share in enumerate(shares)]
+    assert films_of(ranks[0]) != films_of(ranks[1])
+    assert apart(*ranks) < 1.1
+    unrelated = [ranks[0], epoch_of(overviews(shares[1]), 16, 10_000, rank=1, seed=1)]
+    assert apart(*unrelated) > 1.5
+
+
+def test_ranks_step_in_equal_lengths_with_a_film_more() -> None:
+    """Shares of 993 and 992 films, as an odd number of films gives, are 63 and 62 batches of 16."""
+    shares = [long_tailed(993, 1), long_tailed(992, 2)]
+    ranks = [epoch_of(overviews(share), 16, 10_000, rank=rank) for rank, share in enumerate(shares)]
+    assert [len(rank) for rank in ranks] == [63, 62]
+    assert apart(*ranks) < 1.1
+
+
+@pytest.mark.parametrize(
+    ("longest", "most", "wanted"),
+    [
+        (1, 256, 8),
+        (8, 256, 8),
+        (9, 256, 16),
+        (97, 256, 128),
+        (97, 100, 100),
+        (256, 256, 256),
+        (600, 600, 600),
+        (3, 5, 5),
+    ],
+)
+def test_padded_length(longest: int, most: int, wanted: int) -> None:
+    assert padded_length(longest, most) == wanted

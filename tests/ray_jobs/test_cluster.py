@@ -1,0 +1,56 @@
+"""Asking a cluster for what it has, for what it can grow to, and for more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ray_jobs._shared.cluster import ClusterError, Resources, _autoscaler_limit, worker_resources
+from tests.conftest import ROOT
+
+LAPTOP = Resources(cpus=2, gpus=0, nodes=1, object_store_bytes=1e9, most_cpus=2, most_gpus=0)
+GROWING = Resources(cpus=3, gpus=0, nodes=1, object_store_bytes=1e9, most_cpus=35, most_gpus=8)
+
+
+@pytest.mark.parametrize(("workers", "cpus"), [(1, 1.0), (2, 0.9)])
+def test_workers_leave_something_for_reading_films(workers: int, cpus: float) -> None:
+    asked = worker_resources(workers=workers, use_gpu=False, cpus_per_worker=None, have=LAPTOP)
+    assert asked == {"CPU": cpus}
+
+
+def test_more_workers_than_cores_are_refused_unless_they_share_them() -> None:
+    with pytest.raises(ClusterError, match=r"asked for 3 workers of 1 CPU each, but the cluster has 2 CPUs and 0 GPUs"):
+        worker_resources(workers=3, use_gpu=False, cpus_per_worker=None, have=LAPTOP)
+    assert worker_resources(workers=3, use_gpu=False, cpus_per_worker=0.5, have=LAPTOP) == {"CPU": 0.5}
+
+
+def test_gpus_that_are_not_there_are_refused_and_those_that_can_come_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", raising=False)
+    with pytest.raises(ClusterError, match="leave out --use-gpu"):
+        worker_resources(workers=1, use_gpu=True, cpus_per_worker=None, have=LAPTOP)
+    with pytest.raises(ClusterError, match=r"can grow to 35 CPUs and 8 GPUs: ask for --workers 8"):
+        worker_resources(workers=9, use_gpu=True, cpus_per_worker=None, have=GROWING)
+    monkeypatch.setenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "7")
+    assert worker_resources(workers=8, use_gpu=True, cpus_per_worker=None, have=GROWING) == {"CPU": 1.0, "GPU": 1.0}
+
+
+def test_the_limit_of_a_launched_cluster_is_read_from_its_configuration(tmp_path: Path) -> None:
+    assert _autoscaler_limit(tmp_path / "none.yaml") == {}
+    config = tmp_path / "ray_bootstrap_config.yaml"
+    kinds = {
+        "head": {"resources": {"CPU": 3}},
+        "gpu": {"resources": {"CPU": 4, "GPU": 1}, "max_workers": 8},
+        "cpu": {"resources": {"CPU": 16}, "max_workers": 2},
+    }
+    config.write_text(yaml.safe_dump({"head_node_type": "head", "max_workers": 6, "available_node_types": kinds}))
+    # 3 on the head, 6 nodes of 4 (the cluster's own limit is below 8), 2 nodes of 16.
+    assert _autoscaler_limit(config) == {"CPU": 3 + 24 + 32, "GPU": 6}
+
+
+def test_our_own_cluster_file_lets_gpu_workers_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_USAGE_STATS_KUBERAY_IN_USE", raising=False)
+    assert _autoscaler_limit(ROOT / "cluster.yaml").get("GPU", 0) >= 1
