@@ -13,7 +13,7 @@ from ray_jobs._shared.options import at_home
 from ray_jobs._shared.screen import Countdown, Screen, duration
 
 SAMPLE = "sample"
-SAMPLE_FILMS = 1_500
+SAMPLE_FILMS = 1_200
 
 
 def open_store(path: str, screen: Screen) -> Store:
