@@ -125,7 +125,7 @@ def keras_epochs(options: Options) -> list[float]:
 
 
 def films_in_memory(store: Any, config: Any, model: str, epoch: int) -> tuple[dict[str, Any], float]:
-    """Return what `Model.fit` is given, arrays of posters or our own batches of overviews, and its share of the films."""
+    """Return what `Model.fit` is given, posters as arrays or our own batches of overviews, and its share of all."""
     import keras
 
     from datasets.store import poster_array

@@ -149,8 +149,6 @@ def _parts(shares: Mapping[str, float]) -> list[int]:
         raise FilmsError(f"The shares of the split are {shown or 'missing'}: give each subset a share from 0 to 1.")
     if abs(sum(shares.values()) - 1) > 1e-6:
         raise FilmsError(f"The shares of the split ({shown}) sum to {sum(shares.values()):g}: they must sum to 1.")
-    if shares.get("train", 1.0) == 0:
-        raise FilmsError(f"The shares of the split ({shown}) leave no film to train on: raise the share of train.")
     parts = [round(share * _FILM) for share in shares.values()]
     parts[parts.index(max(parts))] += _FILM - sum(parts)
     return parts

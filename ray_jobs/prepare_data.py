@@ -46,6 +46,14 @@ class Options:
     overwrite: bool = False
     """Replace the store if there is one."""
 
+    def __post_init__(self) -> None:
+        shares = (self.validation_share, self.test_share)
+        if min(shares) <= 0 or sum(shares) >= 1:
+            raise ValueError(
+                f"--validation-share {shares[0]:g} and --test-share {shares[1]:g} must be above 0 "
+                "and leave films to train on"
+            )
+
 
 def main(options: Options) -> None:
     """Draw the sample if asked to, and make the store."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
+def quiet_stderr(*, show_on_error: bool = True) -> Iterator[None]:
     """Hold back what C++ code writes to stderr; show it after all if the block raises."""
     sys.stderr.flush()
     kept = os.dup(2)
@@ -20,8 +20,9 @@ def quiet_stderr() -> Iterator[None]:
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            if show_on_error:
+                held.seek(0)
+                os.write(kept, held.read())
             raise
         finally:
             os.dup2(kept, 2)
@@ -32,7 +33,9 @@ def import_trainer_behind() -> threading.Thread:
     """Import Ray's TensorFlow trainer in a thread, while Ray starts and films are read: it imports TensorFlow (4 s)."""
 
     def load() -> None:
-        with quiet_stderr(), contextlib.suppress(ImportError):
+        # Whatever breaks here, also the end of a job that had nothing to train, comes up again where it matters:
+        # at the import in the driver itself.
+        with contextlib.suppress(Exception), quiet_stderr(show_on_error=False):
             import ray.train.tensorflow  # noqa: F401
 
     thread = threading.Thread(target=load, daemon=True, name="import tensorflow")

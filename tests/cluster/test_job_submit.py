@@ -34,9 +34,12 @@ def head() -> Iterator[str]:
     dashboard, port = free_port(), free_port()
     command = [*RAY, "start", "--head", "--block", "--num-cpus=2", f"--port={port}", f"--temp-dir={session}"]
     command += ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
-    command += ["--ray-client-server-port=0", f"--dashboard-agent-listen-port={free_port()}"]
+    command += [f"--ray-client-server-port={free_port()}", f"--dashboard-agent-listen-port={free_port()}"]
     log = Path(session, "head.log").open("w")  # noqa: SIM115  (open as long as the node runs)
-    node = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    # As in an activated environment: a job's `python` is the first on the head node's path.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path}
+    node = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=env)
     try:
         deadline = time.monotonic() + 90
         while True:

@@ -191,7 +191,6 @@ def test_a_share_of_nothing_stays_empty() -> None:
         ({"train": 0.7, "test": 0.2}, "sum to 0.9"),
         ({"train": 1.2, "test": -0.2}, "from 0 to 1"),
         ({"train": float("nan"), "test": 1.0}, "from 0 to 1"),
-        ({"train": 0, "test": 1}, "no film to train on"),
         ({name: 1 / 7 for name in "abcdefg"}, "6 films cannot fill the 7 subsets a, b, c, d, e, f, g"),
     ],
 )
@@ -210,3 +209,9 @@ def test_ids_and_labels_that_cannot_be() -> None:
     for value in (2, -1, 0.5, np.nan):
         with pytest.raises(ValueError, match="labels are 0 or 1"):
             stratified_split(["a"], np.array([[value]]), shares={"train": 1.0}, seed=0)
+
+
+def test_all_films_may_go_into_one_subset() -> None:
+    ids, labels = films(6)
+    shares = {"train": 0.0, "validation": 0.0, "test": 1.0}
+    assert set(stratified_split(ids, labels, shares=shares, seed=0)) == {"test"}
