@@ -12,8 +12,8 @@ demo: install
 	@$(BIN)/python ray_jobs/prepare_data.py --films sample --sample-films 1200 --store $(DEMO)/store --overwrite
 	@echo && echo "2/4  Training the poster CNN (about 1 min)"
 	@$(BIN)/python ray_jobs/train_cnn.py --store $(DEMO)/store --runs $(DEMO)/runs --epochs 20 --learning-rate 1e-3
-	@echo && echo "3/4  Training the overview LSTM (2 to 3 min)"
-	@$(BIN)/python ray_jobs/train_lstm.py --store $(DEMO)/store --runs $(DEMO)/runs --epochs 14 --batch-size 32 --learning-rate 2e-3
+	@echo && echo "3/4  Training the overview LSTM (about 2 min)"
+	@$(BIN)/python ray_jobs/train_lstm.py --store $(DEMO)/store --runs $(DEMO)/runs --epochs 10 --batch-size 32 --learning-rate 2e-3
 	@echo && echo "4/4  Comparing them"
 	@$(BIN)/python ray_jobs/evaluate.py --store $(DEMO)/store --runs $(DEMO)/runs --report $(DEMO)/report
 

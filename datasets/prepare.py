@@ -12,10 +12,8 @@ import hashlib
 import importlib.metadata
 import io
 import json
-import os
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ import ray
 import ray.data
 
 from datasets import files, store
+from datasets.aside import aside, put_in_place, remove
 from datasets.films import POSTER_MISSING, FilmsError, Reject, write_rejects
 from datasets.imdb_folder import FilmList, find_folder, read_films
 from datasets.posters import MAX_PIXELS, PosterError, decode_poster
@@ -71,7 +70,7 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
     """
     films = read_films(folder)
     path = files.absolute(path)
-    with _aside(path) as work:
+    with aside(path) as work:
         decoded = _decode(films, folder, work, how, progress)
         rejects = sorted([*films.rejects, *decoded.rejects], key=lambda reject: reject.row)
         _check_rejects(films, rejects, how.max_rejects, folder)
@@ -81,8 +80,8 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
         _write_rejects(work, rejects)
         manifest = _manifest(films, folder, decoded, splits, rejects, how)
         store.write_manifest(work, manifest)
-        _remove(files.join(work, "decoded"))
-        _put_in_place(work, path)
+        remove(files.join(work, "decoded"))
+        put_in_place(work, path)
     return manifest
 
 
@@ -339,54 +338,3 @@ def _manifest(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         versions={name: importlib.metadata.version(name) for name in ("ray", "pyarrow", "pillow", "numpy")},
     )
-
-
-# -- aside, then in place ---------------------------------------------------------------------------------------------
-
-
-class _aside:  # noqa: N801  (reads as a word where it is used: `with _aside(path)`)
-    """A folder beside the store to work in; gone at the end, whatever happened.
-
-    On an object store, which cannot rename a folder, it is the store's own: there the manifest, written
-    last, is what makes a store.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.local = files.is_local(path)
-        target = Path(path)
-        self.work = str(target.with_name(f".{target.name}.preparing-{os.getpid()}")) if self.local else path
-
-    def __enter__(self) -> str:
-        for left in _left_behind(Path(self.path)) if self.local else ():
-            shutil.rmtree(left, ignore_errors=True)
-        _remove(self.work)
-        return self.work
-
-    def __exit__(self, *_: object) -> None:
-        if self.local:
-            shutil.rmtree(self.work, ignore_errors=True)
-
-
-def _left_behind(path: Path) -> Iterator[Path]:
-    """Find work folders of jobs on this machine that were killed."""
-    for folder in path.parent.glob(f".{path.name}.preparing-*"):
-        process = folder.name.rpartition("-")[2]
-        if process.isdigit() and not Path(f"/proc/{process}").exists():
-            yield folder
-
-
-def _remove(path: str) -> None:
-    filesystem, inner = files.resolve(path)
-    if files.exists(path):
-        filesystem.delete_dir(inner)
-
-
-def _put_in_place(work: str, path: str) -> None:
-    if work == path:
-        return
-    old = Path(f"{work}-old")
-    if Path(path).exists():
-        Path(path).rename(old)
-    Path(work).rename(path)
-    shutil.rmtree(old, ignore_errors=True)

@@ -29,8 +29,10 @@ _BLUR = 0.1
 # -- Ray Data: from the store to blocks of model inputs ---------------------------------------------------------------
 
 
-def read_films(store: Store, split: str, columns: list[str]) -> ray.data.Dataset:
+def read_films(store: Store, split: str, columns: list[str], *, cpus: float = 1) -> ray.data.Dataset:
     """Read columns of a split through Ray Data, a block for each of the store's files, in their order.
+
+    Each task asks Ray for `cpus`: less than 1 where training workers leave no whole CPU free.
 
     Tasks are given file names rather than left to `ray.data.read_parquet`: that looks into the files first
     (1 to 3 s here, at every start) and merges the blocks, so that fewer cores can work on them.
@@ -51,27 +53,31 @@ def read_films(store: Store, split: str, columns: list[str]) -> ray.data.Dataset
     parts = [pa.table({"path": [path]}) for path in store.parts(split)]
     if not parts:
         return ray.data.from_arrow(wanted.empty_table())
-    return ray.data.from_arrow(parts).map_batches(read, batch_format="pyarrow", batch_size=None)
+    return ray.data.from_arrow(parts).map_batches(read, batch_format="pyarrow", batch_size=None, num_cpus=cpus)
 
 
-def poster_films(store: Store, split: str) -> ray.data.Dataset:
+def poster_films(store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
     """Return a split as inputs uint8 [H, W, 3] and labels float32 [G]."""
     shape = store.manifest.poster_shape
 
     def to_inputs(table: pa.Table) -> Block:
         return {"inputs": poster_array(table["poster"], shape), "labels": label_array(table["labels"])}
 
-    return read_films(store, split, ["poster", "labels"]).map_batches(to_inputs, batch_format="pyarrow")
+    films = read_films(store, split, ["poster", "labels"], cpus=cpus)
+    return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
 
 
-def overview_films(store: Store, split: str, vocabulary: Vocabulary, *, max_tokens: int) -> ray.data.Dataset:
+def overview_films(
+    store: Store, split: str, vocabulary: Vocabulary, *, max_tokens: int, cpus: float = 1
+) -> ray.data.Dataset:
     """Return a split as inputs int32 [max_tokens] (token ids), lengths int32 and labels float32 [G]."""
 
     def to_inputs(table: pa.Table) -> Block:
         ids, lengths = vocabulary.encode(table["overview"].to_pylist(), max_tokens=max_tokens)
         return {"inputs": ids, "lengths": lengths, "labels": label_array(table["labels"])}
 
-    return read_films(store, split, ["overview", "labels"]).map_batches(to_inputs, batch_format="pyarrow")
+    films = read_films(store, split, ["overview", "labels"], cpus=cpus)
+    return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
 
 
 # -- one worker: from blocks to batches -------------------------------------------------------------------------------

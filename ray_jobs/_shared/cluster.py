@@ -130,3 +130,9 @@ def worker_resources(
         # New nodes take minutes to come up; Ray Train would give up after one.
         os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(_NODES_COME_UP_S))
     return {"CPU": cpus, **({"GPU": 1.0} if use_gpu else {})}
+
+
+def spare_cpus(workers: int, per_worker: dict[str, float], have: Resources) -> float:
+    """Return what a reading task may ask for beside the training workers: a whole CPU if one is left, else a part."""
+    left = have.most_cpus - workers * per_worker["CPU"]
+    return 1.0 if left >= 1 else max(0.01, round(left / 2, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from collections.abc import Callable
@@ -50,6 +51,8 @@ class TrainOptions:
             raise ValueError("--resume needs the --name of the run to go on with")
 
 
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # a full disk, a folder one may not write
+
 Options = TypeVar("Options")
 
 
@@ -63,6 +66,11 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
         main(given)
     except _expected() as error:
         _say(f"\nStopped: {error}")
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        _say(f"\nStopped: {error}. What was finished is kept.")
         sys.exit(1)
     except KeyboardInterrupt:
         _say("\nStopped by you. What was finished is kept.")

@@ -76,7 +76,8 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
         f"worker{'s' if options.workers > 1 else ''}"
     )
     with Board(_Display(recipe.epochs, screen).show) as board:
-        datasets, split, shares = _datasets(about, store, vocabulary, options, have, screen)
+        spare = cluster.spare_cpus(options.workers, per_worker, have)
+        datasets, split, shares = _datasets(about, store, vocabulary, options, have, spare, screen)
         job = TrainJob(
             checkpoint=about,
             run=folder.path,
@@ -171,6 +172,7 @@ def _datasets(
     vocabulary: Vocabulary | None,
     options: TrainOptions,
     have: cluster.Resources,
+    spare_cpus: float,
     screen: Screen,
 ) -> tuple[dict[str, Any], list[str], dict[str, tuple[int, ...]]]:
     """Return the datasets for Ray Train, which of them it must split itself, and each rank's number of films.
@@ -181,10 +183,10 @@ def _datasets(
     """
     screen.status("reading the films")
 
-    def films(split: str) -> ray.data.Dataset:
+    def films(split: str, cpus: float = 1) -> ray.data.Dataset:
         if vocabulary is None:
-            return poster_films(store, split)
-        return overview_films(store, split, vocabulary, max_tokens=about.config.max_tokens)
+            return poster_films(store, split, cpus=cpus)
+        return overview_films(store, split, vocabulary, max_tokens=about.config.max_tokens, cpus=cpus)
 
     shares = {split: _equal_shares(store.manifest.films[split], options.workers) for split in ("train", "validation")}
     datasets: dict[str, Any] = _parts(films("validation"), shares["validation"], "validation")
@@ -194,7 +196,8 @@ def _datasets(
     ):
         datasets |= _parts(films("train"), shares["train"], "train")
         return datasets, [], shares
-    return {**datasets, "train": films("train")}, ["train"], {**shares, "train": ()}
+    # Read while the workers hold their CPUs: a task that asked for more than they leave would wait for ever.
+    return {**datasets, "train": films("train", cpus=spare_cpus)}, ["train"], {**shares, "train": ()}
 
 
 def _parts(dataset: ray.data.Dataset, shares: tuple[int, ...], name: str) -> dict[str, Any]:
