@@ -125,7 +125,7 @@ def test_nodes_install_what_the_project_requires(launcher: dict[str, Any], proje
     container = text_of("deploy/Dockerfile")
     assert "tensorflow[and-cuda]==" in container
     copied = {source for line in re.findall(r"^COPY (.+)", container, re.MULTILINE) for source in line.split()[:-1]}
-    packages = tomllib.loads(text_of("pyproject.toml"))["tool"]["setuptools"]["packages"]
+    packages = tomllib.loads(text_of("pyproject.toml"))["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert copied == {package.split(".")[0] for package in packages} | {"pyproject.toml", project["readme"]}
 
 
