@@ -168,15 +168,16 @@ def _windows(blocks: Iterable[Block], most: int) -> Iterator[Block]:
         held.append(block)
         count += len(block["labels"])
         while count >= most:
-            joined = _join(held)
+            joined = join_blocks(held)
             yield {name: column[:most] for name, column in joined.items()}
             held = [{name: column[most:] for name, column in joined.items()}]
             count -= most
     if count:
-        yield _join(held)
+        yield join_blocks(held)
 
 
-def _join(blocks: list[Block]) -> Block:
+def join_blocks(blocks: list[Block]) -> Block:
+    """Join blocks into one, in their order."""
     if len(blocks) == 1:
         return blocks[0]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}

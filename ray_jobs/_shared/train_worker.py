@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from datasets.stream import Batching, Block, blocks_of, training_batches, validation_batches
+from datasets.stream import Batching, Block, blocks_of, join_blocks, training_batches, validation_batches
 from genre_models.checkpoint import Checkpoint
 from ray_jobs._shared.runs import RunFolder, TensorBoard
 
@@ -93,6 +93,7 @@ class Feed:
         self._training = ray.train.get_dataset_shard(own)
         self._validation = ray.train.get_dataset_shard(f"validation-{rank}")
         self.steps = self._steps(job.training_films) if job.training_films else 0
+        self._held: dict[str, list[Block]] = {}
 
     def _steps(self, shares: tuple[int, ...]) -> int:
         """Return how many batches the largest share makes: every rank takes as many."""
@@ -100,10 +101,11 @@ class Feed:
 
     def training(self, epoch: int) -> Iterator[Block]:
         """Yield this worker's batches of an epoch."""
+        job = self._job
         return training_batches(
-            blocks_of(self._training),
+            self._blocks("training", self._training, job.training_films),
             self._batching,
-            seed=self._job.checkpoint.recipe.seed,
+            seed=job.checkpoint.recipe.seed,
             epoch=epoch,
             rank=self._rank,
             steps=self.steps or None,
@@ -112,7 +114,16 @@ class Feed:
     def validation(self) -> Iterator[Block]:
         """Yield this worker's share of the validation films, each once."""
         steps = self._steps(self._job.validation_films)
-        return validation_batches(blocks_of(self._validation), self._batching, steps=steps)
+        blocks = self._blocks("validation", self._validation, self._job.validation_films)
+        return validation_batches(blocks, self._batching, steps=steps)
+
+    def _blocks(self, name: str, shard: Any, shares: tuple[int, ...]) -> Iterable[Block]:
+        """Read a shard, in the first epoch only if the window that is held in memory anyway holds all of it."""
+        if not shares or max(shares) > self._job.shuffle_window:
+            return blocks_of(shard)
+        if name not in self._held:
+            self._held[name] = [join_blocks(list(blocks_of(shard)))]
+        return self._held[name]
 
 
 class Reporter:
