@@ -51,8 +51,17 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
     Raises:
         TrainError, StoreError, ClusterError: with what was found and what to do.
     """
+    importing = import_trainer_behind()
+    try:
+        return _train(kind, config, recipe, options)
+    finally:
+        # The import holds stderr back: what went wrong must not be said before it is done.
+        importing.join()
+
+
+def _train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> TrainResult:
+    """Train one model while Ray's trainer is imported behind it."""
     screen = Screen()
-    trainer = import_trainer_behind()
     have = cluster.connect(screen)
     per_worker = cluster.worker_resources(
         workers=options.workers, use_gpu=options.use_gpu, cpus_per_worker=options.cpus_per_worker, have=have
@@ -87,7 +96,6 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
             use_gpu=options.use_gpu,
             board=board.actor,
         )
-        trainer.join()
         screen.status("starting the workers")
         _run(job, datasets, split, options, per_worker, folder)
     return _finish(folder, kind, screen)
