@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -70,6 +74,49 @@ def find(path: str | Path, name: str) -> list[str]:
     found = [info.path for info in filesystem.get_file_info(selector) if info.base_name == name and info.is_file]
     scheme = str(path).split("://")[0] + "://" if "://" in str(path) and not is_local(path) else ""
     return sorted(scheme + found_path for found_path in found)
+
+
+def folders(path: str | Path) -> list[str]:
+    """Return the names of the folders right inside a folder, sorted; none where it is missing."""
+    filesystem, inner = resolve(path)
+    selector = pafs.FileSelector(inner, allow_not_found=True)
+    return sorted(info.base_name for info in filesystem.get_file_info(selector) if info.type == pafs.FileType.Directory)
+
+
+def remove_folder(path: str | Path) -> None:
+    """Remove a folder and all below it; nothing happens where there is none."""
+    filesystem, inner = resolve(path)
+    if exists(path):
+        filesystem.delete_dir(inner)
+
+
+@contextlib.contextmanager
+def new_folder(path: str | Path, *, last: str) -> Iterator[Path]:
+    """Give a local folder to write to, which is at `path` in one piece when the block ends without an error.
+
+    On an object store, which cannot rename, the file called `last` is uploaded after all others: a folder that has
+    it is whole. What stood at `path` before is replaced.
+    """
+    filesystem, inner = resolve(path)
+    if is_local(path):
+        aside = Path(f"{inner}.{os.getpid()}.aside")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        try:
+            yield aside
+            shutil.rmtree(inner, ignore_errors=True)
+            aside.replace(inner)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+        Path(folder, last).rename(f"{folder}.{last}")
+        try:
+            pafs.copy_files(folder, inner, destination_filesystem=filesystem)
+            pafs.copy_files(f"{folder}.{last}", f"{inner}/{last}", destination_filesystem=filesystem)
+        finally:
+            Path(f"{folder}.{last}").unlink()
 
 
 def download(path: str | Path, folder: Path) -> Path:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from datasets import files
 from datasets.store import Store, film_schema, label_array, poster_array
-from datasets.vocabulary import Vocabulary
+from datasets.vocabulary import UNKNOWN, Vocabulary
 
 if TYPE_CHECKING:
     import ray.data
@@ -78,6 +78,19 @@ def overview_films(
 
     films = read_films(store, split, ["overview", "labels"], cpus=cpus)
     return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
+
+
+def narrowed(block: Block, *, vocabulary_size: int, max_tokens: int) -> Block:
+    """Return overviews as a smaller vocabulary and a shorter cut would have encoded them.
+
+    Ids are ranks by frequency, so films are tokenised once for all trials of a sweep, at its largest setting.
+    """
+    ids = block["inputs"][:, :max_tokens]
+    return {
+        **block,
+        "inputs": np.where(ids < vocabulary_size, ids, UNKNOWN),
+        "lengths": np.minimum(block["lengths"], max_tokens),
+    }
 
 
 # -- one worker: from blocks to batches -------------------------------------------------------------------------------

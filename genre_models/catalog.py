@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genre_models import overview_lstm, poster_cnn
+from genre_models.search_space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class ModelKind:
     """The dataclass of its options."""
     build: Callable[..., Any]
     """`build(config, genres=number)` returns the Keras model."""
+    search_space: SearchSpace
+    """What a sweep varies, unless told otherwise."""
 
 
 KINDS: dict[str, ModelKind] = {
@@ -37,6 +40,7 @@ KINDS: dict[str, ModelKind] = {
             "a convolutional network that sees the poster alone",
             poster_cnn.PosterCNN,
             poster_cnn.build,
+            poster_cnn.SEARCH_SPACE,
         ),
         ModelKind(
             "lstm",
@@ -45,6 +49,7 @@ KINDS: dict[str, ModelKind] = {
             "a bidirectional LSTM that reads the overview alone",
             overview_lstm.OverviewLSTM,
             overview_lstm.build,
+            overview_lstm.SEARCH_SPACE,
         ),
     )
 }

@@ -7,6 +7,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
+METRICS = {"validation_loss": "min", "validation_mean_average_precision": "max"}
+"""The figures by which epochs, runs and trials can be compared, and which end of each is the good one."""
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -47,8 +50,15 @@ def from_csv(text: str) -> list[Epoch]:
     return [Epoch(epoch=int(row.pop("epoch")), **{name: float(value) for name, value in row.items()}) for row in rows]
 
 
-def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """Return the epoch of the lowest validation loss, the first of equals; NaN never wins."""
+def badness(value: float, metric: str) -> float:
+    """Return a figure of `METRICS` such that less is better whatever the metric; NaN is worst."""
+    if value != value:
+        return float("inf")
+    return value if METRICS[metric] == "min" else -value
+
+
+def best_epoch(history: Sequence[Epoch], metric: str = "validation_loss") -> Epoch:
+    """Return the epoch that is best by a metric of `METRICS`, the first of equals; NaN never wins."""
     if not history:
         raise ValueError("a history of no epochs has no best one")
-    return min(history, key=lambda e: e.validation_loss if e.validation_loss == e.validation_loss else float("inf"))
+    return min(history, key=lambda epoch: badness(getattr(epoch, metric), metric))

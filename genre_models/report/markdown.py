@@ -1,13 +1,15 @@
 """The comparison as plain GitHub Markdown: the verdict, both tables, the training runs, the films, the words."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from genre_models.report import sweep_words
 from genre_models.report.cards import Answer, Card, groups
 from genre_models.report.columns import CAVEATS, COLUMNS, definitions
 from genre_models.report.formats import films, percent, sentence
 from genre_models.report.lookup import label, trained
+from genre_models.report.sweep_tables import setting_rows
 from genre_models.report.tables import Cell, figure_rows, genre_columns, genre_rows, model_facts
 from genre_models.report.words import findings, headline, judged_films, overfitting_of, warnings
 
@@ -26,6 +28,7 @@ def markdown(comparison: Mapping[str, Any]) -> str:
         "Best of each column in bold; intervals in parentheses.",
         "## Training",
         *(escape(overfitting_of(comparison, key)["sentence"]) for key in trained(comparison)),
+        *_sweeps(comparison),
         "## Genre by genre",
         _genres(comparison),
         "Precision, recall and F1 at the tuned thresholds unless it says 0.5.",
@@ -48,7 +51,8 @@ def escape(text: object) -> str:
     return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
 
 
-def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of ready texts, all columns but the first to the right."""
     align = [":--", *["--:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, align, *rows))
 
@@ -67,9 +71,7 @@ def _models(comparison: Mapping[str, Any]) -> str:
 
 def _figures(comparison: Mapping[str, Any]) -> str:
     head = ["model", *(f"{column.label}{_at(column.group)}" for column in COLUMNS)]
-    return _table(
-        head, ([escape(label(comparison, key)), *map(_cell, cells)] for key, cells in figure_rows(comparison))
-    )
+    return table(head, ([escape(label(comparison, key)), *map(_cell, cells)] for key, cells in figure_rows(comparison)))
 
 
 def _at(group: str) -> str:
@@ -85,7 +87,25 @@ def _genres(comparison: Mapping[str, Any]) -> str:
     columns = genre_columns(comparison)
     head = ["genre"]
     head += [f"{escape(label(comparison, c.model))} {c.label}" if c.model else c.label for c in columns]
-    return _table(head, ([escape(genre), *map(_cell, cells)] for genre, cells in genre_rows(comparison)))
+    return table(head, ([escape(genre), *map(_cell, cells)] for genre, cells in genre_rows(comparison)))
+
+
+def settings_table(sweep: Mapping[str, Any]) -> str:
+    """What a sweep searched, with what each setting is at the start and at the best trial."""
+    rows = (
+        [escape(text) for text in (row.name, row.start, row.best, row.values, row.unit, row.why)]
+        for row in setting_rows(sweep)
+    )
+    return table(["setting", "start", "best", "searched", "unit", "why"], rows)
+
+
+def _sweeps(comparison: Mapping[str, Any]) -> list[str]:
+    parts = ["## How these models were found"] if comparison.get("sweeps") else []
+    for sweep in comparison.get("sweeps") or []:
+        parts.append(f"### {escape(sweep_words.headline(sweep))}")
+        parts += [f"**{finding.title}.** {escape(finding.text)}" for finding in sweep_words.findings(sweep)]
+        parts.append(settings_table(sweep))
+    return parts
 
 
 def _showcase(comparison: Mapping[str, Any]) -> list[str]:

@@ -18,6 +18,8 @@ from genre_models.report.columns import CAVEATS, COLUMNS, definitions
 from genre_models.report.lookup import FEWEST_FILMS, genres_by_films, label, pairs_to_show, trained
 from genre_models.report.markdown import markdown
 from genre_models.report.sorting import SORTING
+from genre_models.report.sweep_lookup import require_analysis
+from genre_models.report.sweep_section import sections
 
 CURVES = {
     "loss": "Loss",
@@ -29,6 +31,8 @@ MODEL_PLOTS = {
     "mean_average_precision": "Mean average precision",
     "at_tuned_micro_f1": "Micro-F1, tuned thresholds",
 }
+# Trials of each sweep on the comparison page; the sweep's own page has them all.
+MOST_TRIALS = 10
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,10 @@ def write_report(comparison: dict[str, Any], folder: Path) -> ReportPaths:
 
     The dict itself stays as it is; what is written has two more things in it: `verdict`, a list of paragraphs,
     and for each trained model `overfitting`. The JSON leaves the posters out: they are pictures, not findings.
+    `sweeps`, if there are any, must come from `genre_models.sweep.analysed`; ValueError if they do not.
     """
+    for sweep in comparison.get("sweeps") or []:
+        require_analysis(sweep)
     told = copy.deepcopy(comparison)
     told["verdict"] = words.verdict(told)
     for key in trained(told):
@@ -68,20 +75,29 @@ def as_json(comparison: Mapping[str, Any]) -> str:
         {name: value for name, value in film.items() if name != "poster_jpeg"}
         for film in comparison.get("showcase") or []
     ]
-    clean = _strict({**comparison, "showcase": showcase})
-    return json.dumps(clean, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+    return strict_json({**comparison, "showcase": showcase})
+
+
+def strict_json(value: Mapping[str, Any]) -> str:
+    """The value as strict JSON: what is not a finite number is null, other objects are their text."""
+    return json.dumps(_strict(value), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
 
 
 def as_html(comparison: Mapping[str, Any]) -> str:
     """The whole page; every text that comes from the films is escaped."""
+    return render("page.html", **_texts(comparison), **_drawings(comparison))
+
+
+def render(template: str, **shown: object) -> str:
+    """A page from one of the templates beside this file, with the script that sorts tables and no way for another."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.globals.update(count=formats.count, percent=formats.percent, sentence=formats.sentence)
     environment.filters["together"] = lambda text: text.replace(" %", "\u00a0%")
-    return environment.get_template("page.html").render(
-        **_texts(comparison), **_drawings(comparison), script=Markup(SORTING),
+    return environment.get_template(template).render(
+        **shown, script=Markup(SORTING),
         # The browser itself refuses whatever else would be asked for or run.
         policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{_fingerprint(SORTING)}'",
     )  # fmt: skip
@@ -110,6 +126,7 @@ def _texts(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "caveats": CAVEATS,
         "fewest": FEWEST_FILMS,
         "made": _made(comparison),
+        "sweeps": sections(comparison, most=MOST_TRIALS),
     }
 
 

@@ -37,8 +37,12 @@ class Resources:
     """GPUs at the autoscaler's limit."""
 
 
-def connect(screen: Screen) -> Resources:
-    """Join the running Ray cluster, or start one on this machine, and keep its logs off the screen."""
+def connect(screen: Screen, *, dashboard: bool = False) -> Resources:
+    """Join the running Ray cluster, or start one on this machine, and keep its logs off the screen.
+
+    `dashboard` starts Ray's dashboard (on this machine alone) too: Ray Train asks it whether a controller lives before
+    it frees what a run that was stopped from outside had reserved.
+    """
     if not ray.is_initialized():
         screen.status("starting Ray")
         with warnings.catch_warnings():
@@ -47,7 +51,7 @@ def connect(screen: Screen) -> Resources:
             ray.init(
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                include_dashboard=False,
+                include_dashboard=dashboard,
                 configure_logging=True,
             )
     calm_data()
@@ -102,9 +106,11 @@ def _autoscaler_limit(config: Path = _LAUNCHED) -> dict[str, float]:
 
 
 def worker_resources(
-    *, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources
+    *, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources, option: str = "--workers"
 ) -> dict[str, float]:
     """Return what each training worker asks of Ray, leaving something for Ray Data's tasks.
+
+    `option` is the one that a person would change, for the message.
 
     Raises:
         ClusterError: the workers need more than the cluster has.
@@ -120,16 +126,55 @@ def worker_resources(
     if (have.most_cpus, have.most_gpus) != (have.cpus, have.gpus):
         there += f", and can grow to {have.most_cpus:g} CPUs and {have.most_gpus:g} GPUs"
     if use_gpu and workers > have.most_gpus:
-        advice = "leave out --use-gpu" if have.most_gpus < 1 else f"ask for --workers {int(have.most_gpus)}"
+        advice = "leave out --use-gpu" if have.most_gpus < 1 else f"ask for {option} {int(have.most_gpus)}"
         raise ClusterError(f"asked for {asked}, but {there}: {advice}, or add GPU nodes")
     if workers * cpus > have.most_cpus:
         raise ClusterError(
-            f"asked for {asked}, but {there}: ask for fewer --workers, or let them share cores with --cpus-per-worker"
+            f"asked for {asked}, but {there}: ask for a smaller {option}, or let them share cores by --cpus-per-worker"
         )
     if workers * cpus > have.cpus or (use_gpu and workers > have.gpus):
         # New nodes take minutes to come up; Ray Train would give up after one.
         os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(_NODES_COME_UP_S))
     return {"CPU": cpus, **({"GPU": 1.0} if use_gpu else {})}
+
+
+def trials_at_once(
+    *, asked: int, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources
+) -> tuple[dict[str, float], int]:
+    """Return what each worker of a trial asks of Ray, and how many trials may run at the same time.
+
+    Trials of several workers take resources that Ray Tune does not see, so their number is capped here: with one too
+    many, each would wait for what the others hold.
+
+    Args:
+        asked: most trials at a time; 0 leaves it to the cluster.
+        workers: of each trial.
+        use_gpu: one GPU for each worker.
+        cpus_per_worker: CPUs of each; by default 1, or with `asked` for trials of one worker an equal share.
+        have: the cluster.
+
+    Raises:
+        ClusterError: one trial, or as many as were asked for, need more than the cluster has.
+    """
+    if workers == 1 and cpus_per_worker is None:
+        # Few trials on one machine share its cores out; over several, no trial may ask for more than one has.
+        alone = asked > 0 and have.nodes == 1 and have.most_cpus == have.cpus and not use_gpu
+        cpus_per_worker = max(1.0, have.cpus // asked) if alone else 1.0
+    per_worker = worker_resources(
+        workers=workers, use_gpu=use_gpu, cpus_per_worker=cpus_per_worker, have=have, option="--workers-per-trial"
+    )
+    room = have.most_cpus / (workers * per_worker["CPU"])
+    if use_gpu:
+        room = min(room, have.most_gpus / workers)
+    # Kubernetes does not tell how far it grows: as many as asked for, else what there is room for now.
+    fits = int(min(room, max(asked, have.cpus)) + 1e-6) or 1
+    if asked > fits:
+        raise ClusterError(
+            f"asked for {asked} trials at a time of {workers} worker{'s' if workers > 1 else ''} with "
+            f"{per_worker['CPU']:g} CPU{' and 1 GPU' if use_gpu else ''} each, but the cluster has room for {fits}: "
+            f"ask for --max-concurrent {fits} or leave it out, or let workers share cores with --cpus-per-worker"
+        )
+    return per_worker, asked or fits
 
 
 def spare_cpus(workers: int, per_worker: dict[str, float], have: Resources) -> float:

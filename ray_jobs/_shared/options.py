@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+
+from datasets import files
+from genre_models.catalog import KINDS
 
 HOME = "~/film-genres"
 """Where everything goes that was not given a place: never the checkout, nor a job's working directory."""
@@ -17,6 +21,13 @@ HOME = "~/film-genres"
 def at_home(*names: str) -> str:
     """Return a path below the home folder, `~` expanded."""
     return str(Path(HOME, *names).expanduser())
+
+
+class TrainError(RuntimeError):
+    """A run or sweep that cannot start or could not end; the message is for the person."""
+
+
+Metric = Literal["validation_loss", "validation_mean_average_precision"]
 
 
 @dataclass(frozen=True)
@@ -43,12 +54,72 @@ class TrainOptions:
     object_store_share: float = 0.5
     """Training films are kept decoded in Ray's object store, and not read again every epoch, if they take at most
     this share of it."""
+    metric: Metric = "validation_loss"
+    """What makes an epoch the best, whose checkpoint is kept."""
+    config: str = ""
+    """YAML file with settings of the recipe and the model, such as the best_config.yaml of a sweep; what is given on
+    the command line goes before it."""
 
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise ValueError(f"--workers must be at least 1, not {self.workers}")
         if self.resume and not self.name:
             raise ValueError("--resume needs the --name of the run to go on with")
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """How a sweep runs. The model's and the recipe's own options come beside these: what is not searched stands at
+    them in every trial, and trial 1 is all of them."""
+
+    store: str = at_home("store")
+    """The film store to train on, shared by all trials. The default one is made of the drawn sample where it is
+    missing."""
+    runs: str = at_home("runs")
+    """Where runs are kept: a folder or URI that every trial can write to. evaluate.py finds the best trial there."""
+    name: str = ""
+    """The sweep's name below --runs; by default the model and the time."""
+    trials: int = 24
+    """Settings to try, the starting point (the coursework's) included."""
+    workers_per_trial: int = 1
+    """Training workers of each trial: 1 trains in the trial's own process, more are a Ray Train run each."""
+    cpus_per_worker: float | None = None
+    """CPUs that each worker reserves and computes on; by default 1, or a little less where workers would take all."""
+    max_concurrent: int = 0
+    """Most trials at the same time; 0 is as many as the cluster has room for."""
+    use_gpu: bool = False
+    """Train on GPUs, one for each worker."""
+    metric: Metric = "validation_loss"
+    """What trials are compared by, each at its best epoch: plain cross-entropy or mean average precision on the
+    validation films, measured alike whatever a trial's own training loss."""
+    scheduler: Literal["asha", "none"] = "asha"
+    """"asha" stops weaker trials early (asynchronous successive halving over epochs), "none" runs all of them whole."""
+    grace_epochs: int = 0
+    """Epochs that every trial gets before it may be stopped; 0 is a tenth of --epochs."""
+    reduction_factor: int = 4
+    """At 1, 4, 16, … times the grace epochs only the best 1 in so many trials goes on. Trial 1 is never stopped."""
+    search: Literal["random", "optuna"] = "random"
+    """"random" draws settings independently; "optuna" learns from the trials so far (TPE; needs the extra `optuna`)."""
+    space: str = ""
+    """YAML file that overrides the model's search space, a setting a line (docs/tuning.md)."""
+    vary: tuple[str, ...] = ()
+    """Overrides of single settings, each a line of such a file: "batch_size: [32, 64]" "dense_dropout: 0.4"."""
+    time_budget: float | None = None
+    """Minutes after which this launch ends; trials under way then go on with --resume."""
+    resume: bool = False
+    """Go on with the sweep --name: ended trials are kept, others go on from their last epoch (more --trials are
+    fine)."""
+    shuffle_window: int = 16_384
+    """Films each worker holds in memory to draw its batches from; where they are all, shuffling is complete."""
+
+    def __post_init__(self) -> None:
+        for name in ("trials", "workers_per_trial"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}")
+        if self.reduction_factor < 2:
+            raise ValueError(f"--reduction-factor must be at least 2, not {self.reduction_factor}")
+        if self.resume and not self.name:
+            raise ValueError("--resume needs the --name of the sweep to go on with")
 
 
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # a full disk, a folder one may not write
@@ -62,7 +133,8 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
 
     description = sys.modules[main.__module__].__doc__
     try:
-        given = tyro.cli(options, description=description, config=(tyro.conf.OmitArgPrefixes,))
+        start = with_config(options, sys.argv[1:])
+        given = tyro.cli(options, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,))
         main(given)
     except _expected() as error:
         _say(f"\nStopped: {error}")
@@ -77,15 +149,77 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
         sys.exit(130)
 
 
+def with_config(options: type[Any], arguments: Sequence[str]) -> Any:
+    """Return the options' defaults with the settings of the file that --config names, if one is named.
+
+    Raises:
+        TrainError: the file cannot be read, is for another model, or holds a setting that does not exist.
+    """
+    defaults = options()
+    path = _value_of("--config", arguments)
+    if not path or not hasattr(defaults, "config"):
+        return defaults
+    values = _yaml(path)
+    kind = next(kind for kind in KINDS.values() if isinstance(defaults.model, kind.config_class))
+    if values.get("kind", kind.key) != kind.key:
+        raise TrainError(f"{path} holds the settings of a {values['kind']}, not of a {kind.key}")
+    unknown = sorted(values.keys() - {"kind", "recipe", "model", "found_by"})
+    if unknown:
+        raise TrainError(f"{path}: {', '.join(map(str, unknown))}? It may hold `kind`, `recipe` and `model`")
+    parts = {name: _replaced(getattr(defaults, name), values.get(name) or {}, path) for name in ("recipe", "model")}
+    return dataclasses.replace(defaults, config=path, **parts)
+
+
+def _replaced(part: Any, values: Any, path: str) -> Any:
+    """Return a recipe or a model's options with the values of a file."""
+    known = {field.name for field in dataclasses.fields(part)}
+    if not isinstance(values, dict) or values.keys() - known:
+        wrong = ", ".join(map(str, sorted(values.keys() - known))) if isinstance(values, dict) else repr(values)
+        raise TrainError(f"{path}: {wrong}? {type(part).__name__} has {', '.join(sorted(known))}")
+    kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    for name, value in kept.items():
+        before = getattr(part, name)
+        if isinstance(before, float) and isinstance(value, int) and not isinstance(value, bool):
+            kept[name] = float(value)
+        elif type(before) is not type(value):
+            raise TrainError(f"{path}: {name} is {value!r}, where a {type(before).__name__} is needed")
+    try:
+        return dataclasses.replace(part, **kept)
+    except ValueError as error:
+        raise TrainError(f"{path}: {error}") from error
+
+
+def _yaml(path: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(files.read_text(path))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise TrainError(f"--config {path} cannot be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(values, dict):
+        raise TrainError(f"{path} holds no settings: it must read like the best_config.yaml that a sweep writes")
+    return values
+
+
+def _value_of(name: str, arguments: Sequence[str]) -> str:
+    """Return what follows an option on the command line, or nothing."""
+    for place, argument in enumerate(arguments):
+        if argument == name and place + 1 < len(arguments):
+            return arguments[place + 1]
+        if argument.startswith(f"{name}="):
+            return argument.removeprefix(f"{name}=")
+    return ""
+
+
 def _expected() -> tuple[type[BaseException], ...]:
     """Return the errors whose message is made for the person; any other is a fault of ours and shows its traceback."""
     from datasets.films import FilmsError
     from datasets.store import StoreError
     from genre_models.checkpoint import CheckpointError
+    from genre_models.search_space import SearchSpaceError
     from ray_jobs._shared.cluster import ClusterError
-    from ray_jobs._shared.train import TrainError
 
-    return (FilmsError, StoreError, CheckpointError, ClusterError, TrainError)
+    return (FilmsError, StoreError, CheckpointError, SearchSpaceError, ClusterError, TrainError)
 
 
 def _say(text: str) -> None:

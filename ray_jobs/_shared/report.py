@@ -46,7 +46,7 @@ def report(
         judged.labels, entrants, store.manifest.genres, resamples=resamples, seed=seed
     )
     comparison["showcase"] = _showcase(judged, entrants, store.manifest.genres)
-    with _written_to(folder) as local:
+    with written_to(folder) as local:
         page = write_report(comparison, local).html.name
     screen.line(f"Judged {len(entrants)} models on {len(judged.labels):,} films ({judged.where})\n")
     for line in table(comparison):
@@ -103,7 +103,7 @@ def _showcase(judged: Judged, entrants: Sequence[Entrant], genres: Sequence[str]
 
 
 @contextlib.contextmanager
-def _written_to(folder: str) -> Iterator[Path]:
+def written_to(folder: str) -> Iterator[Path]:
     """Give a local folder to write to, whose files end up in `folder` wherever that is."""
     filesystem, inner = files.resolve(folder)
     if files.is_local(folder):

@@ -8,8 +8,10 @@ RUNS/NAME/tensorboard/      the same figures for TensorBoard
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,13 @@ from genre_models import checkpoint as checkpoints
 from genre_models import history as histories
 from genre_models.history import Epoch
 
+_EPOCH = "epoch-"
+
+
+def epoch_folder(epoch: int) -> str:
+    """Return the name of the folder that holds an epoch's checkpoint."""
+    return f"{_EPOCH}{epoch:03d}"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -30,11 +39,9 @@ class Found:
     about: dict[str, Any]
     """What its checkpoint.json says."""
 
-    @property
-    def validation_loss(self) -> float:
-        """Return the figure by which checkpoints are compared; infinite where it is not a number."""
-        loss = float(self.about["figures"]["validation_loss"])
-        return loss if loss == loss else float("inf")
+    def badness(self, metric: str) -> float:
+        """Return how it stands by a metric, less is better."""
+        return histories.badness(float(self.about["figures"][metric]), metric)
 
 
 def checkpoints_below(folder: str) -> list[Found]:
@@ -50,15 +57,17 @@ def checkpoints_below(folder: str) -> list[Found]:
     return found
 
 
-def best_below(folder: str, *, kind: str, fingerprint: str | None = None) -> Found | None:
-    """Return the checkpoint of a kind with the lowest validation loss, among those trained on the store of this
-    fingerprint: losses on other films do not compare."""
+def best_below(
+    folder: str, *, kind: str, fingerprint: str | None = None, metric: str = "validation_loss"
+) -> Found | None:
+    """Return the checkpoint of a kind that is best by a metric, among those trained on the store of this
+    fingerprint: figures on other films do not compare."""
     fitting = [
         found
         for found in checkpoints_below(folder)
         if found.about["kind"] == kind and fingerprint in (None, found.about["store"].get("fingerprint"))
     ]
-    return min(fitting, key=lambda found: found.validation_loss, default=None)
+    return min(fitting, key=lambda found: found.badness(metric), default=None)
 
 
 def run_history(path: str) -> list[Epoch]:
@@ -86,6 +95,28 @@ class RunFolder:
     def write_options(self, options: dict[str, Any]) -> None:
         """Keep the options of the run."""
         files.write_text(files.join(self.path, "run.json"), json.dumps(options, indent=2, ensure_ascii=False))
+
+    def history(self) -> list[Epoch]:
+        """Return the figures kept so far."""
+        return run_history(files.join(self.path, "any"))
+
+    def checkpoints(self) -> dict[int, str]:
+        """Return the run's whole checkpoints by epoch."""
+        found = checkpoints_below(self.path)
+        return {int(one.about["epoch"]): one.path for one in found}
+
+    @contextlib.contextmanager
+    def new_checkpoint(self, epoch: int) -> Iterator[Path]:
+        """Give a local folder to write an epoch's checkpoint to; it is the run's once the block has ended."""
+        with files.new_folder(files.join(self.path, epoch_folder(epoch)), last="checkpoint.json") as folder:
+            yield folder
+
+    def keep(self, epochs: Collection[int]) -> None:
+        """Remove the checkpoints of all other epochs."""
+        kept = {epoch_folder(epoch) for epoch in epochs}
+        for name in files.folders(self.path):
+            if name.startswith(_EPOCH) and name not in kept:
+                files.remove_folder(files.join(self.path, name))
 
     def write_history(self, history: list[Epoch]) -> None:
         """Keep the figures of every epoch so far."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
+from collections.abc import Sequence
 from typing import TextIO
 
 _EVERY_S = 15.0  # a job's log, which is no terminal, gets a status line no more often than this
+_BLOCK_EVERY_S = 60.0  # nor a block of lines more often than this
 
 
 class Screen:
@@ -33,9 +36,21 @@ class Screen:
         elif time.monotonic() - self._said >= _EVERY_S:
             self.line(text)
 
+    def block(self, lines: Sequence[str]) -> None:
+        """Show how far the work is in a few lines: in place on a terminal, now and then in a log."""
+        if self._live:
+            self._clear()
+            width = shutil.get_terminal_size().columns - 1
+            self._status = "\n".join(line[:width] for line in lines)
+            print(self._status, end="", file=self._stream, flush=True)
+        elif time.monotonic() - self._said >= _BLOCK_EVERY_S:
+            self.line("\n".join(lines))
+
     def _clear(self) -> None:
         if self._status:
-            print("\r" + " " * len(self._status) + "\r", end="", file=self._stream)
+            # Up to the first line of what was shown, and everything below it away.
+            up = self._status.count("\n")
+            print("\r" + (f"\x1b[{up}A" if up else "") + "\x1b[J", end="", file=self._stream)
             self._status = ""
 
 

@@ -1,20 +1,30 @@
-"""What runs in each training worker: films in, the training loop, figures and checkpoints out."""
+"""What runs where a model is trained, by Ray Train's workers and in a sweep's trials alike: films in, the training
+loop, figures and checkpoints out."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from datasets.stream import Batching, Block, blocks_of, join_blocks, training_batches, validation_batches
+from datasets.stream import Batching, Block, blocks_of, join_blocks, narrowed, training_batches, validation_batches
 from genre_models.checkpoint import Checkpoint
-from ray_jobs._shared.runs import RunFolder, TensorBoard
+from genre_models.history import Epoch, best_epoch
+from ray_jobs._shared.runs import RunFolder, TensorBoard, epoch_folder
 
 _POST_EVERY_S = 0.5
+
+Save = Callable[[Path], None]
+"""Writes a checkpoint into a folder."""
+Deliver = Callable[[dict[str, Any], Save | None], None]
+"""Hands an epoch's figures over, and its checkpoint on the rank that writes it."""
+Read = Callable[[], Iterable[Block]]
+"""Reads a worker's films from their beginning."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +41,10 @@ class TrainJob:
     """Films in each rank's share of the validation films."""
     shuffle_window: int
     use_gpu: bool
-    board: Any
-    """Handle of the board's actor."""
+    metric: str = "validation_loss"
+    """Figure of `history.METRICS` by which an epoch is the best."""
+    board: Any = None
+    """Handle of the board's actor; without one, steps are not told."""
 
 
 @dataclass(frozen=True)
@@ -56,42 +68,58 @@ def train_fn_per_worker(config: dict[str, TrainJob]) -> None:
     context = ray.train.get_context()
     rank, workers = context.get_world_rank(), context.get_world_size()
     threads = None if job.use_gpu else max(1, (os.cpu_count() or 1) // context.get_local_world_size())
-    strategy = fit.set_up_tensorflow(workers=workers, threads=threads)
-    reporter = Reporter(job, rank)
-    feed = Feed(job, rank, workers)
-    about = job.checkpoint
+    # A share of its own for every rank (see `_shared.feeding`), or one stream that Ray Data splits as it reads.
+    training = ray.train.get_dataset_shard(f"train-{rank}" if job.training_films else "train")
+    validation = ray.train.get_dataset_shard(f"validation-{rank}")
+    feed = Feed(job, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation))
     latest = ray.train.get_checkpoint()
+    strategy = fit.set_up_tensorflow(workers=workers, threads=threads)
+    with latest.as_directory() if latest else contextlib.nullcontext() as folder:
+        reporter = Reporter(job, rank, _to_ray_train)
+        train_on(job, feed, reporter, strategy=strategy, resume_from=Path(folder) if folder else None)
 
-    def restore(model: Any, optimizer: Any) -> Any:
-        from genre_models.checkpoint import restore as restore_from
 
-        with latest.as_directory() as folder:
-            return restore_from(Path(folder), model, optimizer)
+def _to_ray_train(metrics: dict[str, Any], save: Save | None) -> None:
+    """Report to Ray Train, which keeps the best checkpoint and the last."""
+    import ray.train
 
+    if save is None:
+        ray.train.report(metrics)
+        return
+    with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
+        save(Path(folder))
+        ray.train.report(
+            metrics,
+            checkpoint=ray.train.Checkpoint.from_directory(folder),
+            checkpoint_dir_name=epoch_folder(metrics["epoch"]),
+        )
+
+
+def train_on(job: TrainJob, feed: Feed, reporter: Reporter, *, strategy: Any, resume_from: Path | None) -> None:
+    """Train the job's model on a feed, from the start or from a checkpoint's folder."""
+    from genre_models import fit
+    from genre_models.checkpoint import restore
+
+    about = job.checkpoint
     fit.fit(
         lambda: about.model_kind.build(about.config, genres=len(about.genres)),
         about.recipe,
         strategy=strategy,
         training=feed.training,
         validation=feed.validation,
-        resume=restore if latest else None,
+        resume=(lambda model, optimizer: restore(resume_from, model, optimizer)) if resume_from else None,
         on_step=lambda step: reporter.step(step, feed.steps),
         on_epoch=reporter.epoch,
     )
 
 
 class Feed:
-    """This worker's batches, from its shards of the datasets."""
+    """This worker's batches, from its share of the films."""
 
-    def __init__(self, job: TrainJob, rank: int, workers: int) -> None:
-        import ray.train
-
+    def __init__(self, job: TrainJob, rank: int, workers: int, *, training: Read, validation: Read) -> None:
         self._job, self._rank = job, rank
         self._batching = Batching(max(1, job.checkpoint.recipe.batch_size // workers), job.shuffle_window)
-        # A share of its own for every rank (see `_shared.train`), or one stream that Ray Data splits as it reads.
-        own = f"train-{rank}" if job.training_films else "train"
-        self._training = ray.train.get_dataset_shard(own)
-        self._validation = ray.train.get_dataset_shard(f"validation-{rank}")
+        self._training, self._validation = training, validation
         self.steps = self._steps(job.training_films) if job.training_films else 0
         self._held: dict[str, list[Block]] = {}
 
@@ -117,20 +145,27 @@ class Feed:
         blocks = self._blocks("validation", self._validation, self._job.validation_films)
         return validation_batches(blocks, self._batching, steps=steps)
 
-    def _blocks(self, name: str, shard: Any, shares: tuple[int, ...]) -> Iterable[Block]:
-        """Read a shard, in the first epoch only if the window that is held in memory anyway holds all of it."""
+    def _blocks(self, name: str, read: Read, shares: tuple[int, ...]) -> Iterable[Block]:
+        """Read a share, in the first epoch only if the window that is held in memory anyway holds all of it."""
         if not shares or max(shares) > self._job.shuffle_window:
-            return blocks_of(shard)
+            return map(self._fitted, read())
         if name not in self._held:
-            self._held[name] = [join_blocks(list(blocks_of(shard)))]
+            self._held[name] = [self._fitted(join_blocks(list(read())))]
         return self._held[name]
+
+    def _fitted(self, block: Block) -> Block:
+        """Return films as this model reads them: a sweep's are encoded for its largest vocabulary and length."""
+        if "lengths" not in block:
+            return block
+        config = self._job.checkpoint.config
+        return narrowed(block, vocabulary_size=config.vocabulary_size, max_tokens=config.max_tokens)
 
 
 class Reporter:
-    """Tells the driver how far the run is, and Ray Train when a checkpoint is made; rank 0 does the writing."""
+    """Tells how far the run is, and hands over each epoch's figures and checkpoint; rank 0 does the writing."""
 
-    def __init__(self, job: TrainJob, rank: int) -> None:
-        self._job, self._first = job, rank == 0
+    def __init__(self, job: TrainJob, rank: int, deliver: Deliver) -> None:
+        self._job, self._first, self._deliver = job, rank == 0, deliver
         self._posted = 0.0
         self._folder = RunFolder(*job.run.rsplit("/", 1))
         self._tensorboard = TensorBoard(job.run) if self._first else None
@@ -139,28 +174,29 @@ class Reporter:
         """Post a step, at most twice a second."""
         if self._first and time.monotonic() - self._posted > _POST_EVERY_S:
             self._posted = time.monotonic()
-            self._job.board.post.remote(Progress(step.epoch, step.step, steps, step.phase))
+            self._post(Progress(step.epoch, step.step, steps, step.phase))
 
     def epoch(self, state: Any) -> None:
-        """Write the epoch's figures and its checkpoint, and report both: every rank reports equally often."""
-        import ray.train
-
-        figures = state.history[-1]
-        metrics = {"epoch": figures.epoch, "loss": figures.loss, "validation_loss": figures.validation_loss}
+        """Write the epoch's figures and deliver it with its checkpoint: every rank delivers equally often."""
+        figures: Epoch = state.history[-1]
+        best = best_epoch(state.history, self._job.metric)
+        metrics = {**asdict(figures), "best": getattr(best, self._job.metric), "best_epoch": best.epoch}
         if not self._first:
-            ray.train.report(metrics)
+            self._deliver(metrics, None)
             return
-        with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
-            self._save(Path(folder), state)
+
+        def save(folder: Path) -> None:
+            self._save(folder, state)
             self._folder.write_history(state.history)
             if self._tensorboard:
                 self._tensorboard.write(figures)
-            ray.train.report(
-                metrics,
-                checkpoint=ray.train.Checkpoint.from_directory(folder),
-                checkpoint_dir_name=f"epoch-{figures.epoch:03d}",
-            )
-        self._job.board.post.remote(Progress(figures.epoch, figures=figures))
+
+        self._deliver(metrics, save)
+        self._post(Progress(figures.epoch, figures=figures))
+
+    def _post(self, progress: Progress) -> None:
+        if self._job.board is not None:
+            self._job.board.post.remote(progress)
 
     def _save(self, folder: Path, state: Any) -> None:
         from genre_models import checkpoint, thresholds

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,11 +15,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from genre_models import checkpoint as checkpoints
 from genre_models import overview_lstm, poster_cnn
 from genre_models.checkpoint import Checkpoint
-from genre_models.fit import Batch, FitState, Step, TrainingDivergedError, fit, set_up_tensorflow
+from genre_models.fit import Batch, FitState, Step, Trainer, TrainingDivergedError, fit, forget, set_up_tensorflow
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
@@ -73,12 +76,19 @@ def losses(state: FitState) -> list[float]:
     return [loss for epoch in state.history for loss in (epoch.loss, epoch.validation_loss)]
 
 
-def in_keras(posters: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> tuple[Any, Any]:
+def in_keras(
+    posters: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    optimizer: Any = None,
+    loss: Any = "binary_crossentropy",
+) -> tuple[Any, Any]:
     """Train the CNN without dropout by Keras' own `fit`, from the seed, at the recipe's rate in each epoch by hand."""
     keras.utils.set_random_seed(RECIPE.seed)
     model = cnn(PLAIN)()
     micro = [keras.metrics.Precision(name="precision"), keras.metrics.Recall(name="recall")]
-    model.compile(keras.optimizers.Adam(), "binary_crossentropy", metrics=micro)
+    model.compile(optimizer or keras.optimizers.Adam(), loss, metrics=[*micro, keras.metrics.BinaryCrossentropy()])
     rate = keras.callbacks.LearningRateScheduler(lambda epoch: [0.02, 0.02 * 0.6065306597126334][epoch])
     told = model.fit(
         posters, labels, batch_size=BATCH, epochs=2, shuffle=False, sample_weight=weights,
@@ -100,6 +110,57 @@ def test_trains_as_keras_does(strategy: Any) -> None:
     assert told["loss"][0] - told["loss"][1] > 1e-3  # something was learned, so there was something to differ in
     assert state.validation_labels.tolist() == VALIDATION[1].tolist()
     assert state.validation_scores == pytest.approx(model.predict(VALIDATION[0], verbose=0), abs=1e-5)
+
+
+def test_weight_decay_is_that_of_adamw(strategy: Any) -> None:
+    """Biases are left alone: by name in Keras here, by shape in the loop."""
+    state = train(strategy, replace(RECIPE, weight_decay=0.5), PLAIN)
+    adamw = keras.optimizers.AdamW(weight_decay=0.5)
+    adamw.exclude_from_weight_decay(var_names=["bias"])
+    model, told = in_keras(*TRAIN, optimizer=adamw)
+    assert [e.validation_loss for e in state.history] == pytest.approx(told["val_loss"], abs=1e-5)
+    for mine, keras_own in zip(state.model.get_weights(), model.get_weights(), strict=True):
+        assert mine == pytest.approx(keras_own, abs=1e-5)
+    assert losses(state) != pytest.approx(losses(train(strategy, config=PLAIN)), abs=1e-4)
+
+
+def test_biases_and_normalisation_do_not_decay(strategy: Any) -> None:
+    """Where no gradient comes, what moves a weight is decay alone: a kernel of ones loses 0.1 * 0.5 of itself."""
+
+    def build() -> Any:
+        model = keras.Sequential([dense(), keras.layers.LayerNormalization()])
+        model.set_weights([np.ones(weight.shape) for weight in model.weights])
+        return model
+
+    trainer = Trainer(build, replace(RECIPE, learning_rate=0.1, weight_decay=0.5), strategy)
+    weights = trainer.model.trainable_variables
+    strategy.run(lambda: trainer.optimizer.apply([tf.zeros(weight.shape) for weight in weights], weights))
+    kernel, *vectors = (weight.numpy() for weight in weights)
+    assert kernel == pytest.approx(np.full((192, 3), 0.95))
+    assert [vector.tolist() for vector in vectors] == [[1.0] * 3] * 3
+
+
+def test_label_smoothing_is_trained_on_but_not_told(strategy: Any) -> None:
+    """Keras' smoothed loss moves the weights alike; its metric, which smooths nothing, is the loss that is told."""
+    state = train(strategy, replace(RECIPE, label_smoothing=0.3), PLAIN)
+    model, told = in_keras(*TRAIN, loss=keras.losses.BinaryCrossentropy(label_smoothing=0.3))
+    assert [e.loss for e in state.history] == pytest.approx(told["binary_crossentropy"], abs=1e-5)
+    assert [e.validation_loss for e in state.history] == pytest.approx(told["val_binary_crossentropy"], abs=1e-5)
+    for mine, keras_own in zip(state.model.get_weights(), model.get_weights(), strict=True):
+        assert mine == pytest.approx(keras_own, abs=1e-5)
+    assert [e.loss for e in state.history] != pytest.approx(told["loss"], abs=1e-3)
+    plain = train(strategy, config=PLAIN)
+    assert state.history[0].loss != pytest.approx(plain.history[0].loss, abs=1e-4)  # the gradients were others
+
+
+def test_rate_is_the_schedules(strategy: Any) -> None:
+    rates: list[float] = []
+    recipe = replace(RECIPE, epochs=3, learning_rate=0.3, schedule="cosine", warmup_epochs=1)
+    state = train(
+        strategy, recipe, build=dense, on_epoch=lambda state: rates.append(float(state.optimizer.learning_rate.numpy()))
+    )
+    assert rates == pytest.approx([0.15, 0.3, 0.003], rel=1e-5)
+    assert [e.learning_rate for e in state.history] == pytest.approx(rates, rel=1e-5)
 
 
 def filled(posters: np.ndarray, labels: np.ndarray, rows: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -147,10 +208,21 @@ def test_seed_sets_everything(strategy: Any) -> None:
     assert losses(train(strategy, replace(RECIPE, seed=4))) != pytest.approx(first, abs=1e-3)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_resumed_run_is_the_unbroken_one(strategy: Any, tmp_path: Path, dropout: float) -> None:
+REGULARISED = replace(RECIPE, schedule="cosine", warmup_epochs=1, weight_decay=0.1, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "config"),
+    [
+        (RECIPE, replace(DROPPING, conv_dropout=0.0, dense_dropout=0.0)),
+        (RECIPE, replace(DROPPING, conv_dropout=0.5)),
+        (REGULARISED, replace(DROPPING, augmentation=1.0)),
+    ],
+    ids=["plain", "dropout", "all that regularises"],
+)
+def test_resumed_run_is_the_unbroken_one(strategy: Any, tmp_path: Path, recipe: Recipe, config: PosterCNN) -> None:
     """Saved after two epochs of four and taken up by another fit."""
-    recipe, config = replace(RECIPE, epochs=4), replace(DROPPING, conv_dropout=dropout, dense_dropout=dropout)
+    recipe = replace(recipe, epochs=4)
 
     def save(state: FitState) -> None:
         if len(state.history) == 2:
@@ -186,6 +258,30 @@ def test_diverged_loss_stops(strategy: Any) -> None:
     with pytest.raises(TrainingDivergedError, match=r"epoch 1 is nan.*--learning-rate"):
         train(strategy, build=dense, training=lambda _: batches(TRAIN[0], TRAIN[1] * np.nan), on_epoch=told.append)
     assert told == []  # so that no checkpoint is made of it
+
+
+def test_diverged_step_stops_within_the_epoch(strategy: Any) -> None:
+    """Sums are read a step late: what is wrong with the second step is found when the third has been started."""
+
+    def broken(_: int) -> Iterator[Batch]:
+        for step, batch in enumerate([*batches(*TRAIN)] * 20, start=1):
+            yield {**batch, "labels": batch["labels"] * (np.nan if step == 2 else 1)}
+
+    steps: list[Step] = []
+    with pytest.raises(TrainingDivergedError, match=r"epoch 1 is nan at step 2: try a lower --learning-rate than 0.02"):
+        train(strategy, build=dense, training=broken, on_step=steps.append)
+    assert len(steps) == 2
+    assert "batches" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_diverged_validation_stops(strategy: Any) -> None:
+    told: list[FitState] = []
+    with pytest.raises(TrainingDivergedError, match=r"epoch 1 is \d+\.\d+, on validation nan: try a lower"):
+        train(
+            strategy, build=dense, validation=lambda: batches(VALIDATION[0], VALIDATION[1] * np.nan),
+            on_epoch=told.append,
+        )  # fmt: skip
+    assert told == []
 
 
 @pytest.mark.parametrize("feed", ["training", "validation"])
@@ -247,3 +343,27 @@ def test_set_up_clears_the_switch_to_keras_2(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
     set_up_tensorflow(workers=1)
     assert "TF_USE_LEGACY_KERAS" not in os.environ
+
+
+def test_set_up_again_keeps_the_threads(strategy: Any) -> None:
+    """TensorFlow refuses other threads once it has computed, and a process trains one trial after the other."""
+    train(strategy, replace(RECIPE, epochs=1), build=dense)
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    for wanted in (threads + 1, threads + 2):
+        set_up_tensorflow(workers=1, threads=wanted)
+    assert tf.config.threading.get_intra_op_parallelism_threads() == threads
+
+
+def test_forget_leaves_nothing_of_a_training(strategy: Any) -> None:
+    """Neither its weights nor the graphs that its steps were traced into, which hold the weights."""
+
+    def graphs() -> int:
+        return sum(isinstance(thing, tf.Graph) for thing in gc.get_objects())
+
+    forget()
+    before = graphs()
+    model = weakref.ref(train(strategy, replace(RECIPE, epochs=1)).model)
+    forget()
+    assert model() is None
+    assert graphs() <= before
+    assert losses(train(strategy)) == pytest.approx(losses(train(strategy)), abs=1e-7)  # and training goes on as ever

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +100,98 @@ def test_poster_cnn_of_another_size() -> None:
     assert scores == pytest.approx(np.asarray(model(posters.astype(np.float32))), abs=1e-6)
 
 
-def test_padding_does_not_change_what_the_lstm_answers() -> None:
+VARYING = PosterCNN(height=8, width=8, stem_filters=2, block_filters=(), dense_units=4, augmentation=1.0)
+TINY_LSTM = OverviewLSTM(vocabulary_size=20, embedding_units=4, first_lstm_units=3, second_lstm_units=2, dense_units=4)
+POSTERS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)
+
+
+def varied(model: Any, posters: np.ndarray) -> np.ndarray:
+    """What the convolutions see of posters in training, 0 to 1."""
+    seen = keras.Model(model.input, model.get_layer("scale_to_unit").output)
+    return np.asarray(seen(posters, training=True))
+
+
+def test_augmentation_varies_training_posters_alone() -> None:
+    model, plain = poster_cnn.build(VARYING, genres=3), poster_cnn.build(replace(VARYING, augmentation=0.0), genres=3)
+    plain.set_weights(model.get_weights())
+    assert np.asarray(model(POSTERS)).tolist() == np.asarray(plain(POSTERS)).tolist()
+    assert varied(plain, POSTERS) == pytest.approx(POSTERS / 255, abs=1e-6)
+    first, second = varied(model, POSTERS), varied(model, POSTERS)
+    assert first.shape == (6, 8, 8, 3)
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert np.abs(first - second).mean(axis=(1, 2, 3)).min() > 0.01  # every poster anew, every time
+    same = varied(model, np.repeat(POSTERS[:1], 6, axis=0))
+    assert np.abs(same - same[0]).mean(axis=(1, 2, 3))[1:].min() > 0.01  # and each in its own way
+
+
+def test_little_augmentation_changes_little() -> None:
+    """Of a poster of two halves, mirrored or not, a hundredth of the full strength leaves what it was."""
+    halves = np.zeros((32, 8, 8, 3), np.uint8)
+    halves[:, :, 4:] = 200
+    seen = varied(poster_cnn.build(replace(VARYING, augmentation=0.01), genres=3), halves)
+    distances = [np.abs(seen - wanted / 255).max(axis=(1, 2, 3)) for wanted in (halves, halves[:, :, ::-1])]
+    assert np.minimum(*distances).max() < 0.05
+    assert 0 < (distances[1] < 0.05).sum() < 32
+
+
+def test_augmentation_is_saved_and_loads_in_safe_mode(tmp_path: Path) -> None:
+    model = poster_cnn.build(VARYING, genres=3)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    assert np.asarray(loaded(POSTERS)).tolist() == np.asarray(model(POSTERS)).tolist()
+    assert [type(layer).__name__ for layer in loaded.layers if type(layer).__name__.startswith("Random")] == [
+        "RandomFlip", "RandomTranslation", "RandomZoom", "RandomBrightness", "RandomContrast",
+    ]  # fmt: skip
+    assert np.abs(varied(loaded, POSTERS) - POSTERS / 255).max() > 0.1
+
+
+def test_where_the_augmentation_stands_is_a_variable() -> None:
+    """So that a checkpoint keeps it: set back, it varies the same posters in the same way."""
+    model = poster_cnn.build(VARYING, genres=3)
+    states = [variable for variable in model.variables if "seed_generator" in variable.path]
+    assert len(states) == 5 + 3  # and those of the three dropouts
+    before = [state.numpy() for state in states]
+    first = varied(model, POSTERS)
+    for state, value in zip(states, before, strict=True):
+        state.assign(value)
+    assert varied(model, POSTERS).tolist() == first.tolist()
+
+
+def test_no_augmentation_leaves_no_trace() -> None:
+    """Nothing is drawn before the first layer's weights: a seed gives those that it gives a layer alone."""
+    keras.utils.set_random_seed(7)
+    model = poster_cnn.build(replace(VARYING, augmentation=0.0), genres=3)
+    keras.utils.set_random_seed(7)
+    alone = keras.layers.Conv2D(2, 3)
+    alone.build((None, 8, 8, 3))
+    assert model.get_weights()[0].tolist() == alone.get_weights()[0].tolist()
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_shares_that_are_none(value: float) -> None:
+    with pytest.raises(ValueError, match=r"augmentation must be 0 to 1"):
+        PosterCNN(augmentation=value)
+    with pytest.raises(ValueError, match=r"embedding_dropout must be 0 to 1"):
+        OverviewLSTM(embedding_dropout=value)
+
+
+def test_embedding_dropout_drops_channels_of_a_whole_overview() -> None:
+    model = overview_lstm.build(replace(TINY_LSTM, embedding_units=40, embedding_dropout=0.5), genres=3)
+    dropout = next(layer for layer in model.layers if isinstance(layer, keras.layers.SpatialDropout1D))
+    words = np.ones((8, 7), np.int32)
+    vectors = np.asarray(keras.Model(model.input, dropout.output)(words, training=True))
+    dropped = vectors == 0
+    assert (dropped == dropped[:, :1]).all()  # the same channels for all its words
+    assert len({row.tobytes() for row in dropped[:, 0]}) == 8  # and others for each overview
+    assert 0.3 < dropped.mean() < 0.7
+
+
+@pytest.mark.parametrize("embedding_dropout", [0.0, 0.5])
+def test_padding_does_not_change_what_the_lstm_answers(embedding_dropout: float) -> None:
+    """Nor does a dropout that stands between the embedding, which makes the mask, and the LSTM, which needs it."""
     keras.utils.set_random_seed(0)
-    config = OverviewLSTM(vocabulary_size=20, embedding_units=4, first_lstm_units=3, second_lstm_units=2, dense_units=4)
-    model = overview_lstm.build(config, genres=3)
+    model = overview_lstm.build(replace(TINY_LSTM, embedding_dropout=embedding_dropout), genres=3)
     words = np.random.default_rng(0).integers(1, 20, (5, 7)).astype(np.int32)
     words[1, 3:] = 0  # overviews of different lengths in one batch
     words[2, 1:] = 0
@@ -127,9 +216,13 @@ def test_catalog_builds_each_kind() -> None:
         assert kind.key == key
         assert isinstance(configs[key], kind.config_class)
         assert kind.build(configs[key], genres=6).output_shape == (None, 6)
+    assert KINDS["cnn"].search_space is poster_cnn.SEARCH_SPACE
+    assert KINDS["lstm"].search_space is overview_lstm.SEARCH_SPACE
 
 
-@pytest.mark.parametrize("module", ["poster_cnn", "overview_lstm", "catalog", "checkpoint", "judge", "recipe"])
+@pytest.mark.parametrize(
+    "module", ["poster_cnn", "overview_lstm", "catalog", "checkpoint", "judge", "recipe", "search_space"]
+)
 def test_import_costs_no_tensorflow(module: str) -> None:
     code = f"import sys, genre_models.{module}; print(*sorted({{'tensorflow', 'keras', 'sklearn'}} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

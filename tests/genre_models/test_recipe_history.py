@@ -29,8 +29,50 @@ def test_schedule_of_own_numbers() -> None:
     assert Recipe(decay=0.0).learning_rate_at(1000) == 1e-4
 
 
+def test_cosine_schedule() -> None:
+    """From 1 to 0.01 in four equal parts of a half circle: (1 + cos 45°) / 2 = 0.8535534, the rest by symmetry."""
+    recipe = Recipe(epochs=5, learning_rate=1.0, schedule="cosine")
+    wanted = [1.0, 0.01 + 0.99 * 0.8535534, 0.505, 0.01 + 0.99 * 0.1464466, 0.01]
+    assert [recipe.learning_rate_at(e) for e in (1, 2, 3, 4, 5)] == pytest.approx(wanted, rel=1e-6)
+    assert recipe.learning_rate_at(9) == pytest.approx(0.01)
+    assert Recipe(epochs=1, schedule="cosine").learning_rate_at(1) == pytest.approx(1e-4)
+
+
+def test_constant_schedule() -> None:
+    """The two settings of the coursework's schedule mean nothing to it."""
+    recipe = Recipe(learning_rate=0.5, schedule="constant", hold_epochs=0, decay=9.0)
+    assert {recipe.learning_rate_at(e) for e in (1, 2, 40)} == {0.5}
+
+
 @pytest.mark.parametrize(
-    "values", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"learning_rate": math.nan}]
+    ("schedule", "then"),
+    [
+        ("constant", [1.0, 1.0, 1.0]),
+        ("cosine", [1.0, 0.505, 0.01]),
+        # Held for the first four epochs, those of the warm-up among them; exp(-0.5) = 0.6065307.
+        ("hold_then_decay", [1.0, 0.6065307, 0.3678794]),
+    ],
+)
+def test_warmup(schedule: Any, then: list[float]) -> None:
+    recipe = Recipe(epochs=6, learning_rate=1.0, schedule=schedule, warmup_epochs=3, hold_epochs=4, decay=0.5)
+    assert [recipe.learning_rate_at(e) for e in range(1, 7)] == pytest.approx([0.25, 0.5, 0.75, *then], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": math.nan},
+        {"schedule": "cosin"},
+        {"warmup_epochs": -1},
+        {"warmup_epochs": 40},
+        {"weight_decay": -0.1},
+        {"weight_decay": math.inf},
+        {"label_smoothing": 1.0},
+        {"label_smoothing": math.nan},
+    ],
 )
 def test_recipe_that_cannot_be_trained(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(values))} must be"):

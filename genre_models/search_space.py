@@ -1,0 +1,267 @@
+"""What a sweep varies: for each setting the values to try, their unit and why these; a YAML file can change them."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import yaml
+
+
+class SearchSpaceError(ValueError):
+    """A search space that cannot be searched, or settings that are none of the model's."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A few values to choose from."""
+
+    values: tuple[Any, ...]
+    unit: str
+    why: str
+
+    def __post_init__(self) -> None:
+        if not self.values or len(set(self.values)) < len(self.values):
+            raise SearchSpaceError(f"a choice needs values, each once, not {list(self.values)}")
+
+    def contains(self, value: Any) -> bool:
+        """Tell whether a value may be drawn."""
+        return value in self.values
+
+    def sample(self, rng: np.random.Generator) -> Any:
+        """Draw a value, each as likely as any other."""
+        return self.values[int(rng.integers(len(self.values)))]
+
+    def describe(self) -> dict[str, Any]:
+        """Return it as JSON would have it: {"values", "unit", "why"}."""
+        values = [list(value) if isinstance(value, tuple) else value for value in self.values]
+        return {"values": values, "unit": self.unit, "why": self.why}
+
+
+@dataclass(frozen=True)
+class Range:
+    """All numbers from `low` to `high`, both included: whole numbers if both are."""
+
+    low: float
+    high: float
+    log: bool
+    """Whether 0.001 to 0.01 is as likely as 0.01 to 0.1."""
+    step: float | None
+    """Distance of neighbouring values, from `low` on; None for none."""
+    unit: str
+    why: str
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise SearchSpaceError(f"a range must rise from its first number to its second, not {self._ends}")
+        if self.log and not self.low > 0:
+            raise SearchSpaceError(f"a range on a log scale must start above 0, not {self._ends}")
+        if self.step is not None and not (
+            self.step > 0 and (_exact(self.high) - _exact(self.low)) % _exact(self.step) == 0
+        ):
+            raise SearchSpaceError(f"steps of {self.step} do not lead through {self._ends}")
+
+    @property
+    def _ends(self) -> str:
+        return f"{self.low} to {self.high}"
+
+    @property
+    def _whole(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def contains(self, value: Any) -> bool:
+        """Tell whether a value may be drawn."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return False
+        if self.step is not None:
+            return (_exact(value) - _exact(self.low)) % _exact(self.step) == 0
+        return not self._whole or value == int(value)
+
+    def sample(self, rng: np.random.Generator) -> float:
+        """Draw a value that is short to read: of 3 digits on a log scale, else a step, or a thousandth of the range."""
+        if self.log:
+            exact = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+            short = round(exact) if self._whole else float(f"{exact:.3g}")
+            return min(max(short, self.low), self.high)
+        width = _exact(self.high) - _exact(self.low)
+        step = _exact(self.step) if self.step is not None else Decimal(1) if self._whole else width / 1000
+        drawn = _exact(self.low) + step * int(rng.integers(int(width / step) + 1))
+        return int(drawn) if self._whole else float(drawn)
+
+    def describe(self) -> dict[str, Any]:
+        """Return it as JSON would have it: {"low", "high", "log", "step", "unit", "why"}."""
+        return {name.name: getattr(self, name.name) for name in fields(self)}
+
+
+def _exact(number: float) -> Decimal:
+    """Return the decimal number that is meant: 0.05 is not the float next to it, and three of it are 0.15."""
+    return Decimal(str(number))
+
+
+Setting = Choice | Range
+SearchSpace = dict[str, Setting]
+"""Settings by the name of the option they vary: of `Recipe`, or of the model's config."""
+
+
+def choice(*values: Any, unit: str, why: str) -> Choice:
+    """One of a few values."""
+    return Choice(values, unit, why)
+
+
+def uniform(low: float, high: float, *, step: float | None = None, unit: str, why: str) -> Range:
+    """A number from low to high, in steps from low on if a step is given."""
+    return Range(low, high, log=False, step=step, unit=unit, why=why)
+
+
+def log_uniform(low: float, high: float, *, unit: str, why: str) -> Range:
+    """A number from low to high, each order of magnitude being as likely as any other."""
+    return Range(low, high, log=True, step=None, unit=unit, why=why)
+
+
+# -- settings, and the recipe and config they belong to ---------------------------------------------------------------
+
+
+def values_of(names: Iterable[str], recipe: Any, config: Any) -> dict[str, Any]:
+    """Return the values that options of a recipe and a model's config have.
+
+    Raises:
+        SearchSpaceError: neither has an option of such a name.
+    """
+    options = _options(recipe, config)
+    return {name: options[_known(name, options)] for name in names}
+
+
+def split(settings: Mapping[str, Any], recipe: Any, config: Any) -> tuple[Any, Any]:
+    """Return copies of a recipe and a model's config that have these settings.
+
+    Raises:
+        SearchSpaceError: neither has an option of such a name.
+        ValueError: one of them refuses a value.
+    """
+    options = _options(recipe, config)
+    names = {_known(name, options) for name in settings}
+    of_recipe = {field.name for field in fields(recipe)}
+    return (
+        replace(recipe, **{name: settings[name] for name in names & of_recipe}),
+        replace(config, **{name: settings[name] for name in names - of_recipe}),
+    )
+
+
+def _options(recipe: Any, config: Any) -> dict[str, Any]:
+    return {field.name: getattr(owner, field.name) for owner in (recipe, config) for field in fields(owner)}
+
+
+def _known(name: str, options: Mapping[str, Any]) -> str:
+    if name in options:
+        return name
+    near = difflib.get_close_matches(str(name), options, n=1)
+    meant = f"did you mean {near[0]}?" if near else f"the options are {', '.join(options)}"
+    raise SearchSpaceError(f"there is no option {name}: {meant}")
+
+
+# -- a search space from YAML -----------------------------------------------------------------------------------------
+
+_FORMS = "{log_uniform: [low, high]}, {uniform: [low, high]} with or without step, [value, value, ...], or one value"
+
+
+def overridden(
+    space: SearchSpace, changes: str | Mapping[str, Any], *, known: tuple[Any, Any], where: str
+) -> tuple[SearchSpace, dict[str, Any]]:
+    """Return a search space with some settings changed, added, or fixed and so no longer in it.
+
+    The changes are a YAML mapping (or what one was read into) from the name of a setting to its values:
+
+        learning_rate: {log_uniform: [1.0e-4, 1.0e-2]}
+        conv_dropout: {uniform: [0.0, 0.5], step: 0.05}
+        batch_size: [32, 64]
+        block_filters: [[16, 32], [32, 64, 128]]
+        dense_dropout: 0.5
+
+    Args:
+        space: is left as it is.
+        changes: the YAML text, or the mapping.
+        known: the recipe and the model's config: what options there are, of what type, and what they refuse.
+        where: the file's name, for errors.
+
+    Returns:
+        The new space, and the settings that have one value, by name.
+
+    Raises:
+        SearchSpaceError: says where, which setting, what is wrong and what would be right.
+    """
+    if isinstance(changes, str):
+        try:
+            changes = yaml.safe_load(changes) or {}
+        except yaml.YAMLError as error:
+            raise SearchSpaceError(f"{where} is not YAML: {error}") from error
+    if not isinstance(changes, Mapping):
+        raise SearchSpaceError(f"{where} must map names of settings to values, not be {changes!r:.60}")
+    new, fixed = dict(space), dict[str, Any]()
+    for name, told in changes.items():
+        try:
+            setting = _setting(name, told, space.get(name), known, where)
+        except ValueError as error:
+            raise SearchSpaceError(f"{where}: {name}: {error}") from error
+        if isinstance(setting, Choice) and len(setting.values) == 1:
+            new.pop(name, None)
+            fixed[name] = setting.values[0]
+        else:
+            new[name] = setting
+    return new, fixed
+
+
+def _setting(name: str, told: Any, old: Setting | None, known: tuple[Any, Any], where: str) -> Setting:
+    options = _options(*known)
+    like = options[_known(name, options)]
+    unit, why = old.unit if old else "", f"set in {where}"
+    made: Setting
+    if not isinstance(told, Mapping):
+        values = told if isinstance(told, list | tuple) else [told]
+        made = choice(*(_typed(value, like) for value in values), unit=unit, why=why)
+    else:
+        made = _range(told, like, unit=unit, why=why)
+    for value in made.values if isinstance(made, Choice) else (made.low, made.high):
+        split({name: value}, *known)  # raises what the option itself has against the value
+    return made
+
+
+def _range(told: Mapping[str, Any], like: Any, *, unit: str, why: str) -> Range:
+    kinds = [kind for kind in ("log_uniform", "uniform") if kind in told]
+    if len(kinds) != 1 or not set(told) <= {*kinds, "step"} or (kinds == ["log_uniform"] and "step" in told):
+        raise SearchSpaceError(f"{dict(told)} is none of {_FORMS}")
+    ends = told[kinds[0]]
+    if not isinstance(ends, list | tuple) or len(ends) != 2:
+        raise SearchSpaceError(f"{kinds[0]} needs two numbers, [low, high], not {ends!r}")
+    if isinstance(like, bool) or not isinstance(like, int | float):
+        raise SearchSpaceError(f"a range needs an option that is a number, not one like {like!r}: list the values")
+    low, high = (_typed(end, like) for end in ends)
+    step = _typed(told["step"], like) if "step" in told else None
+    return Range(low, high, log=kinds == ["log_uniform"], step=step, unit=unit, why=why)
+
+
+def _typed(value: Any, like: Any) -> Any:
+    """Return a value in the type of another: YAML reads 1e-4 as text, 1 as a whole number, and knows no tuples."""
+    if isinstance(like, tuple):
+        if not isinstance(value, list | tuple):
+            raise SearchSpaceError(f"{value!r} is no list; each value must be one, like {list(like)}")
+        return tuple(_typed(part, like[0]) if like else part for part in value)
+    if isinstance(like, bool) or not isinstance(like, int | float):
+        if not isinstance(value, type(like)):
+            raise SearchSpaceError(f"{value!r} must be like {like!r}")
+        return value
+    try:
+        number = value if isinstance(value, int) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise SearchSpaceError(f"{value!r} is no number")
+    if isinstance(like, float):
+        return float(number)
+    if number != int(number):
+        raise SearchSpaceError(f"{value!r} is no whole number")
+    return int(number)

@@ -1,0 +1,83 @@
+"""Taking a run's folder: for a new run, or to go on with the very same one."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from genre_models.checkpoint import Checkpoint
+from genre_models.recipe import Recipe
+from ray_jobs._shared.options import TrainError
+from ray_jobs._shared.runs import RunFolder
+
+
+def settings_of(about: Checkpoint) -> dict[str, Any]:
+    """Return what makes two runs the same run: model, recipe and films."""
+    return {
+        "kind": about.kind,
+        "recipe": plain(dataclasses.asdict(about.recipe)),
+        "config": plain(dataclasses.asdict(about.config)),
+        "store": about.store["fingerprint"],
+    }
+
+
+def claim(
+    folder: RunFolder, asked: dict[str, Any], *, what: str, resume: bool, may_change: tuple[str, ...] = ("epochs",)
+) -> None:
+    """Take the folder for a new run, or make sure that it is the same run that goes on, and keep what was asked.
+
+    Args:
+        folder: where the run is, or will be.
+        asked: the run's options, some of them grouped in dictionaries, as JSON holds them.
+        what: "run" or "sweep", for the messages.
+        resume: whether to go on.
+        may_change: options that may differ from those the run was started with.
+
+    Raises:
+        TrainError: there is none to go on with, there is one already, or it was started with other options.
+    """
+    if not folder.exists():
+        if resume:
+            raise TrainError(f"there is no {what} at {folder.path} to go on with: leave out --resume to start it")
+        folder.write_options(asked)
+        return
+    if not resume:
+        raise TrainError(f"the {what} {folder.path} exists: go on with it by --resume, or take another --name")
+    before, now = _flat(folder.options(), asked), _flat(asked, asked)
+    changed = [
+        f"{name} {before[name]} -> {now[name]}" for name in now if name not in may_change and before[name] != now[name]
+    ]
+    if changed:
+        raise TrainError(
+            f"the {what} {folder.path} was started otherwise ({', '.join(changed)}): give it the same options and "
+            f"films, or start a new {what} under another --name"
+        )
+    folder.write_options(asked)
+
+
+def _flat(options: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Return options without their groups; one that an older version did not know stands at its default."""
+    flat: dict[str, Any] = {}
+    for name, value in asked.items():
+        if isinstance(value, dict):
+            flat |= {**_defaults(value), **options.get(name, {})}
+        else:
+            flat[name] = options.get(name)
+    return flat
+
+
+def _defaults(group: dict[str, Any]) -> dict[str, Any]:
+    """Return the defaults of the recipe's or the model's options, whichever these are."""
+    from genre_models.catalog import KINDS
+
+    known_groups: list[type[Any]] = [Recipe, *(kind.config_class for kind in KINDS.values())]
+    for known in known_groups:
+        values = plain(dataclasses.asdict(known()))
+        if values.keys() == group.keys():
+            return values
+    return {}
+
+
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values as JSON gives them back."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

@@ -1,0 +1,87 @@
+"""The sweep's folder: a folder for each trial, kept as a run's is, and what a sweep goes on from.
+
+RUNS/NAME/run.json            the options the sweep was started with
+RUNS/NAME/trial-007/          trial.json (settings, how it ended), and a run's history.csv, epoch-012/, tensorboard/
+RUNS/NAME/sweep.html          the page to read, with sweep.json, trials.csv, trials.md and the pictures
+RUNS/NAME/best_config.yaml    the best trial's settings, for train_*.py --config
+RUNS/NAME/tune/               Ray Tune's own files; nothing here reads them
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasets import files
+from genre_models.history import Epoch, badness, best_epoch
+from ray_jobs._shared.runs import RunFolder
+
+_TRIAL = "trial-"
+ENDED = ("finished", "stopped", "failed")
+
+
+@dataclass
+class Trial:
+    """One trial: its settings and how far it came."""
+
+    number: int
+    """From 1; trial 1 is the starting point."""
+    settings: dict[str, Any]
+    status: str = "waiting"
+    """waiting, running, finished, stopped (early, by the scheduler) or failed."""
+    reason: str = ""
+    """Why it failed, was stopped or waits, in a line."""
+    history: list[Epoch] = field(default_factory=list)
+    start_seconds: dict[str, float] = field(default_factory=dict)
+    """What passed between its start and its first training step: importing, films, building the model, first step."""
+
+    @property
+    def ended(self) -> bool:
+        """Return whether nothing of it remains to be run."""
+        return self.status in ENDED
+
+    def best_epoch(self, metric: str) -> Epoch | None:
+        """Return its best epoch; None where it has none with a figure."""
+        best = best_epoch(self.history, metric) if self.history else None
+        return best if best is not None and math.isfinite(getattr(best, metric)) else None
+
+    def best(self, metric: str) -> float | None:
+        """Return the figure of its best epoch; None where it has none."""
+        best = self.best_epoch(metric)
+        return None if best is None else float(getattr(best, metric))
+
+    def best_so_far(self, metric: str) -> list[float]:
+        """Return after each epoch the best figure until then."""
+        found: list[float] = []
+        for epoch in self.history:
+            value = float(getattr(epoch, metric))
+            found.append(min([value, *found[-1:]], key=lambda value: badness(value, metric)))
+        return found
+
+
+class SweepFolder(RunFolder):
+    """Writes and reads what a sweep keeps of its trials."""
+
+    def trial_folder(self, number: int) -> RunFolder:
+        """Return a trial's folder."""
+        return RunFolder(self.path, f"{_TRIAL}{number:03d}")
+
+    def write_trial(self, trial: Trial) -> None:
+        """Keep a trial's settings and how it stands."""
+        kept = {name: value for name, value in dataclasses.asdict(trial).items() if name != "history"}
+        where = files.join(self.trial_folder(trial.number).path, "trial.json")
+        files.write_text(where, json.dumps(kept, indent=2, ensure_ascii=False))
+
+    def trials(self) -> list[Trial]:
+        """Return the trials started so far, by number."""
+        found = []
+        for name in files.folders(self.path):
+            where = files.join(self.path, name, "trial.json")
+            if name.startswith(_TRIAL) and files.exists(where):
+                kept = json.loads(files.read_text(where))
+                kept["settings"] = {k: tuple(v) if isinstance(v, list) else v for k, v in kept["settings"].items()}
+                found.append(Trial(**kept, history=RunFolder(self.path, name).history()))
+        return sorted(found, key=lambda trial: trial.number)

@@ -1,0 +1,150 @@
+"""What a sweep leaves: the page with its tables and pictures, the best settings as a file, the best checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import shlex
+import sys
+from typing import Any
+
+import yaml
+
+from datasets import files
+from genre_models import search_space
+from genre_models import sweep as sweeps
+from genre_models.checkpoint import Checkpoint
+from genre_models.history import METRICS
+from genre_models.report.sweep_page import write_sweep
+from genre_models.search_space import SearchSpace
+from ray_jobs._shared.claim import plain
+from ray_jobs._shared.options import TrainError, TuneOptions
+from ray_jobs._shared.report import written_to
+from ray_jobs._shared.screen import Screen, duration
+from ray_jobs._shared.sweep_folder import SweepFolder, Trial
+from ray_jobs._shared.sweep_watch import METRIC_NAMES, settings_line
+from ray_jobs._shared.trial import CHECKPOINTS_PER_TRIAL
+
+FORMAT = 1
+BEST_CONFIG = "best_config.yaml"
+
+
+def finish(
+    folder: SweepFolder,
+    about: Checkpoint,
+    trials: list[Trial],
+    *,
+    space: SearchSpace,
+    start: dict[str, Any],
+    options: TuneOptions,
+    seconds: float,
+    screen: Screen,
+) -> str:
+    """Write what the sweep leaves, say on screen what it found, and return the path of the best checkpoint.
+
+    Raises:
+        TrainError: no trial came to a figure; the reasons.
+    """
+    trials = sorted(trials, key=lambda trial: trial.number)
+    told = {
+        "format": FORMAT,
+        "kind": about.kind,
+        "label": about.model_kind.label,
+        "sees": about.model_kind.sees,
+        "name": folder.path.rsplit("/", 1)[1],
+        "path": folder.path,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", *sys.argv]),
+        "seconds": seconds + _seconds_before(folder),
+        "store": about.store,
+        "metric": options.metric,
+        "mode": METRICS[options.metric],
+        "epochs": about.recipe.epochs,
+        "asked": options.trials,
+        "scheduler": options.scheduler,
+        "search": options.search,
+        "seed": about.recipe.seed,
+        "space": {name: setting.describe() for name, setting in space.items()},
+        "start": plain(start),
+        "trials": [_trial(folder, trial, options.metric) for trial in trials],
+        "checkpoints_per_trial": CHECKPOINTS_PER_TRIAL,
+    }
+    with written_to(folder.path) as local:
+        write_sweep(sweeps.analysed(told), local)
+    best = sweeps.best_trial(told)
+    if best is None:
+        reasons = "; ".join(sorted({trial.reason for trial in trials if trial.reason})) or "none was started"
+        raise TrainError(f"no trial of {folder.path} came to a figure: {reasons}")
+    _write_best_config(folder, about, best, told)
+    _say(told, best, about, screen)
+    return str(best["checkpoint"])
+
+
+def _trial(folder: SweepFolder, trial: Trial, metric: str) -> dict[str, Any]:
+    """Return a trial as the report takes it."""
+    own = folder.trial_folder(trial.number)
+    kept = own.checkpoints() if trial.history and trial.status != "failed" else {}
+    best = trial.best_epoch(metric)
+    return {
+        "number": trial.number,
+        "status": trial.status,
+        "reason": trial.reason,
+        "settings": plain(trial.settings),
+        "path": own.path,
+        "checkpoint": kept.get(best.epoch) if best else None,
+        "history": [dataclasses.asdict(epoch) for epoch in trial.history],
+        "start_seconds": trial.start_seconds,
+    }
+
+
+def _seconds_before(folder: SweepFolder) -> float:
+    """Return the wall time of the launches that ended before this one."""
+    where = files.join(folder.path, "sweep.json")
+    return float(json.loads(files.read_text(where)).get("seconds") or 0) if files.exists(where) else 0.0
+
+
+def _write_best_config(folder: SweepFolder, about: Checkpoint, best: dict[str, Any], told: dict[str, Any]) -> None:
+    """Write the best trial's recipe and model as a file that train_*.py takes by --config."""
+    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in best["settings"].items()}
+    recipe, model = search_space.split(settings, about.recipe, about.config)
+    epoch, value = sweeps.best_epoch_of(best, told["metric"], told["mode"]) or (0, float("nan"))
+    text = yaml.safe_dump(
+        {
+            "kind": about.kind,
+            "recipe": plain(dataclasses.asdict(recipe)),
+            "model": plain(dataclasses.asdict(model)),
+            "found_by": {
+                "sweep": folder.path, "trial": best["number"], "epoch": epoch, told["metric"]: round(value, 6),
+            },
+        },
+        sort_keys=False,
+    )  # fmt: skip
+    files.write_text(files.join(folder.path, BEST_CONFIG), text)
+
+
+def _say(told: dict[str, Any], best: dict[str, Any], about: Checkpoint, screen: Screen) -> None:
+    metric, mode = told["metric"], told["mode"]
+    epoch, value = sweeps.best_epoch_of(best, metric, mode) or (0, float("nan"))
+    count, saved = sweeps.counts(told), sweeps.saved(told)
+    ended = count["finished"] + count["stopped"] + count["failed"]
+    screen.line(
+        f"\n{ended} of {told['asked']} trials ended: {count['finished']} finished, {count['stopped']} stopped early, "
+        f"{count['failed']} failed, in {duration(told['seconds'])}"
+    )
+    if saved["share_run"] is not None and count["stopped"]:
+        screen.line(f"Early stopping ran {saved['share_run']:.0%} of the epochs of all these trials")
+    screen.line(f"Best: trial {best['number']}, epoch {epoch}, {METRIC_NAMES[metric]} {value:.4f}")
+    screen.line(f"  {settings_line(best['settings'])}")
+    first = next((trial for trial in told["trials"] if trial["number"] == 1), None)
+    if first and (start := sweeps.best_epoch_of(first, metric, mode)) and first is not best:
+        screen.line(f"Starting point: trial 1, epoch {start[0]}, {METRIC_NAMES[metric]} {start[1]:.4f}")
+    path, runs = told["path"], told["path"].rsplit("/", 1)[0]
+    if ended < told["asked"]:
+        screen.line(f"Not all trials have ended: go on with --name {told['name']} --resume")
+    screen.line(
+        f"Checkpoint: {best['checkpoint']}\n"
+        f"Train with these settings: python ray_jobs/train_{about.kind}.py --store {told['store']['path']} "
+        f"--runs {runs} --config {files.join(path, BEST_CONFIG)}\n"
+        f"The page: {files.join(path, 'sweep.html')}"
+    )

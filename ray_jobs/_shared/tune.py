@@ -1,0 +1,306 @@
+"""The driver of a sweep: one store, many settings; the best trial's checkpoint and settings out."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import time
+from typing import Any
+
+import ray.tune
+
+from datasets import files
+from datasets.store import Store
+from genre_models import search_space
+from genre_models.catalog import KINDS
+from genre_models.checkpoint import Checkpoint
+from genre_models.recipe import Recipe
+from genre_models.search_space import SearchSpace
+from ray_jobs._shared import cluster
+from ray_jobs._shared.claim import claim, settings_of
+from ray_jobs._shared.feeding import (
+    films_of,
+    held_parts,
+    require_films_enough,
+    require_posters_that_fit,
+    shares_of,
+    vocabulary_of,
+)
+from ray_jobs._shared.films import open_store
+from ray_jobs._shared.options import TrainError, TuneOptions, timestamp
+from ray_jobs._shared.screen import Screen
+from ray_jobs._shared.sweep_folder import SweepFolder, Trial
+from ray_jobs._shared.sweep_result import finish
+from ray_jobs._shared.sweep_watch import Watch
+from ray_jobs._shared.trial import SweepJob, run_trial
+from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler
+
+_NEW_ACTORS = 1  # a trial whose process dies is started again so often, from its last epoch
+# A trial of several workers only waits for them, and they reserve their own. It may ask for no CPU, or the last of its
+# workers might find none; so it asks for a crumb of what every head node has, where drivers run anyway.
+_DRIVER = {"node:__internal_head__": 0.001}
+_TUNE_SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # trials write their own histories and TensorBoard events
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial that failed reports why, and no figure
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # time for a stopped trial to leave the process it hands on
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """What is searched: the starting point, and the settings that vary."""
+
+    kind: str
+    config: Any
+    recipe: Recipe
+    space: SearchSpace
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """Return the starting point's values of the settings that vary."""
+        return search_space.values_of(self.space, self.recipe, self.config)
+
+
+def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
+    """Search settings for one kind of model and return the path of the best checkpoint.
+
+    Raises:
+        TrainError, StoreError, ClusterError, SearchSpaceError: with what was found and what to do.
+    """
+    screen = Screen()
+    sweep = _sweep(kind, config, recipe, options)
+    sampler = (
+        OptunaSampler(sweep.space, recipe.seed, options.metric)
+        if options.search == "optuna"
+        else RandomSampler(sweep.space, recipe.seed)
+    )
+    have = cluster.connect(screen, dashboard=options.workers_per_trial > 1)
+    per_worker, at_once = cluster.trials_at_once(
+        asked=options.max_concurrent,
+        workers=options.workers_per_trial,
+        use_gpu=options.use_gpu,
+        cpus_per_worker=options.cpus_per_worker,
+        have=have,
+    )
+    store = open_store(options.store, screen)
+    _check(sweep, options, store)
+    about, encoded = _start(sweep, store)
+    folder = SweepFolder(files.absolute(options.runs), options.name or f"tune-{kind}-{timestamp()}")
+    claim(folder, _asked(sweep, about, options), what="sweep", resume=options.resume, may_change=("trials",))
+    trials = _earlier(folder, recipe.epochs)
+    going_on = [trial for trial in trials if not trial.ended]
+    remaining = max(len(going_on), options.trials - (len(trials) - len(going_on)))
+    screen.line(
+        f"Searching {len(sweep.space)} settings of the {about.model_kind.label} on "
+        f"{store.manifest.films['train']:,} films of {store.path}: {options.trials} trials of at most "
+        f"{recipe.epochs} epochs, {at_once} at a time"
+        + (f"; {len(trials) - len(going_on)} ended earlier, {len(going_on)} go on" if trials else "")
+        + f"\nSweep: {folder.path}"
+    )
+    scheduler = _scheduler(options, recipe.epochs)
+    for trial in trials:
+        scheduler.replay(trial.number, trial.best_so_far(options.metric), ended=trial.ended)
+    watch = Watch(
+        folder,
+        trials,
+        asked=options.trials,
+        epochs=recipe.epochs,
+        metric=options.metric,
+        scheduler=scheduler,
+        screen=screen,
+    )
+    started = time.monotonic()
+    if remaining:
+        plan = Plan(
+            sampler,
+            start=sweep.start,
+            going_on=going_on,
+            ended=[trial for trial in trials if trial.ended],
+            metric=options.metric,
+        )
+        screen.status("reading the films")
+        job = _job(about, encoded, folder, store, options, per_worker)
+        _run(job, plan, scheduler, watch, options, trials=remaining, at_once=at_once)
+    return finish(
+        folder,
+        about,
+        list(watch.trials.values()),
+        space=sweep.space,
+        start=sweep.start,
+        options=options,
+        seconds=time.monotonic() - started,
+        screen=screen,
+    )
+
+
+# -- before -----------------------------------------------------------------------------------------------------------
+
+
+def _sweep(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> Sweep:
+    """Return what is searched: the model's own space with the overrides of the file and of the command line."""
+    space = dict(KINDS[kind].search_space)
+    overrides = [(options.space, files.read_text(options.space))] if options.space else []
+    overrides += [("--vary", one) for one in options.vary]
+    for where, text in overrides:
+        space, fixed = search_space.overridden(space, text, known=(recipe, config), where=where)
+        recipe, config = search_space.split(fixed, recipe, config)
+    if "epochs" in space:
+        raise TrainError("epochs cannot be searched: trials are compared by epochs. Give --epochs one value")
+    return Sweep(kind, config, recipe, space)
+
+
+def _start(sweep: Sweep, store: Store) -> tuple[Checkpoint, Checkpoint]:
+    """Return the starting point, and the same at the largest vocabulary and length of any trial.
+
+    The films are tokenised for the second, once; trials narrow the ids to their own (`stream.narrowed`). The first
+    has the second's vocabulary: a trial's own is the beginning of it.
+    """
+    about = Checkpoint(
+        kind=sweep.kind,
+        genres=store.manifest.genres,
+        config=sweep.config,
+        recipe=sweep.recipe,
+        store={"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films},
+    )
+    if about.model_kind.sees != "overview":
+        return about, about
+    most = {name: _most(sweep, name) for name in ("vocabulary_size", "max_tokens")}
+    largest = dataclasses.replace(sweep.config, **most)
+    vocabulary = vocabulary_of(sweep.kind, largest, store)
+    about = dataclasses.replace(about, vocabulary=vocabulary.tokens if vocabulary else ())
+    return about, dataclasses.replace(about, config=largest)
+
+
+def _most(sweep: Sweep, name: str) -> int:
+    """Return the largest value of a setting in any trial."""
+    own = int(getattr(sweep.config, name))
+    setting = sweep.space.get(name)
+    if setting is None:
+        return own
+    return max(own, *map(int, setting.values if isinstance(setting, search_space.Choice) else (setting.high,)))
+
+
+def _check(sweep: Sweep, options: TuneOptions, store: Store) -> None:
+    """Refuse what could only fail later, in every trial."""
+    require_films_enough(store, options.workers_per_trial)
+    require_posters_that_fit(KINDS[sweep.kind], sweep.config, store)
+    if not sweep.space:
+        raise TrainError("no setting is left to search: every one is fixed by --space or --vary")
+    sizes = sweep.space.get("batch_size")
+    batches = sizes.values if isinstance(sizes, search_space.Choice) else ()
+    for size in {sweep.recipe.batch_size, *batches}:
+        if size % options.workers_per_trial:
+            raise TrainError(
+                f"a batch_size of {size} cannot be shared equally by {options.workers_per_trial} workers: "
+                "search sizes that can, such as --vary 'batch_size: [32, 64]'"
+            )
+
+
+def _asked(sweep: Sweep, about: Checkpoint, options: TuneOptions) -> dict[str, Any]:
+    """Return what makes two sweeps the same sweep."""
+    return settings_of(about) | {
+        "space": {name: setting.describe() for name, setting in sweep.space.items()},
+        "metric": options.metric,
+        "scheduler": options.scheduler,
+        "search": options.search,
+        "trials": options.trials,
+    }
+
+
+def _earlier(folder: SweepFolder, epochs: int) -> list[Trial]:
+    """Return the trials of earlier launches; one that came to its last epoch unseen has ended."""
+    trials = folder.trials()
+    for trial in trials:
+        if not trial.ended and len(trial.history) >= epochs:
+            if epochs in folder.trial_folder(trial.number).checkpoints():
+                trial.status, trial.reason = "finished", ""
+                folder.write_trial(trial)
+            else:
+                trial.history = trial.history[: epochs - 1]
+    return trials
+
+
+# -- the sweep --------------------------------------------------------------------------------------------------------
+
+
+def _scheduler(options: TuneOptions, epochs: int) -> Halving | NoHalving:
+    if options.scheduler == "none":
+        return NoHalving()
+    return Halving(
+        epochs=epochs,
+        grace_epochs=options.grace_epochs or max(1, epochs // 10),
+        reduction_factor=options.reduction_factor,
+        metric=options.metric,
+    )
+
+
+def _job(
+    about: Checkpoint,
+    encoded: Checkpoint,
+    folder: SweepFolder,
+    store: Store,
+    options: TuneOptions,
+    per_worker: dict[str, float],
+) -> SweepJob:
+    """Decode and tokenise the films once, into the object store, for all trials."""
+    shares = shares_of(store, options.workers_per_trial)
+    films: dict[str, Any] = {}
+    for split, share in shares.items():
+        if options.workers_per_trial > 1:
+            films |= held_parts(films_of(encoded, store, split), share, split)
+        else:
+            films[split] = films_of(encoded, store, split).to_numpy_refs()
+    return SweepJob(
+        checkpoint=about,
+        sweep=folder.path,
+        films=films,
+        shares=shares,
+        workers=options.workers_per_trial,
+        per_worker=per_worker,
+        shuffle_window=options.shuffle_window,
+        use_gpu=options.use_gpu,
+        metric=options.metric,
+    )
+
+
+def _run(
+    job: SweepJob,
+    plan: Plan,
+    scheduler: Halving | NoHalving,
+    watch: Watch,
+    options: TuneOptions,
+    *,
+    trials: int,
+    at_once: int,
+) -> None:
+    """Let Ray Tune run the trials."""
+    for name, value in _TUNE_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    here = job.workers == 1
+    tuner = ray.tune.Tuner(
+        ray.tune.with_resources(
+            ray.tune.with_parameters(run_trial, sweep=job),
+            job.per_worker if here else _DRIVER,
+        ),
+        tune_config=ray.tune.TuneConfig(
+            search_alg=plan,
+            scheduler=scheduler,
+            num_samples=trials,
+            max_concurrent_trials=at_once,
+            time_budget_s=options.time_budget * 60 if options.time_budget is not None else None,
+            # The next trial takes over the process of the one that ended: TensorFlow is imported once for each.
+            reuse_actors=here,
+            trial_dirname_creator=lambda trial: f"trial-{trial.config['number']:03d}",
+        ),
+        run_config=ray.tune.RunConfig(
+            name=timestamp(),
+            storage_path=files.join(job.sweep, "tune"),
+            failure_config=ray.tune.FailureConfig(max_failures=_NEW_ACTORS),
+            callbacks=[watch],
+            verbose=0,
+        ),
+    )
+    tuner.fit()
