@@ -112,6 +112,7 @@ def new_folder(path: str | Path, *, last: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
         Path(folder, last).rename(f"{folder}.{last}")
+        filesystem.create_dir(inner, recursive=True)
         try:
             pafs.copy_files(folder, inner, destination_filesystem=filesystem)
             pafs.copy_files(f"{folder}.{last}", f"{inner}/{last}", destination_filesystem=filesystem)

@@ -15,9 +15,10 @@ from ray_jobs._shared import cluster
 from ray_jobs._shared.entrants import enter_baselines, enter_checkpoint, find_checkpoints, require_unseen
 from ray_jobs._shared.films import open_store
 from ray_jobs._shared.judged import judged_films
-from ray_jobs._shared.options import at_home, run_job
+from ray_jobs._shared.options import Metric, at_home, run_job
 from ray_jobs._shared.report import report
 from ray_jobs._shared.screen import Screen
+from ray_jobs._shared.sweeps_found import sweeps_behind
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Options:
     """Folder or URI with training runs; the best checkpoint of each model on this store is judged."""
     report: str = at_home("report")
     """Folder to write the comparison to."""
+    metric: Metric = "validation_loss"
+    """What makes a checkpoint the best below --runs."""
     cnn: str = ""
     """Checkpoint of the poster CNN to judge instead of the best one below --runs."""
     lstm: str = ""
@@ -49,13 +52,16 @@ def main(options: Options) -> None:
     screen = Screen()
     cluster.connect(screen)
     store = open_store(options.store, screen)
-    found = find_checkpoints(store, options.runs, {"cnn": options.cnn, "lstm": options.lstm}, screen)
+    given = {"cnn": options.cnn, "lstm": options.lstm}
+    found = find_checkpoints(store, options.runs, given, screen, metric=options.metric)
     if not options.films:
         require_unseen(found, store)
     with judged_films(store, options.films, options.report, screen) as judged:
         entrants = [enter_checkpoint(one, judged, screen, use_gpu=options.use_gpu) for one in found]
         entrants += enter_baselines(store, judged, screen)
-        report(store, judged, entrants, options.report, screen, resamples=options.resamples, seed=options.seed)
+        how = {"resamples": options.resamples, "seed": options.seed}
+        behind = sweeps_behind(found, entrants, store, judged, options.runs, screen, use_gpu=options.use_gpu, **how)
+        report(store, judged, entrants, behind, options.report, screen, **how)
 
 
 if __name__ == "__main__":

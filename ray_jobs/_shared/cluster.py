@@ -167,7 +167,7 @@ def trials_at_once(
     if use_gpu:
         room = min(room, have.most_gpus / workers)
     # Kubernetes does not tell how far it grows: as many as asked for, else what there is room for now.
-    fits = int(min(room, max(asked, have.cpus)) + 1e-6) or 1
+    fits = max(1, int(room + 1e-6) if math.isfinite(room) else max(asked, int(have.cpus)))
     if asked > fits:
         raise ClusterError(
             f"asked for {asked} trials at a time of {workers} worker{'s' if workers > 1 else ''} with "

@@ -32,7 +32,9 @@ class Found:
     about: Checkpoint
 
 
-def find_checkpoints(store: Store, runs_folder: str, given: dict[str, str], screen: Screen) -> list[Found]:
+def find_checkpoints(
+    store: Store, runs_folder: str, given: dict[str, str], screen: Screen, *, metric: str = "validation_loss"
+) -> list[Found]:
     """Return the checkpoint given for each kind of model, or the best one trained on this store below a folder.
 
     Raises:
@@ -41,9 +43,11 @@ def find_checkpoints(store: Store, runs_folder: str, given: dict[str, str], scre
     found: list[Found] = []
     for kind, path in given.items():
         if path:
-            found.append(_read(kind, files.absolute(path), store))
-        elif best := runs.best_below(files.absolute(runs_folder), kind=kind, fingerprint=store.manifest.fingerprint):
-            found.append(_read(kind, best.path, store))
+            found.append(read_checkpoint(kind, files.absolute(path), store))
+        elif best := runs.best_below(
+            files.absolute(runs_folder), kind=kind, fingerprint=store.manifest.fingerprint, metric=metric
+        ):
+            found.append(read_checkpoint(kind, best.path, store))
         else:
             screen.line(f"No {KINDS[kind].label} trained on this store is below {runs_folder}: it is left out")
     if not found:
@@ -54,12 +58,20 @@ def find_checkpoints(store: Store, runs_folder: str, given: dict[str, str], scre
             f"ray_jobs/train_cnn.py --store {store.path} --runs {runs_folder}`, or name one by --cnn or --lstm"
         )
     for path, about in ((one.path, one.about) for one in found):
-        loss = about.figures.validation_loss
-        screen.line(f"{about.model_kind.label}: epoch {about.epoch}, validation loss {loss:.4f}, {path}")
+        told = about.figures
+        screen.line(
+            f"{about.model_kind.label}: epoch {about.epoch}, validation loss {told.validation_loss:.4f}, "
+            f"mean average precision {told.validation_mean_average_precision:.3f}, {path}"
+        )
     return found
 
 
-def _read(kind: str, path: str, store: Store) -> Found:
+def read_checkpoint(kind: str, path: str, store: Store) -> Found:
+    """Read a checkpoint of a kind that tells the store's genres.
+
+    Raises:
+        CheckpointError: it is of another kind, tells other genres, or is none.
+    """
     with tempfile.TemporaryDirectory() as copy:
         about = checkpoints.read(files.download(path, Path(copy)))
     if about.kind != kind:
@@ -96,6 +108,7 @@ def enter_checkpoint(found: Found, judged: Judged, screen: Screen, *, use_gpu: b
         judged.store,
         "test",
         found.path,
+        sees=about.model_kind.sees,
         use_gpu=use_gpu,
         progress=lambda done: screen.status(f"{label}: {done:,} of {films:,}{timer.left(done, films)}"),
     )

@@ -35,19 +35,28 @@ class Judged:
 
     def posters(self, films: Sequence[int]) -> list[bytes]:
         """Return the posters of some films as small JPEGs: from the films folder or, where it is gone, as stored."""
-        found = [self._poster_file(film) for film in films]
+        found = self._poster_files(films)
         if None not in found:
             return [jpeg for jpeg in found if jpeg is not None]
         column = self.store.table("test", ["poster"])["poster"].take(list(films))
         stored = poster_array(column, self.store.manifest.poster_shape)
         return [jpeg or to_jpeg(pixels) for jpeg, pixels in zip(found, stored, strict=True)]
 
-    def _poster_file(self, film: int) -> bytes | None:
-        with contextlib.suppress(OSError, ValueError, PosterError):
+    def _poster_files(self, films: Sequence[int]) -> list[bytes | None]:
+        try:
             filesystem, root = find_folder(self.store.manifest.source["folder"])
-            with filesystem.open_input_stream(f"{root}/{POSTERS_NAME}/{self.ids[film]}.jpg") as stream:
+        except (OSError, ValueError):
+            return [None for _ in films]
+
+        def read(film: int) -> bytes | None:
+            with (
+                contextlib.suppress(OSError, ValueError, PosterError),
+                filesystem.open_input_stream(f"{root}/{POSTERS_NAME}/{self.ids[film]}.jpg") as stream,
+            ):
                 return thumbnail_jpeg(stream.read())
-        return None
+            return None
+
+        return [read(film) for film in films]
 
 
 @contextlib.contextmanager

@@ -64,16 +64,15 @@ def predict(
     split: str,
     path: str,
     *,
+    sees: str,
     progress: Callable[[int], None] = lambda _: None,
     use_gpu: bool = False,
 ) -> np.ndarray:
-    """Return a checkpoint's scores of a split, float32 [films, genres], in the store's order.
+    """Return a checkpoint's scores of a split, float32 [films, genres], in the store's order; it `sees` posters or
+    overviews.
 
     The films stream through as many actors as there are CPUs free (GPUs with `use_gpu`), never all in memory.
     """
-    with tempfile.TemporaryDirectory() as copy:
-        about = checkpoints.read(files.download(path, Path(copy)))
-    column = "poster" if about.model_kind.sees == "poster" else "overview"
     actors = _actors(store.manifest.films[split], use_gpu)
     done = 0
 
@@ -83,7 +82,7 @@ def predict(
         progress(done)
 
     with Board(show) as board:
-        scored = read_films(store, split, ["row", column]).map_batches(
+        scored = read_films(store, split, ["row", sees]).map_batches(
             Predictor,
             fn_constructor_args=(path, store.manifest.poster_shape, board.actor),
             batch_size=_BATCH,

@@ -33,18 +33,21 @@ def report(
     store: Store,
     judged: Judged,
     entrants: Sequence[Entrant],
+    sweeps: Sequence[dict[str, Any]],
     folder: str,
     screen: Screen,
     *,
     resamples: int,
     seed: int,
 ) -> None:
-    """Judge the entrants, write the comparison into a folder and show the headline on screen."""
+    """Judge the entrants, write the comparison, with the sweeps behind them, into a folder; show the headline."""
     screen.status(f"judging: {resamples:,} resamples of {len(judged.labels):,} films")
     timer = Countdown()
     comparison = _about(store, judged) | compare(
         judged.labels, entrants, store.manifest.genres, resamples=resamples, seed=seed
     )
+    if sweeps:
+        comparison["sweeps"] = list(sweeps)
     comparison["showcase"] = _showcase(judged, entrants, store.manifest.genres)
     with written_to(folder) as local:
         page = write_report(comparison, local).html.name

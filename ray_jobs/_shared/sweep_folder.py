@@ -37,6 +37,8 @@ class Trial:
     history: list[Epoch] = field(default_factory=list)
     start_seconds: dict[str, float] = field(default_factory=dict)
     """What passed between its start and its first training step: importing, films, building the model, first step."""
+    cpu_seconds: float = 0.0
+    """CPU time of the trial's process in its last launch; 0 where workers of Ray Train trained it."""
 
     @property
     def ended(self) -> bool:

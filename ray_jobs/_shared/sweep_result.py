@@ -74,8 +74,8 @@ def finish(
         write_sweep(sweeps.analysed(told), local)
     best = sweeps.best_trial(told)
     if best is None:
-        reasons = "; ".join(sorted({trial.reason for trial in trials if trial.reason})) or "none was started"
-        raise TrainError(f"no trial of {folder.path} came to a figure: {reasons}")
+        reasons = "; ".join(sorted({trial.reason for trial in trials if trial.reason})) or "no time for one epoch"
+        raise TrainError(f"no trial of {folder.path} came to a figure: {reasons}. Go on with --resume")
     _write_best_config(folder, about, best, told)
     _say(told, best, about, screen)
     return str(best["checkpoint"])
@@ -95,6 +95,7 @@ def _trial(folder: SweepFolder, trial: Trial, metric: str) -> dict[str, Any]:
         "checkpoint": kept.get(best.epoch) if best else None,
         "history": [dataclasses.asdict(epoch) for epoch in trial.history],
         "start_seconds": trial.start_seconds,
+        "cpu_seconds": trial.cpu_seconds,
     }
 
 

@@ -55,12 +55,14 @@ class Watch(Callback):
         known = self.trials[trial.config["number"]]
         if result.get("failed"):
             known.reason = result["failed"]
+            known.status = "waiting" if result.get("try_again") else "failed"
             return
         if "epoch" not in result:
             return
         epoch = Epoch(**{name: result[name] for name in _EPOCH_FIELDS})
         # A trial that a crash threw back takes some epochs twice.
         known.history = [*known.history[: epoch.epoch - 1], epoch]
+        known.cpu_seconds = result.get("cpu_seconds", 0.0)
         known.start_seconds = known.start_seconds or result.get("start_seconds", {})
         self.show()
 
@@ -68,7 +70,7 @@ class Watch(Callback):
         """Record how a trial ended."""
         known = self.trials[trial.config["number"]]
         if known.reason:
-            self._end(known, "failed")
+            self._end(known, known.status)
         elif len(known.history) >= self._epochs:
             self._end(known, "finished")
         elif known.number in self._scheduler.stopped:
@@ -89,8 +91,9 @@ class Watch(Callback):
         if trial.ended:
             best = None if status == "failed" else trial.best_epoch(self._metric)
             self._folder.trial_folder(trial.number).keep({best.epoch} if best else ())
-        if status == "failed":
-            self._screen.line(f"Trial {trial.number} failed after {len(trial.history)} epochs: {trial.reason}")
+        if status == "failed" or (status == "waiting" and not why):
+            said = "failed" if status == "failed" else "had to stop"
+            self._screen.line(f"Trial {trial.number} {said} after {len(trial.history)} epochs: {trial.reason}")
         self.show()
 
     def show(self) -> None:

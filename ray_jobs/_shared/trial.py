@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import tempfile
 import time
 from collections.abc import Iterator
@@ -59,7 +60,9 @@ def run_trial(config: dict[str, Any], *, sweep: SweepJob) -> None:
     except Exception as error:  # whatever it is, it ends this trial and not the sweep; the reason is recorded
         from ray_jobs._shared.train_run import reason
 
-        ray.tune.report({"failed": reason(error)})
+        # A full disk is no fault of the trial's settings: it waits to be gone on with.
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        ray.tune.report({"failed": reason(error), "try_again": full})
 
 
 def _job(sweep: SweepJob, settings: dict[str, Any], folder: RunFolder) -> TrainJob:
@@ -100,7 +103,7 @@ def _train_here(job: TrainJob, sweep: SweepJob, folder: RunFolder, started: floa
         with folder.new_checkpoint(metrics["epoch"]) as local:
             save(local)
         folder.keep({metrics["best_epoch"], metrics["epoch"]})
-        ray.tune.report({**metrics, "start_seconds": clock.laps})
+        ray.tune.report({**metrics, "start_seconds": clock.laps, "cpu_seconds": round(clock.cpu_seconds, 2)})
 
     reporter = _TrialReporter(job, deliver, clock)
     before = folder.checkpoints()
@@ -129,6 +132,12 @@ class _Clock:
     def __init__(self, started: float) -> None:
         self.laps: dict[str, float] = {}
         self._last = started
+        self._cpu_before = time.process_time()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of all of this process's threads since the trial's start."""
+        return time.process_time() - self._cpu_before
 
     def lap(self, name: str, *, once: bool = False) -> None:
         """Name what has passed since the last lap."""

@@ -105,7 +105,7 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
     watch = Watch(
         folder,
         trials,
-        asked=options.trials,
+        asked=max(options.trials, len(trials)),
         epochs=recipe.epochs,
         metric=options.metric,
         scheduler=scheduler,
@@ -141,7 +141,12 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
 def _sweep(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> Sweep:
     """Return what is searched: the model's own space with the overrides of the file and of the command line."""
     space = dict(KINDS[kind].search_space)
-    overrides = [(options.space, files.read_text(options.space))] if options.space else []
+    overrides = []
+    if options.space:
+        try:
+            overrides.append((options.space, files.read_text(options.space)))
+        except (OSError, ValueError) as error:
+            raise TrainError(f"--space {options.space} cannot be read: {error}") from error
     overrides += [("--vary", one) for one in options.vary]
     for where, text in overrides:
         space, fixed = search_space.overridden(space, text, known=(recipe, config), where=where)

@@ -21,7 +21,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 ROOT = Path(__file__).parents[2]
 FILES = ("cluster.yaml", "deploy/Dockerfile", "deploy/kuberay.yaml", "deploy/README.md")
-JOBS = ("prepare_data", "train_cnn", "train_lstm", "evaluate")
+JOBS = ("prepare_data", "train_cnn", "train_lstm", "tune_cnn", "tune_lstm", "evaluate")
 
 
 def text_of(name: str) -> str:

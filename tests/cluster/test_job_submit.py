@@ -59,7 +59,7 @@ def head() -> Iterator[str]:
         log.close()
 
 
-def test_prepare_and_train_as_submitted_jobs(head: str, tmp_path: Path) -> None:
+def test_prepare_train_and_tune_as_submitted_jobs(head: str, tmp_path: Path) -> None:
     def submit(*command: str) -> str:
         result = subprocess.run(
             [*RAY, "job", "submit", "--address", head, "--working-dir", str(ROOT), "--", "python", *command],
@@ -78,3 +78,6 @@ def test_prepare_and_train_as_submitted_jobs(head: str, tmp_path: Path) -> None:
     said = submit("ray_jobs/train_cnn.py", "--store", store, "--runs", runs, "--name", "cnn", "--epochs", "1", *tiny)
     assert "Best epoch 1 of 1" in said
     assert (tmp_path / "runs" / "cnn" / "epoch-001" / "model.keras").is_file()
+    sweep = ["ray_jobs/tune_cnn.py", "--store", store, "--runs", runs, "--name", "sweep", "--trials", "2"]
+    assert "2 of 2 trials ended" in submit(*sweep, "--epochs", "1", *tiny)
+    assert (tmp_path / "runs" / "sweep" / "sweep.html").is_file()

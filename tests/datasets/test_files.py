@@ -134,3 +134,49 @@ def test_download_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert folder == tmp_path / "copy"
     assert (folder / "model.keras").read_text() == "weights"
     assert files.find("s3://bucket/run", "model.keras") == ["s3://run/model.keras"]
+
+
+def test_a_new_folder_is_there_whole_or_not_at_all(place: str | Path, tmp_path: Path) -> None:
+    where = files.join(place, "run", "epoch-001")
+    with files.new_folder(where, last="done.json") as folder:
+        (folder / "done.json").write_text("{}")
+        (folder / "weights").write_text("one")
+        assert not files.exists(where)
+    assert files.read_text(files.join(where, "weights")) == "one"
+    with pytest.raises(OSError, match="full"), files.new_folder(where, last="done.json") as folder:
+        (folder / "weights").write_text("two")
+        raise OSError("the disk is full")
+    assert files.read_text(files.join(where, "weights")) == "one"
+    with files.new_folder(where, last="done.json") as folder:
+        (folder / "done.json").write_text("{}")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["epoch-001"]
+    assert [path.name for path in (tmp_path / "run" / "epoch-001").iterdir()] == ["done.json"]
+
+
+def test_on_an_object_store_the_last_file_is_uploaded_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "is_local", lambda _: False)
+    uploads: list[list[str]] = []
+    copy = pafs.copy_files
+
+    def watched(source: str, target: str, **how: object) -> None:
+        path = Path(source)
+        uploads.append(sorted(child.name for child in path.iterdir()) if path.is_dir() else [Path(target).name])
+        copy(source, target, **how)
+
+    monkeypatch.setattr(pafs, "copy_files", watched)
+    with files.new_folder(tmp_path / "epoch-001", last="done.json") as folder:
+        for name in ("weights", "done.json", "history"):
+            (folder / name).write_text(name)
+    assert uploads == [["history", "weights"], ["done.json"]]
+    assert (tmp_path / "epoch-001" / "done.json").read_text() == "done.json"
+
+
+def test_folders_are_listed_and_removed(place: str | Path, tmp_path: Path) -> None:
+    for name in ("b", "a/inner"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "file").touch()
+    assert files.folders(place) == ["a", "b"]
+    files.remove_folder(files.join(place, "a"))
+    files.remove_folder(files.join(place, "never"))
+    assert files.folders(place) == ["b"]
+    assert files.folders(files.join(place, "never")) == []

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.stream import LENGTHS, Batching, Block, padded_length, training_batches, validation_batches
+from datasets.stream import LENGTHS, Batching, Block, narrowed, padded_length, training_batches, validation_batches
+from datasets.vocabulary import Vocabulary
 
 MAX_TOKENS = 256
 
@@ -215,3 +216,18 @@ def test_ranks_step_in_equal_lengths_with_a_film_more() -> None:
 )
 def test_padded_length(longest: int, most: int, wanted: int) -> None:
     assert padded_length(longest, most) == wanted
+
+
+@pytest.mark.parametrize(("size", "most"), [(4, 3), (3, 6), (8, 2), (100, 100)])
+def test_narrowing_equals_encoding_with_the_smaller_vocabulary_and_length(size: int, most: int) -> None:
+    counts = [("the", 9), ("sea", 5), ("old", 5), ("man", 2), ("and", 1)]
+    films = ["The old man and the sea", "unheard of", "", "sea sea sea sea sea sea sea sea"]
+    largest = Vocabulary.from_counts(counts, size=7)
+    ids, lengths = largest.encode(films, max_tokens=6)
+    told = narrowed(
+        {"inputs": ids, "lengths": lengths, "labels": np.zeros((4, 1))}, vocabulary_size=size, max_tokens=most
+    )
+    wanted, wanted_lengths = Vocabulary.from_counts(counts, size=min(size, 7)).encode(films, max_tokens=min(most, 6))
+    np.testing.assert_array_equal(told["inputs"], wanted)
+    np.testing.assert_array_equal(told["lengths"], wanted_lengths)
+    assert told["inputs"].dtype == np.int32

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ray_jobs._shared.cluster import ClusterError, Resources, _autoscaler_limit, worker_resources
+from ray_jobs._shared.cluster import ClusterError, Resources, _autoscaler_limit, trials_at_once, worker_resources
 from tests.conftest import ROOT
 
 LAPTOP = Resources(cpus=2, gpus=0, nodes=1, object_store_bytes=1e9, most_cpus=2, most_gpus=0)
@@ -54,3 +54,38 @@ def test_the_limit_of_a_launched_cluster_is_read_from_its_configuration(tmp_path
 def test_our_own_cluster_file_lets_gpu_workers_come(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_USAGE_STATS_KUBERAY_IN_USE", raising=False)
     assert _autoscaler_limit(ROOT / "cluster.yaml").get("GPU", 0) >= 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "workers", "cpus_per_worker", "wanted"),
+    [
+        (0, 1, None, (1.0, 2)),  # a core each
+        (1, 1, None, (2.0, 1)),  # all cores for the only one
+        (2, 1, None, (1.0, 2)),
+        (0, 2, None, (0.9, 1)),  # two workers take the machine: one trial at a time, or each would wait for the other
+        (0, 1, 0.5, (0.5, 4)),
+        (4, 1, 0.5, (0.5, 4)),
+    ],
+)
+def test_no_more_trials_run_than_there_is_room_for(
+    asked: int, workers: int, cpus_per_worker: float | None, wanted: tuple[float, int]
+) -> None:
+    per_worker, at_once = trials_at_once(
+        asked=asked, workers=workers, use_gpu=False, cpus_per_worker=cpus_per_worker, have=LAPTOP
+    )
+    assert (per_worker["CPU"], at_once) == wanted
+
+
+def test_more_trials_at_a_time_than_fit_are_refused() -> None:
+    with pytest.raises(ClusterError, match=r"has room for 2: ask for --max-concurrent 2"):
+        trials_at_once(asked=3, workers=1, use_gpu=False, cpus_per_worker=None, have=LAPTOP)
+    with pytest.raises(ClusterError, match=r"ask for --workers-per-trial 8"):
+        trials_at_once(asked=0, workers=9, use_gpu=True, cpus_per_worker=None, have=GROWING)
+    assert trials_at_once(asked=0, workers=2, use_gpu=True, cpus_per_worker=None, have=GROWING)[1] == 4
+
+
+def test_on_kubernetes_as_many_trials_as_asked_for_are_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = Resources(cpus=4, gpus=0, nodes=1, object_store_bytes=1e9, most_cpus=float("inf"), most_gpus=float("inf"))
+    monkeypatch.setenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "7")
+    assert trials_at_once(asked=64, workers=1, use_gpu=True, cpus_per_worker=None, have=endless)[1] == 64
+    assert trials_at_once(asked=0, workers=1, use_gpu=False, cpus_per_worker=None, have=endless)[1] == 4

@@ -1,0 +1,106 @@
+"""How the judged models were found: the sweeps they come from, and what those gained on the judged films."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import files
+from datasets.store import Store
+from genre_models import sweep as sweeps
+from genre_models.checkpoint import CheckpointError
+from genre_models.comparison import Entrant, compare, figure
+from ray_jobs._shared.claim import plain
+from ray_jobs._shared.entrants import Found, enter_checkpoint, read_checkpoint
+from ray_jobs._shared.judged import Judged
+from ray_jobs._shared.screen import Screen
+
+_FIGURES = {"loss": "loss", "mean_average_precision": "mean_average_precision", "micro_f1": "at_tuned_micro_f1"}
+
+
+def sweeps_behind(
+    found: Sequence[Found],
+    entrants: Sequence[Entrant],
+    store: Store,
+    judged: Judged,
+    runs_folder: str,
+    screen: Screen,
+    *,
+    use_gpu: bool,
+    resamples: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Return for each judged checkpoint that a sweep found the newest such sweep, as the report takes it.
+
+    A checkpoint comes from a sweep if it is one of its trials', or if it was trained with its best trial's settings.
+    The best trial and the starting point are judged beside each other on the judged films.
+    """
+    told = []
+    known = _sweeps_below(files.absolute(runs_folder), store) if found else []
+    for one in found:
+        behind = next((sweep for sweep in known if _is_from(one, sweep)), None)
+        if behind is None:
+            continue
+        screen.status(f"{one.about.model_kind.label}: what its sweep gained")
+        gain = _gain(behind, entrants, store, judged, screen, use_gpu=use_gpu, resamples=resamples, seed=seed)
+        told.append(sweeps.analysed({**behind, "gain": gain}))
+    return told
+
+
+def _sweeps_below(folder: str, store: Store) -> list[dict[str, Any]]:
+    """Return the sweeps on this store, newest first; what cannot be read is passed over."""
+    found = []
+    for path in files.find(folder, "sweep.json"):
+        try:
+            sweep = json.loads(files.read_text(path))
+            if sweep["format"] == 1 and sweep["store"]["fingerprint"] == store.manifest.fingerprint and sweep["trials"]:
+                found.append({**sweep, "path": path.rsplit("/", 1)[0]})
+        except (ValueError, KeyError, TypeError, OSError):
+            continue
+    return sorted(found, key=lambda sweep: str(sweep.get("created")), reverse=True)
+
+
+def _is_from(one: Found, sweep: dict[str, Any]) -> bool:
+    if sweep["kind"] != one.about.kind:
+        return False
+    if one.path.startswith(f"{sweep['path']}/"):
+        return True
+    best = sweeps.best_trial(sweep)
+    options = plain({**vars(one.about.recipe), **vars(one.about.config)})
+    return best is not None and all(options.get(name) == value for name, value in best["settings"].items())
+
+
+def _gain(
+    sweep: dict[str, Any],
+    entrants: Sequence[Entrant],
+    store: Store,
+    judged: Judged,
+    screen: Screen,
+    *,
+    use_gpu: bool,
+    resamples: int,
+    seed: int,
+) -> dict[str, Any] | None:
+    """Return the figures of the best trial and of the starting point on the judged films, and their difference."""
+    best, start = sweeps.best_trial(sweep), next((t for t in sweep["trials"] if t["number"] == 1), None)
+    if best is None or start is None or best is start or not (best["checkpoint"] and start["checkpoint"]):
+        return None
+    scored = {entrant.about.get("checkpoint"): entrant for entrant in entrants}
+    pair = []
+    for key, trial in (("best", best), ("start", start)):
+        path = files.join(sweep["path"], *trial["checkpoint"].split("/")[-2:])  # the runs folder may have moved
+        try:
+            entrant = scored.get(path) or enter_checkpoint(
+                read_checkpoint(sweep["kind"], path, store), judged, screen, use_gpu=use_gpu
+            )
+        except (CheckpointError, OSError):
+            return None
+        pair.append(Entrant(key, entrant.scores, entrant.thresholds))
+    told = compare(judged.labels, pair, store.manifest.genres, resamples=resamples, seed=seed)
+    figures = {
+        key: {short: figure(told["models"][key]["metrics"], name) for short, name in _FIGURES.items()}
+        for key in ("best", "start")
+    }
+    differences = told["differences"][0]["metrics"]
+    return {**figures, "differences": {name: differences[name] for name in _FIGURES.values()}}
