@@ -45,7 +45,9 @@ def claim(
         raise TrainError(f"the {what} {folder.path} exists: go on with it by --resume, or take another --name")
     before, now = _flat(folder.options(), asked), _flat(asked, asked)
     changed = [
-        f"{name} {before[name]} -> {now[name]}" for name in now if name not in may_change and before[name] != now[name]
+        f"{name[-1]} {before.get(name)} -> {now[name]}"
+        for name in now
+        if name[-1] not in may_change and before.get(name) != now[name]
     ]
     if changed:
         raise TrainError(
@@ -55,14 +57,14 @@ def claim(
     folder.write_options(asked)
 
 
-def _flat(options: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """Return options without their groups; one that an older version did not know stands at its default."""
-    flat: dict[str, Any] = {}
+def _flat(options: dict[str, Any], asked: dict[str, Any]) -> dict[tuple[str, ...], Any]:
+    """Return options by group and name; one that an older version did not know stands at its default."""
+    flat: dict[tuple[str, ...], Any] = {}
     for name, value in asked.items():
         if isinstance(value, dict):
-            flat |= {**_defaults(value), **options.get(name, {})}
+            flat |= {(name, inner): told for inner, told in {**_defaults(value), **options.get(name, {})}.items()}
         else:
-            flat[name] = options.get(name)
+            flat[(name,)] = options.get(name)
     return flat
 
 

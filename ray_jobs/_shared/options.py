@@ -95,7 +95,7 @@ class TuneOptions:
     scheduler: Literal["asha", "none"] = "asha"
     """"asha" stops weaker trials early (asynchronous successive halving over epochs), "none" runs all of them whole."""
     grace_epochs: int = 0
-    """Epochs that every trial gets before it may be stopped; 0 is a tenth of --epochs."""
+    """Epochs that every trial gets before it may be stopped; 0 is a twentieth of --epochs."""
     reduction_factor: int = 4
     """At 1, 4, 16, … times the grace epochs only the best 1 in so many trials goes on. Trial 1 is never stopped."""
     search: Literal["random", "optuna"] = "random"

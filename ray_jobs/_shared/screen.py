@@ -72,6 +72,11 @@ class Countdown:
         return f", about {duration(self.elapsed * (total - done) / done)} left"
 
 
+def counted(number: int, thing: str) -> str:
+    """Return "1 epoch", "2 epochs"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """Return a duration as a person says it: "8 s", "3 min 20 s", "1 h 05 min"."""
     whole = round(seconds)

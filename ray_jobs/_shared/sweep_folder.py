@@ -85,5 +85,10 @@ class SweepFolder(RunFolder):
             if name.startswith(_TRIAL) and files.exists(where):
                 kept = json.loads(files.read_text(where))
                 kept["settings"] = {k: tuple(v) if isinstance(v, list) else v for k, v in kept["settings"].items()}
-                found.append(Trial(**kept, history=RunFolder(self.path, name).history()))
+                trial = Trial(**kept, history=RunFolder(self.path, name).history())
+                if not trial.ended:
+                    # Cut off between an epoch's figures and its checkpoint, it goes on from the checkpoint.
+                    stands = max(self.trial_folder(trial.number).checkpoints(), default=0)
+                    trial.history = trial.history[:stands]
+                found.append(trial)
         return sorted(found, key=lambda trial: trial.number)

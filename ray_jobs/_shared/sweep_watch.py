@@ -9,7 +9,7 @@ from typing import Any
 from ray.tune import Callback
 
 from genre_models.history import Epoch, badness
-from ray_jobs._shared.screen import Screen, duration
+from ray_jobs._shared.screen import Screen, counted, duration
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 
 _EPOCH_FIELDS = tuple(Epoch.__dataclass_fields__)
@@ -78,6 +78,13 @@ class Watch(Callback):
         else:
             self._end(known, "waiting", f"cut short after epoch {len(known.history)}")
 
+    def on_trial_recover(self, *, trial: Any, **_: Any) -> None:
+        """Say that a trial's process died, and is started again."""
+        known = self.trials[trial.config["number"]]
+        self._screen.line(
+            f"The process of trial {known.number} died after {counted(len(known.history), 'epoch')}: starting it again"
+        )
+
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         """Record that a trial's process died, again and again."""
         known = self.trials[trial.config["number"]]
@@ -93,7 +100,9 @@ class Watch(Callback):
             self._folder.trial_folder(trial.number).keep({best.epoch} if best else ())
         if status == "failed" or (status == "waiting" and not why):
             said = "failed" if status == "failed" else "had to stop"
-            self._screen.line(f"Trial {trial.number} {said} after {len(trial.history)} epochs: {trial.reason}")
+            self._screen.line(
+                f"Trial {trial.number} {said} after {counted(len(trial.history), 'epoch')}: {trial.reason}"
+            )
         self.show()
 
     def show(self) -> None:
@@ -141,7 +150,7 @@ class Watch(Callback):
         told = f"trial {trial.number}, {METRIC_NAMES[self._metric]} {value:.4f}"
         start = self.trials.get(1)
         if start is not None and start is not trial and (before := start.best(self._metric)) is not None:
-            told += f" (trial 1, the starting point: {before:.4f} after {len(start.history)} epochs)"
+            told += f" (trial 1, the starting point: {before:.4f} after {counted(len(start.history), 'epoch')})"
         return told
 
 

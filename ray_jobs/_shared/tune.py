@@ -29,12 +29,12 @@ from ray_jobs._shared.feeding import (
 )
 from ray_jobs._shared.films import open_store
 from ray_jobs._shared.options import TrainError, TuneOptions, timestamp
-from ray_jobs._shared.screen import Screen
+from ray_jobs._shared.screen import Screen, counted
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.sweep_result import finish
 from ray_jobs._shared.sweep_watch import Watch
 from ray_jobs._shared.trial import SweepJob, run_trial
-from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler
+from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
 
 _NEW_ACTORS = 1  # a trial whose process dies is started again so often, from its last epoch
 # A trial of several workers only waits for them, and they reserve their own. It may ask for no CPU, or the last of its
@@ -71,11 +71,7 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
     """
     screen = Screen()
     sweep = _sweep(kind, config, recipe, options)
-    sampler = (
-        OptunaSampler(sweep.space, recipe.seed, options.metric)
-        if options.search == "optuna"
-        else RandomSampler(sweep.space, recipe.seed)
-    )
+    sampler = _sampler(sweep, options)
     have = cluster.connect(screen, dashboard=options.workers_per_trial > 1)
     per_worker, at_once = cluster.trials_at_once(
         asked=options.max_concurrent,
@@ -90,18 +86,15 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
     folder = SweepFolder(files.absolute(options.runs), options.name or f"tune-{kind}-{timestamp()}")
     claim(folder, _asked(sweep, about, options), what="sweep", resume=options.resume, may_change=("trials",))
     trials = _earlier(folder, recipe.epochs)
-    going_on = [trial for trial in trials if not trial.ended]
-    remaining = max(len(going_on), options.trials - (len(trials) - len(going_on)))
+    ended, going_on = [t for t in trials if t.ended], [t for t in trials if not t.ended]
     screen.line(
         f"Searching {len(sweep.space)} settings of the {about.model_kind.label} on "
         f"{store.manifest.films['train']:,} films of {store.path}: {options.trials} trials of at most "
-        f"{recipe.epochs} epochs, {at_once} at a time"
-        + (f"; {len(trials) - len(going_on)} ended earlier, {len(going_on)} go on" if trials else "")
+        f"{counted(recipe.epochs, 'epoch')}, {at_once} at a time"
+        + (f"; {len(ended)} ended earlier, {len(going_on)} go on" if trials else "")
         + f"\nSweep: {folder.path}"
     )
-    scheduler = _scheduler(options, recipe.epochs)
-    for trial in trials:
-        scheduler.replay(trial.number, trial.best_so_far(options.metric), ended=trial.ended)
+    scheduler = _scheduler(options, trials, recipe.epochs)
     watch = Watch(
         folder,
         trials,
@@ -112,21 +105,17 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
         screen=screen,
     )
     started = time.monotonic()
+    remaining = max(len(going_on), options.trials - len(ended))
     if remaining:
-        plan = Plan(
-            sampler,
-            start=sweep.start,
-            going_on=going_on,
-            ended=[trial for trial in trials if trial.ended],
-            metric=options.metric,
-        )
         screen.status("reading the films")
         job = _job(about, encoded, folder, store, options, per_worker)
+        plan = Plan(sampler, start=sweep.start, going_on=going_on, ended=ended, metric=options.metric)
         _run(job, plan, scheduler, watch, options, trials=remaining, at_once=at_once)
     return finish(
         folder,
         about,
-        list(watch.trials.values()),
+        # From the folder: a trial that was cut off may have come an epoch further than this process was told.
+        _earlier(folder, recipe.epochs),
         space=sweep.space,
         start=sweep.start,
         options=options,
@@ -193,6 +182,9 @@ def _check(sweep: Sweep, options: TuneOptions, store: Store) -> None:
     require_posters_that_fit(KINDS[sweep.kind], sweep.config, store)
     if not sweep.space:
         raise TrainError("no setting is left to search: every one is fixed by --space or --vary")
+    for name in ("height", "width"):
+        if name in sweep.space:
+            raise TrainError(f"{name} cannot be searched: {store.path} holds posters of one size")
     sizes = sweep.space.get("batch_size")
     batches = sizes.values if isinstance(sizes, search_space.Choice) else ()
     for size in {sweep.recipe.batch_size, *batches}:
@@ -206,7 +198,7 @@ def _check(sweep: Sweep, options: TuneOptions, store: Store) -> None:
 def _asked(sweep: Sweep, about: Checkpoint, options: TuneOptions) -> dict[str, Any]:
     """Return what makes two sweeps the same sweep."""
     return settings_of(about) | {
-        "space": {name: setting.describe() for name, setting in sweep.space.items()},
+        "space": {name: _range(setting) for name, setting in sweep.space.items()},
         "metric": options.metric,
         "scheduler": options.scheduler,
         "search": options.search,
@@ -214,31 +206,46 @@ def _asked(sweep: Sweep, about: Checkpoint, options: TuneOptions) -> dict[str, A
     }
 
 
+def _range(setting: search_space.Setting) -> Any:
+    """Return what a setting may be, as short as a message needs it."""
+    if isinstance(setting, search_space.Choice):
+        return list(setting.describe()["values"])
+    scale = " (log)" if setting.log else f" in steps of {setting.step:g}" if setting.step else ""
+    return f"{setting.low:g} to {setting.high:g}{scale}"
+
+
 def _earlier(folder: SweepFolder, epochs: int) -> list[Trial]:
     """Return the trials of earlier launches; one that came to its last epoch unseen has ended."""
     trials = folder.trials()
     for trial in trials:
         if not trial.ended and len(trial.history) >= epochs:
-            if epochs in folder.trial_folder(trial.number).checkpoints():
-                trial.status, trial.reason = "finished", ""
-                folder.write_trial(trial)
-            else:
-                trial.history = trial.history[: epochs - 1]
+            trial.status, trial.reason = "finished", ""
+            folder.write_trial(trial)
     return trials
 
 
 # -- the sweep --------------------------------------------------------------------------------------------------------
 
 
-def _scheduler(options: TuneOptions, epochs: int) -> Halving | NoHalving:
+def _sampler(sweep: Sweep, options: TuneOptions) -> Sampler:
+    if options.search == "optuna":
+        return OptunaSampler(sweep.space, sweep.recipe.seed, options.metric)
+    return RandomSampler(sweep.space, sweep.recipe.seed)
+
+
+def _scheduler(options: TuneOptions, trials: list[Trial], epochs: int) -> Halving | NoHalving:
+    """Return what stops trials early, knowing those of earlier launches."""
     if options.scheduler == "none":
         return NoHalving()
-    return Halving(
+    scheduler = Halving(
         epochs=epochs,
-        grace_epochs=options.grace_epochs or max(1, epochs // 10),
+        grace_epochs=options.grace_epochs or max(1, epochs // 20),
         reduction_factor=options.reduction_factor,
         metric=options.metric,
     )
+    for trial in trials:
+        scheduler.replay(trial.number, trial.best_so_far(options.metric), ended=trial.ended)
+    return scheduler
 
 
 def _job(
@@ -283,7 +290,9 @@ def _run(
     """Let Ray Tune run the trials."""
     for name, value in _TUNE_SETTINGS.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    # A trial that dies would print pages; `Watch` says it in a line, and what breaks the sweep itself is raised.
+    for name in ("ray", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     here = job.workers == 1
     tuner = ray.tune.Tuner(
         ray.tune.with_resources(

@@ -207,6 +207,3 @@ class NoHalving(FIFOScheduler):
     def __init__(self) -> None:
         super().__init__()
         self.stopped: set[int] = set()
-
-    def replay(self, number: int, best_so_far: Sequence[float], *, ended: bool) -> None:
-        """Take nothing into account."""

@@ -154,6 +154,10 @@ def test_a_killed_sweep_goes_on_and_keeps_every_ended_trial(store: Path, tmp_pat
     assert "--resume" in taken.stderr
     otherwise = run_job("tune_cnn", *common, "--resume", "--metric", "validation_mean_average_precision", fails=True)
     assert "metric validation_loss -> validation_mean_average_precision" in otherwise.stderr
+    another = run_job(
+        "tune_cnn", *common, "--resume", "--learning-rate", 0.5, "--vary", "batch_size: [64, 32]", fails=True
+    )
+    assert "learning_rate 0.0001 -> 0.5, batch_size [32, 64, 128] -> [64, 32]" in another.stderr
     said = run_job("tune_cnn", *common, "--resume")
     assert "6 of 6 trials ended" in said.stdout
     after = trials_of(tmp_path, "killed")
@@ -182,6 +186,8 @@ def test_a_trial_whose_process_is_killed_goes_on_from_its_last_epoch(store: Path
     trials = trials_of(tmp_path, "hit")
     assert [trial.status for trial in trials.values()] == ["finished", "finished"], said
     assert [epoch.epoch for epoch in trials[1].history] == list(range(1, 41))
+    assert re.search(r"The process of trial 1 died after \d+ epochs?: starting it again", said)
+    assert "Traceback" not in said
 
 
 def test_a_diverging_trial_ends_itself_and_not_the_sweep(store: Path, tmp_path: Path, run_job: RunJob) -> None:
@@ -230,6 +236,8 @@ def test_trials_of_two_workers_take_turns(store: Path, tmp_path: Path, run_job: 
         (("--workers-per-trial", 2, "--cpus-per-worker", 0.1, "--vary", "batch_size: [33, 64]"), "batch_size of 33"),
         (("--vary", "learning_rte: [1, 2]"), "did you mean learning_rate"),
         (("--vary", "epochs: [1, 2]"), "epochs cannot be searched"),
+        (("--vary", "height: [32, 64]"), "height cannot be searched"),
+        (("--space", "/no/such/file.yaml"), "--space /no/such/file.yaml cannot be read"),
         (("--resume", "--name", "never"), "there is no sweep"),
         (("--height", 32), "--height 64 --width 64"),
     ],

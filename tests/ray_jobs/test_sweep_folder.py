@@ -47,7 +47,17 @@ def test_trials_are_read_back_as_they_were_written(folder: SweepFolder) -> None:
     for trial in written:
         folder.write_trial(trial)
     folder.trial_folder(1).write_history(written[1].history)
+    keep_checkpoint(folder, 1, 2)
     assert folder.trials() == [written[1], written[0]]
+
+
+def test_a_trial_cut_off_before_its_checkpoint_stands_where_its_last_one_is(folder: SweepFolder) -> None:
+    trial = Trial(1, {}, "running", history=epochs(0.5, 0.4, 0.3))
+    folder.write_trial(trial)
+    folder.trial_folder(1).write_history(trial.history)
+    assert folder.trials()[0].history == []
+    keep_checkpoint(folder, 1, 2)
+    assert folder.trials()[0].history == trial.history[:2]
 
 
 def test_a_folder_without_trials_has_none(folder: SweepFolder) -> None:

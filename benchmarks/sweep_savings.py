@@ -1,0 +1,206 @@
+"""Claims: early stopping finds the same best figure, within 1 %, for a third of the CPU time of running every trial to
+its end; and apart from importing TensorFlow a trial takes at most 3 s from its start to its first training step.
+
+    python benchmarks/sweep_savings.py                      a smaller poster CNN on the drawn sample
+    python benchmarks/sweep_savings.py --store DIR --model lstm --coursework-size
+
+The same sweep is run twice by `ray_jobs/tune_*.py`, with `--scheduler asha` and with `--scheduler none`, all else at
+the jobs' own defaults. Random search draws the settings of trial k from the seed and k alone, so both sweeps have the
+very same trials. CPU time is that of the trials' processes: importing, building, compiling, training, validating and
+writing checkpoints; what Ray and the driver take beside them is not in it, but the wall time of each sweep is told.
+
+One sweep is one draw: how much is saved, and whether a good trial is stopped too soon, depends on which trials come
+first, so look at several seeds before trusting a figure. With many long trials halving runs about a fifth of all
+epochs. Two things keep a short sweep above that: the first trials to be compared have few rivals yet and go on; and the
+start of a trial, which nothing saves, takes this small network the CPU time of about two epochs.
+
+Seconds to the first step are wall time: judge them on an idle machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from genre_models import sweep as sweeps
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARE_CLAIMED = 1 / 3
+DIFFERENCE_CLAIMED = 0.01
+START_CLAIMED = 3.0
+# Networks small enough that two sweeps of them take minutes.
+SMALLER = {
+    "cnn": ("--stem-filters", "8", "--block-filters", "16", "32", "--dense-units", "128"),
+    "lstm": ("--embedding-units", "64", "--first-lstm-units", "32", "--second-lstm-units", "32", "--dense-units", "64"),
+}
+_IMPORTED_S = 0.5  # a process that has TensorFlow already takes no time to import it
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is searched."""
+
+    store: str = ""
+    """Film store to train on; by default one of the drawn sample, made for this run."""
+    sample_films: int = 800
+    """Films of that sample."""
+    model: Literal["cnn", "lstm"] = "cnn"
+    """Which model."""
+    coursework_size: bool = False
+    """Search the coursework's own network and not a smaller one: takes far longer."""
+    trials: int = 24
+    """Trials of each of the two sweeps."""
+    epochs: int = 20
+    """Epochs of a whole trial; by the jobs' defaults trials are compared after 2 and 8 of 20."""
+    grace_epochs: int = 0
+    """Epochs before a trial may be stopped; 0 is the jobs' default, a twentieth of them."""
+    metric: Literal["validation_loss", "validation_mean_average_precision"] = "validation_loss"
+    """What trials are compared by."""
+    seed: int = 0
+    """Seeds the settings that are tried, and every trial."""
+    keep: str = ""
+    """Folder to keep the store and both sweeps in; by default they are thrown away."""
+
+
+def main(options: Options) -> None:
+    """Run both sweeps and print what early stopping saved, what it lost, and how trials start."""
+    busy = os.getloadavg()[0]
+    with _folder(options.keep) as folder:
+        store = options.store or sample_store(options, folder)
+        halved = sweep(options, store, folder, "asha")
+        whole = sweep(options, store, folder, "none")
+    if [trial["settings"] for trial in halved["trials"]] != [trial["settings"] for trial in whole["trials"]]:
+        sys.exit("the two sweeps did not try the same settings: they cannot be compared")
+    size = "the coursework's size" if options.coursework_size else " ".join(SMALLER[options.model])
+    print(
+        f"Machine: {os.cpu_count()} cores, {platform.machine()}, load {busy:.1f} beforehand; {options.model} ({size}), "
+        f"{whole['store']['films']['train']} training films, {options.trials} trials of at most {options.epochs} "
+        f"epochs, seed {options.seed}"
+    )
+    tell_savings(halved, whole)
+    tell_starts(halved["trials"] + whole["trials"])
+
+
+def tell_savings(halved: dict[str, Any], whole: dict[str, Any]) -> None:
+    """Print what both sweeps took and came to, and the first claim."""
+    for name, told in (("Early stopping", halved), ("All to the end", whole)):
+        count, (best, value) = sweeps.counts(told), _best(told)
+        epochs = sum(len(trial["history"]) for trial in told["trials"])
+        print(
+            f"{name}  {_cpu(told):7.1f} CPU-s, {epochs:4} epochs, {told['seconds']:6.1f} s of wall time; "
+            f"{count['finished']} finished, {count['stopped']} stopped, {count['failed']} failed; "
+            f"best: trial {best['number']}, {value:.4f}"
+        )
+    winner = _best(whole)[0]["number"]
+    same = next(trial for trial in halved["trials"] if trial["number"] == winner)
+    print(
+        f"Trial {winner}, the best of all whole ones, under early stopping: {same['status']}, "
+        f"{len(same['history'])} epochs"
+    )
+    share, lost = _cpu(halved) / _cpu(whole), _lost(halved, whole)
+    print(
+        f"Ratio of the CPU-seconds {share:.3f}, claimed at most {SHARE_CLAIMED:.3f}: {_holds(share <= SHARE_CLAIMED)}"
+    )
+    print(
+        f"Best figure worse by {lost:.2%}, claimed at most {DIFFERENCE_CLAIMED:.0%}: "
+        f"{_holds(lost <= DIFFERENCE_CLAIMED)}"
+    )
+
+
+def tell_starts(trials: list[dict[str, Any]]) -> None:
+    """Print how long trials took from their start to their first training step, and the second claim."""
+    started = [trial["start_seconds"] for trial in trials if trial["start_seconds"]]
+    imported = [laps["import"] for laps in started if laps["import"] >= _IMPORTED_S]
+    print(
+        f"Starts of {len(started)} trials: {len(imported)} had to import TensorFlow, median {_median(imported):.2f} s, "
+        "and the others took over a process that had"
+    )
+    for part in [name for name in started[0] if name != "import"]:
+        seconds = [laps[part] for laps in started]
+        print(f"  {part}: median {_median(seconds):.2f} s, worst {max(seconds):.2f} s")
+    apart = [sum(laps.values()) - laps["import"] for laps in started]
+    print(
+        f"To the first step without the import: median {_median(apart):.2f} s, worst {max(apart):.2f} s, "
+        f"claimed at most {START_CLAIMED:.0f} s: {_holds(max(apart) <= START_CLAIMED)}"
+    )
+
+
+def sample_store(options: Options, folder: str) -> str:
+    """Prepare the drawn sample."""
+    store = f"{folder}/store"
+    run("ray_jobs/prepare_data.py", "--store", store, "--sample-films", str(options.sample_films))
+    return store
+
+
+def sweep(options: Options, store: str, folder: str, scheduler: str) -> dict[str, Any]:
+    """Run the sweep under a scheduler and return its sweep.json."""
+    print(f"Sweeping with --scheduler {scheduler} …", flush=True)
+    run(
+        f"ray_jobs/tune_{options.model}.py", "--store", store, "--runs", folder, "--name", scheduler,
+        "--scheduler", scheduler, "--trials", str(options.trials), "--epochs", str(options.epochs),
+        "--metric", options.metric, "--seed", str(options.seed),
+        "--grace-epochs", str(options.grace_epochs),
+        *(() if options.coursework_size else SMALLER[options.model]),
+    )  # fmt: skip
+    told: dict[str, Any] = json.loads(Path(folder, scheduler, "sweep.json").read_text())
+    return told
+
+
+def run(script: str, *arguments: str) -> None:
+    """Run a script of the project; what it prints is shown only if it fails."""
+    command = [sys.executable, str(ROOT / script), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{result.stdout}\n{result.stderr}")
+
+
+@contextlib.contextmanager
+def _folder(keep: str) -> Iterator[str]:
+    if keep:
+        yield str(Path(keep).expanduser().absolute())
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder
+
+
+def _cpu(told: dict[str, Any]) -> float:
+    return sum(trial["cpu_seconds"] for trial in told["trials"])
+
+
+def _best(told: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    """Return a sweep's best trial and its best figure; the jobs see to it that there is one."""
+    best = sweeps.best_trial(told)
+    found = best and sweeps.best_epoch_of(best, told["metric"], told["mode"])
+    if not best or not found:
+        sys.exit(f"no trial of {told['path']} came to a figure")
+    return best, found[1]
+
+
+def _lost(halved: dict[str, Any], whole: dict[str, Any]) -> float:
+    """Return by what share of it the best figure of all whole trials is better."""
+    ours, theirs = _best(halved)[1], _best(whole)[1]
+    return (ours - theirs if whole["mode"] == "min" else theirs - ours) / theirs
+
+
+def _median(seconds: list[float]) -> float:
+    return statistics.median(seconds) if seconds else 0.0
+
+
+def _holds(claim: bool) -> str:
+    return "holds" if claim else "FAILS"
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
