@@ -5,7 +5,8 @@
     python ray_jobs/tune_lstm.py --store DIR --runs DIR --name NAME --resume
 
 Writes RUNS/NAME: a folder for each trial, sweep.html (the page to read) with its tables and pictures, and
-best_config.yaml for `train_lstm.py --config`; evaluate.py finds the best trial's checkpoint below RUNS. docs/tuning.md tells the rest.
+best_config.yaml for `train_lstm.py --config`; evaluate.py finds the best trial's checkpoint below RUNS.
+docs/tuning.md tells the rest.
 """
 
 from __future__ import annotations
