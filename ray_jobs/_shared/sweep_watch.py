@@ -13,6 +13,7 @@ from ray_jobs._shared.screen import Screen, counted, duration
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 
 _EPOCH_FIELDS = tuple(Epoch.__dataclass_fields__)
+CUT_SHORT = "cut short: goes on with --resume"
 METRIC_NAMES = {
     "validation_loss": "validation loss",
     "validation_mean_average_precision": "validation mean average precision",
@@ -76,7 +77,7 @@ class Watch(Callback):
         elif known.number in self._scheduler.stopped:
             self._end(known, "stopped", f"not among the best after epoch {len(known.history)}")
         else:
-            self._end(known, "waiting", f"cut short after epoch {len(known.history)}")
+            self._end(known, "waiting", CUT_SHORT)
 
     def on_trial_recover(self, *, trial: Any, **_: Any) -> None:
         """Say that a trial's process died, and is started again."""
@@ -89,6 +90,12 @@ class Watch(Callback):
         """Record that a trial's process died, again and again."""
         known = self.trials[trial.config["number"]]
         self._end(known, "failed", known.reason or _last_words(trial))
+
+    def over(self) -> None:
+        """Record that trials still under way were cut short: by the time budget, or by who stopped the sweep."""
+        for known in self.trials.values():
+            if known.status == "running":
+                self._end(known, "waiting", CUT_SHORT)
 
     # -- what a person sees -------------------------------------------------------------------------------------------
 

@@ -317,4 +317,7 @@ def _run(
             verbose=0,
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    finally:
+        watch.over()

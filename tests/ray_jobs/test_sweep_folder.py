@@ -13,7 +13,7 @@ import pytest
 
 from ray_jobs._shared.screen import Screen
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
-from ray_jobs._shared.sweep_watch import Watch, best_of
+from ray_jobs._shared.sweep_watch import CUT_SHORT, Watch, best_of
 from tests.ray_jobs.epochs import epochs
 
 
@@ -138,13 +138,16 @@ def test_every_end_of_a_trial_is_told_from_the_others(folder: SweepFolder) -> No
     play(watch, folder, 4, 0.6)
     watch.on_trial_start(trial=as_tune(5))
     watch.on_trial_error(trial=as_tune(5))
+    watch.on_trial_start(trial=as_tune(7))
+    watch.over()
     kept = {trial.number: (trial.status, trial.reason) for trial in folder.trials()}
     assert kept == {
         1: ("finished", ""),
         2: ("stopped", "not among the best after epoch 1"),
         3: ("failed", "TrainingDivergedError: nan"),
-        4: ("waiting", "cut short after epoch 1"),
+        4: ("waiting", CUT_SHORT),
         5: ("failed", "its process died"),
+        7: ("waiting", CUT_SHORT),
     }
     play(watch, folder, 6, 0.6, failed="OSError: No space left on device", again=True)
     assert folder.trials()[5].status == "waiting"
