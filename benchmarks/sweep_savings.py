@@ -15,8 +15,9 @@ epochs. Two things keep a short sweep above that: the first trials to be compare
 start of a trial, which nothing saves, takes this small network the CPU time of about one epoch.
 
 Takes 7 minutes on 2 cores. Seed 0 on 2 idle x86-64 cores, 22 November 2026: .276 of the CPU-seconds (127 of 480
-epochs), the same best trial, and a first step after 1.1 s (median; worst 1.4 s). Replayed in 400 random orders of the trials,
-two whole sweeps of 800 films ran .30 of the epochs (.22 to .38 in eight orders of ten), all within 1 % of the best.
+epochs), the same best trial, and a first step after 1.1 s (median; worst 1.4 s). Replayed in 400 random orders of the
+trials, two whole sweeps of 800 films ran .30 of the epochs (.22 to .38 in eight orders of ten), all within 1 % of the
+best.
 
 Seconds to the first step are wall time: judge them on an idle machine.
 """

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from typing import TextIO
 
 _EVERY_S = 15.0  # a job's log, which is no terminal, gets a status line no more often than this
+_INDENT = " " * 6
 _BLOCK_EVERY_S = 60.0  # nor a block of lines more often than this
 
 
@@ -41,7 +43,8 @@ class Screen:
         if self._live:
             self._clear()
             width = shutil.get_terminal_size().columns - 1
-            self._status = "\n".join(line[:width] for line in lines)
+            wrapped = (textwrap.wrap(line, width, subsequent_indent=_INDENT) for line in lines)
+            self._status = "\n".join(part for parts in wrapped for part in parts)
             print(self._status, end="", file=self._stream, flush=True)
         elif time.monotonic() - self._said >= _BLOCK_EVERY_S:
             self.line("\n".join(lines))

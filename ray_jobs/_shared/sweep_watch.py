@@ -134,7 +134,8 @@ class Watch(Callback):
             )
             if counts[status]
         ]
-        lines = [f"{ended} of {self._asked} trials ended ({', '.join(parts)}){self._left(ended)}"]
+        told = f" ({', '.join(parts)})" if parts else ""
+        lines = [f"{ended} of {self._asked} trials ended{told}{self._left(ended)}"]
         if self._best is not None:
             lines.append(f"best: {self._told(self._best)}")
             lines.append(f"      {settings_line(self._best.settings)}")
