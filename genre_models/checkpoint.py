@@ -148,7 +148,12 @@ def _read(folder: Path, about: dict[str, Any]) -> Checkpoint:
 
 def config_from(config_class: type[Any], values: dict[str, Any]) -> Any:
     """Make a config dataclass from what JSON made of it (lists become tuples again)."""
-    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    return config_class(**with_tuples(values))
+
+
+def with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """Return options as they were before JSON or YAML made lists of their tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def load_model(folder: Path) -> Any:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from genre_models.history import METRICS
+
 STATUSES = ("finished", "stopped", "failed", "running", "waiting")
-METRICS = ("validation_loss", "validation_mean_average_precision")
 # Fewer trials than this cannot tell two settings apart.
 FEWEST_TRIALS = 8
 _TREES, _SHUFFLES = 200, 10
@@ -144,7 +145,7 @@ def importance(sweep: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
 
 
 def _row(trial: Mapping[str, Any], metric: str, mode: str) -> dict[str, Any]:
-    other = METRICS[1] if metric == METRICS[0] else METRICS[0]
+    (other,) = METRICS.keys() - {metric}
     best = best_epoch_of(trial, metric, mode)
     at_best: Mapping[str, Any] = next(
         (e for i, e in enumerate(trial["history"]) if best and _epoch_at(trial, i) == best[0]), {}

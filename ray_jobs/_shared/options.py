@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from datasets import files
 from genre_models.catalog import KINDS
+from genre_models.checkpoint import with_tuples
 
 HOME = "~/film-genres"
 """Where everything goes that was not given a place: never the checkout, nor a job's working directory."""
@@ -176,7 +177,7 @@ def _replaced(part: Any, values: Any, path: str) -> Any:
     if not isinstance(values, dict) or values.keys() - known:
         wrong = ", ".join(map(str, sorted(values.keys() - known))) if isinstance(values, dict) else repr(values)
         raise TrainError(f"{path}: {wrong}? {type(part).__name__} has {', '.join(sorted(known))}")
-    kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    kept = with_tuples(values)
     for name, value in kept.items():
         before = getattr(part, name)
         if isinstance(before, float) and isinstance(value, int) and not isinstance(value, bool):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from datasets import files
+from genre_models.checkpoint import with_tuples
 from genre_models.history import Epoch, badness, best_epoch
 from ray_jobs._shared.runs import RunFolder
 
@@ -84,7 +85,7 @@ class SweepFolder(RunFolder):
             where = files.join(self.path, name, "trial.json")
             if name.startswith(_TRIAL) and files.exists(where):
                 kept = json.loads(files.read_text(where))
-                kept["settings"] = {k: tuple(v) if isinstance(v, list) else v for k, v in kept["settings"].items()}
+                kept["settings"] = with_tuples(kept["settings"])
                 trial = Trial(**kept, history=RunFolder(self.path, name).history())
                 if not trial.ended:
                     # Cut off between an epoch's figures and its checkpoint, it goes on from the checkpoint.

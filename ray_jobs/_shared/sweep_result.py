@@ -14,7 +14,7 @@ import yaml
 from datasets import files
 from genre_models import search_space
 from genre_models import sweep as sweeps
-from genre_models.checkpoint import Checkpoint
+from genre_models.checkpoint import Checkpoint, with_tuples
 from genre_models.history import METRICS
 from genre_models.report.sweep_page import write_sweep
 from genre_models.search_space import SearchSpace
@@ -23,7 +23,7 @@ from ray_jobs._shared.options import TrainError, TuneOptions
 from ray_jobs._shared.report import written_to
 from ray_jobs._shared.screen import Screen, duration
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
-from ray_jobs._shared.sweep_watch import METRIC_NAMES, settings_line
+from ray_jobs._shared.sweep_watch import metric_name, settings_line
 from ray_jobs._shared.trial import CHECKPOINTS_PER_TRIAL
 
 FORMAT = 1
@@ -107,8 +107,7 @@ def _seconds_before(folder: SweepFolder) -> float:
 
 def _write_best_config(folder: SweepFolder, about: Checkpoint, best: dict[str, Any], told: dict[str, Any]) -> None:
     """Write the best trial's recipe and model as a file that train_*.py takes by --config."""
-    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in best["settings"].items()}
-    recipe, model = search_space.split(settings, about.recipe, about.config)
+    recipe, model = search_space.split(with_tuples(best["settings"]), about.recipe, about.config)
     epoch, value = sweeps.best_epoch_of(best, told["metric"], told["mode"]) or (0, float("nan"))
     text = yaml.safe_dump(
         {
@@ -135,11 +134,11 @@ def _say(told: dict[str, Any], best: dict[str, Any], about: Checkpoint, screen: 
     )
     if saved["share_run"] is not None and count["stopped"]:
         screen.line(f"Early stopping ran {saved['share_run']:.0%} of the epochs of all these trials")
-    screen.line(f"Best: trial {best['number']}, epoch {epoch}, {METRIC_NAMES[metric]} {value:.4f}")
+    screen.line(f"Best: trial {best['number']}, epoch {epoch}, {metric_name(metric)} {value:.4f}")
     screen.line(f"  {settings_line(best['settings'])}")
     first = next((trial for trial in told["trials"] if trial["number"] == 1), None)
     if first and (start := sweeps.best_epoch_of(first, metric, mode)) and first is not best:
-        screen.line(f"Starting point: trial 1, epoch {start[0]}, {METRIC_NAMES[metric]} {start[1]:.4f}")
+        screen.line(f"Starting point: trial 1, epoch {start[0]}, {metric_name(metric)} {start[1]:.4f}")
     path, runs = told["path"], told["path"].rsplit("/", 1)[0]
     if ended < told["asked"]:
         screen.line(f"Not all trials have ended: go on with --name {told['name']} --resume")

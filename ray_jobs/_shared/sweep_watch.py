@@ -14,10 +14,6 @@ from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 
 _EPOCH_FIELDS = tuple(Epoch.__dataclass_fields__)
 CUT_SHORT = "cut short: goes on with --resume"
-METRIC_NAMES = {
-    "validation_loss": "validation loss",
-    "validation_mean_average_precision": "validation mean average precision",
-}
 
 
 class Watch(Callback):
@@ -155,7 +151,7 @@ class Watch(Callback):
 
     def _told(self, trial: Trial) -> str:
         value = trial.best(self._metric)
-        told = f"trial {trial.number}, {METRIC_NAMES[self._metric]} {value:.4f}"
+        told = f"trial {trial.number}, {metric_name(self._metric)} {value:.4f}"
         start = self.trials.get(1)
         if start is not None and start is not trial and (before := start.best(self._metric)) is not None:
             told += f" (trial 1, the starting point: {before:.4f} after {counted(len(start.history), 'epoch')})"
@@ -170,6 +166,11 @@ def best_of(trials: Any, metric: str) -> Trial | None:
         if trial.status != "failed" and (best := trial.best(metric)) is not None
     ]
     return min(found, key=lambda one: one[:2])[2] if found else None
+
+
+def metric_name(metric: str) -> str:
+    """Return a metric as a person reads it."""
+    return metric.replace("_", " ")
 
 
 def settings_line(settings: dict[str, Any]) -> str:

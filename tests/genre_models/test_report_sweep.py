@@ -10,7 +10,6 @@ import math
 import random
 import re
 import xml.etree.ElementTree as ElementTree
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from genre_models.report.sweep_tables import trials_csv
 from genre_models.report.sweep_words import failures, mattered, on_test, outcome, stopping
 from genre_models.sweep import analysed
 from tests.genre_models.report.example import example_comparison
+from tests.genre_models.report.html_page import Page
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> {{ 7 * 7 }} | a | **b** $x$'
 PICTURES = {"curves", "settings", "importance", "saved"}
@@ -110,34 +110,6 @@ GAIN = {
         "at_tuned_micro_f1": {"difference": 0.005, "interval": [-0.004, 0.014]},
     },
 }
-
-
-class Page(HTMLParser):
-    """What a test asks of a page: its tags, its text, and whether every tag is closed."""
-
-    VOID = frozenset({"meta", "img", "br", "hr", "link", "input"})
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, f"</{tag}> closes another tag"
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def page_of(sweep: dict[str, Any], folder: Path) -> tuple[Page, SweepPaths]:
