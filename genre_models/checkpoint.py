@@ -160,6 +160,8 @@ def load_model(folder: Path) -> Any:
     """Load the Keras model, in safe mode: a checkpoint from elsewhere cannot run code."""
     import keras
 
+    from genre_models import fused_lstm  # noqa: F401  (a layer that Keras must know to load it)
+
     return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 
 

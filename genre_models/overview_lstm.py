@@ -91,8 +91,10 @@ def build(config: OverviewLSTM, *, genres: int) -> keras.Model:
     import keras
     from keras import layers
 
+    from genre_models.fused_lstm import FusedLSTM
+
     def bilstm(units: int, *, sequences: bool) -> keras.layers.Layer:
-        lstm = layers.LSTM(
+        lstm = FusedLSTM(
             units,
             return_sequences=sequences,
             dropout=config.lstm_dropout,
