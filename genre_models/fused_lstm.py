@@ -1,8 +1,8 @@
 """Keras' LSTM with its time loop written out: the same arithmetic in less than half the time on a CPU.
 
-What does not depend on the step before is taken out of the loop, forwards (the inputs' part of the gates) and backwards
-(the gradients of all weights): a few large matrix products in the place of hundreds of small ones. In the loop stays one
-product a step. Written with `keras.ops`, so that it runs on any Keras backend.
+What does not depend on the step before is taken out of the loop, forwards (the inputs' part of the gates) and
+backwards (the gradients of all weights): a few large matrix products in the place of hundreds of small ones. In the
+loop stays one product a step. Written with `keras.ops`, so that it runs on any Keras backend.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _gates_of_inputs(inputs: Any, cell: Any, training: bool) -> Any:
 
 # -- the loop and its gradient ----------------------------------------------------------------------------------------
 #
-# With a, b the activations before and after, m the mask, h and c the states (Hochreiter & Schmidhuber 1997, as in Keras):
+# With a the gates' arguments, m the mask, h and c the states (Hochreiter & Schmidhuber 1997, as in Keras):
 #   i, f, o = sigmoid(a_i), sigmoid(a_f), sigmoid(a_o);  g = tanh(a_g);  a = inputs' part + h' U
 #   c = m (f c' + i g) + (1 - m) c';  h = m o tanh(f c' + i g) + (1 - m) h'
 
