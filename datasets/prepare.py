@@ -32,11 +32,10 @@ from datasets.imdb_folder import FilmList, find_folder, read_films
 from datasets.posters import MAX_PIXELS, PosterError, decode_poster
 from datasets.split import stratified_split
 from datasets.store import SPLITS, Manifest
-from datasets.vocabulary import count_words
+from datasets.vocabulary import MOST_WORDS, count_words
 
 _FILMS_A_PART = 256  # small enough for every core to have work and for progress to be seen
 _MOST_PARTS = 2_000  # beyond half a million films parts grow instead of multiplying
-_MOST_WORDS = 1_000_000  # bounds the word counts of a very large collection
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, films done, films in all)."""
@@ -262,8 +261,8 @@ def _sort_into_splits(work: str, decoded: _Decoded, splits: np.ndarray, progress
         for outcome in result.to_pylist():
             counts.update(dict(zip(outcome["words"], outcome["counts"], strict=True)))
             done += outcome["films"]
-        if len(counts) > 2 * _MOST_WORDS:
-            counts = Counter(dict(counts.most_common(_MOST_WORDS)))
+        if len(counts) > 2 * MOST_WORDS:
+            counts = Counter(dict(counts.most_common(MOST_WORDS)))
         progress("writing the store", done, len(decoded.ids))
     return counts
 
@@ -290,7 +289,7 @@ def _write_parquet(table: pa.Table, path: str) -> None:
 
 
 def _write_words(work: str, counts: Counter[str]) -> None:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_MOST_WORDS]
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_WORDS]
     table = pa.table(
         {
             "word": pa.array([w for w, _ in ranked], pa.string()),

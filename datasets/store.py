@@ -54,6 +54,10 @@ class Manifest:
         """Return (height, width, 3)."""
         return self.poster["height"], self.poster["width"], 3
 
+    def films_of_genres(self, split: str) -> tuple[int, ...]:
+        """Return a split's films of each genre, in the genres' order."""
+        return tuple(self.genre_films[split][genre] for genre in self.genres)
+
 
 def film_schema(genres: int, poster_shape: tuple[int, int, int]) -> pa.Schema:
     """Return the schema of a store's Parquet files."""

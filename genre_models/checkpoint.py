@@ -4,7 +4,8 @@ model.keras         the network and its weights; loads in Keras' safe mode
 checkpoint.json     kind, epoch, genres, thresholds, config, recipe, figures, store, library versions
 vocabulary.txt      one token a line, in the order of the ids from 2 on (models that read)
 history.csv         the figures of every epoch so far
-training_state.npz  the optimizer and where the dropout masks stand, to go on as if never stopped
+training_state.npz  the optimizer, with a moving average the weights it trains on, and where the dropout masks stand:
+                    to go on as if never stopped
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ def load_model(folder: Path) -> Any:
     """Load the Keras model, in safe mode: a checkpoint from elsewhere cannot run code."""
     import keras
 
-    from genre_models import fused_lstm  # noqa: F401  (a layer that Keras must know to load it)
+    from genre_models import fused_lstm, fusion_layers, text_layers  # noqa: F401  (layers that Keras must know)
 
     return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 

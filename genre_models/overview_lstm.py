@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from genre_models.search_space import SearchSpace, choice, log_uniform, uniform
 
@@ -11,35 +11,61 @@ if TYPE_CHECKING:
     import keras
 
 
+Tokenizer = Literal["split", "words", "stems"]
+Pooling = Literal["last", "mean_max", "attention", "all"]
+
+
 @dataclass(frozen=True)
 class OverviewLSTM:
     """What the overview model looks like. With 25 genres the defaults give 4,303,129 parameters."""
 
+    tokenizer: Tokenizer = "split"
+    """How overviews are cut into words: at white space, as the coursework did; into words and numbers without accents;
+    or those less their endings (-s, -ed, -ing, …), of which few films teach more."""
     vocabulary_size: int = 10_000
     """Token ids the embedding knows: 0 is padding, 1 an unknown word, the rest the commonest training words."""
+    fewest_uses: int = 1
+    """Words used less often than this in the training overviews are unknown words."""
     max_tokens: int = 256
     """Longest overview in tokens; what stands behind is cut off."""
     embedding_units: int = 256
     """Length of the vector that stands for a word."""
+    embedding_start: Literal["random", "svd"] = "random"
+    """What words' vectors are before training: random, or what a singular value decomposition says of which words
+    share overviews (latent semantic analysis of the training films)."""
+    word_dropout: float = 0.0
+    """Share of the words dropped, whole, from an overview in training."""
     embedding_dropout: float = 0.0
     """Share of the embedding's channels dropped, the same ones for a whole overview."""
     first_lstm_units: int = 256
     """Units of the first LSTM in each direction; it returns a vector for every token."""
     second_lstm_units: int = 128
-    """Units of the second LSTM in each direction; it returns one vector for the overview."""
+    """Units of the second LSTM in each direction; 0 leaves it out."""
     lstm_dropout: float = 0.5
     """Share of each LSTM's inputs dropped."""
     recurrent_dropout: float = 0.2
     """Share of each LSTM's state dropped from token to token; any value above 0 rules out cuDNN's kernel on GPUs."""
+    pooling: Pooling = "last"
+    """What of the last LSTM goes on: where it ends; the mean beside the maximum over all tokens; a mean weighted by
+    attention; or the last two together."""
     dense_units: int = 128
-    """Units of the dense layer before the output."""
+    """Units of the dense layer before the output; 0 leaves it out."""
     dense_dropout: float = 0.8
     """Share of activations dropped before the output."""
+    word_bag: bool = False
+    """Whether the words' vectors, summed, go to the output beside what the LSTM makes of them."""
+    word_votes: bool = False
+    """Whether each word also votes for genres by itself, beside the LSTM (a linear model of the bag of words)."""
+    start_at_prior: bool = False
+    """Whether the model begins with each genre's share of the training films for its answer, not with one half."""
 
     def __post_init__(self) -> None:
-        for name in ("embedding_dropout", "lstm_dropout", "recurrent_dropout", "dense_dropout"):
+        for name in ("word_dropout", "embedding_dropout", "lstm_dropout", "recurrent_dropout", "dense_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
+        for name, choices in (("tokenizer", Tokenizer), ("pooling", Pooling)):
+            if getattr(self, name) not in get_args(choices):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
 
 
 SEARCH_SPACE: SearchSpace = {
@@ -91,7 +117,23 @@ def build(config: OverviewLSTM, *, genres: int) -> keras.Model:
     import keras
     from keras import layers
 
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    x = features(config, tokens)
+    # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
+    if not config.word_votes:
+        outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
+        return keras.Model(tokens, outputs, name="overview_lstm")
+    logits = layers.Dense(genres, dtype="float32", name="genres")(x) + votes_of(config, tokens, genres)
+    outputs = layers.Activation("sigmoid", dtype="float32")(logits)
+    return keras.Model(tokens, outputs, name="overview_lstm")
+
+
+def features(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what is read in overviews, token ids [batch, tokens] -> float [batch, features]: all but the output."""
+    from keras import layers
+
     from genre_models.fused_lstm import FusedLSTM
+    from genre_models.text_layers import Attention, MeanAndMax, RootSum
 
     def bilstm(units: int, *, sequences: bool) -> keras.layers.Layer:
         lstm = FusedLSTM(
@@ -102,15 +144,32 @@ def build(config: OverviewLSTM, *, genres: int) -> keras.Model:
         )
         return layers.Bidirectional(lstm)
 
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
-    x = layers.Embedding(config.vocabulary_size, config.embedding_units, mask_zero=True)(tokens)
-    # No layer at all without it, so that a seed gives the weights it always gave.
+    embedding = layers.Embedding(config.vocabulary_size, config.embedding_units, mask_zero=True, name="embedding")
+    x = embedding(tokens)
+    # No layers at all without them, so that a seed gives the weights it always gave.
+    if config.word_dropout:
+        x = layers.Dropout(config.word_dropout, noise_shape=(None, None, 1))(x)
     if config.embedding_dropout:
         x = layers.SpatialDropout1D(config.embedding_dropout)(x)
-    x = bilstm(config.first_lstm_units, sequences=True)(x)
-    x = bilstm(config.second_lstm_units, sequences=False)(x)
-    x = layers.Dense(config.dense_units, activation="relu")(x)
-    x = layers.Dropout(config.dense_dropout)(x)
-    # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
-    outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
-    return keras.Model(tokens, outputs, name="overview_lstm")
+    words = x
+    whole = config.pooling != "last"
+    x = bilstm(config.first_lstm_units, sequences=whole or config.second_lstm_units > 0)(x)
+    if config.second_lstm_units:
+        x = bilstm(config.second_lstm_units, sequences=whole)(x)
+    if config.pooling == "all":
+        x = layers.Concatenate()([MeanAndMax()(x), Attention()(x)])
+    elif whole:
+        x = (MeanAndMax() if config.pooling == "mean_max" else Attention())(x)
+    if config.word_bag:
+        x = layers.Concatenate()([x, RootSum()(words)])
+    if config.dense_units:
+        x = layers.Dense(config.dense_units, activation="relu")(x)
+    return layers.Dropout(config.dense_dropout)(x)
+
+
+def votes_of(config: OverviewLSTM, tokens: keras.KerasTensor, genres: int) -> keras.KerasTensor:
+    """Return what the words say one by one: token ids [batch, tokens] -> float32 logits [batch, genres]."""
+    from genre_models.text_layers import WordVotes
+
+    votes = WordVotes(config.vocabulary_size, genres, config.word_dropout, dtype="float32", name="word_votes")
+    return votes(tokens)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from genre_models.search_space import SearchSpace, choice, log_uniform, uniform
 
 if TYPE_CHECKING:
     import keras
+
+
+_GROUPS = 8  # of group normalisation
 
 
 @dataclass(frozen=True)
@@ -21,23 +24,41 @@ class PosterCNN:
     """Poster width in pixels that the network sees."""
     augmentation: float = 0.0
     """How strongly training posters are varied, 0 (not) to 1: mirrored, moved, zoomed, brightness and contrast."""
+    mirroring: bool = True
+    """Whether augmentation mirrors posters, left for right. Titles then read backwards, which 64 pixels do not show."""
+    colour_jitter: float = 0.0
+    """Share by which the saturation of training posters is varied, 0 to 1."""
+    cutout: float = 0.0
+    """Share of the training posters from which a rectangle, up to a fifth of the picture, is wiped out."""
     stem_filters: int = 16
     """Filters of the first convolution, which has stride 2."""
     block_filters: tuple[int, ...] = (32, 64, 128)
-    """Filters of each pair of convolutions; 2x2 max pooling follows each pair."""
+    """Filters of each pair of convolutions; 2x2 max pooling follows each pair, or with residual blocks their first
+    convolution has stride 2."""
+    residual: bool = False
+    """Whether each pair of convolutions adds to what it was given (He et al. 2016), and begins at full depth."""
+    normalization: Literal["none", "batch", "group"] = "none"
+    """What follows each convolution: nothing, batch or group normalisation (8 groups)."""
     conv_dropout: float = 0.2
-    """Share of activations dropped after the convolutions."""
+    """Share of activations dropped after the convolutions; of whole channels in residual blocks."""
+    pooling: Literal["flatten", "mean", "mean_max"] = "flatten"
+    """What of the last convolutions goes on: every place by itself; each channel's mean over the picture; or the mean
+    beside the maximum."""
     dense_units: int = 1024
     """Units of each dense layer."""
     dense_layers: int = 2
     """Dense layers between the convolutions and the output."""
     dense_dropout: float = 0.5
-    """Share of activations dropped after each dense layer."""
+    """Share of activations dropped after each dense layer; where there is none, before the output."""
+    start_at_prior: bool = False
+    """Whether the model begins with each genre's share of the training films for its answer, not with one half."""
 
     def __post_init__(self) -> None:
-        for name in ("augmentation", "conv_dropout", "dense_dropout"):
+        for name in ("augmentation", "colour_jitter", "cutout", "conv_dropout", "dense_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
+        if self.normalization == "group" and any(filters % _GROUPS for filters in self.block_filters):
+            raise ValueError(f"group normalisation needs multiples of {_GROUPS} filters, not {self.block_filters}")
 
 
 SEARCH_SPACE: SearchSpace = {
@@ -85,35 +106,109 @@ def build(config: PosterCNN, *, genres: int) -> keras.Model:
     import keras
     from keras import layers
 
-    def conv(filters: int, strides: int = 1) -> keras.layers.Layer:
-        return layers.Conv2D(filters, 3, strides=strides, padding="same", activation="relu")
-
     poster = keras.Input((config.height, config.width, 3), name="poster")
-    x = poster
-    # No layers at all without augmentation, so that a seed gives the weights it always gave.
+    x = features(config, poster)
+    # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
+    outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
+    return keras.Model(poster, outputs, name="poster_cnn")
+
+
+def features(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what is seen in posters [batch, height, width, 3] -> float [batch, features]: all but the output."""
+    from keras import layers
+
+    x = layers.Rescaling(1.0 / 255, name="scale_to_unit")(_varied(config, poster))
+    x = (_residual_blocks if config.residual else _plain_blocks)(config, x)
+    if config.pooling == "flatten":
+        x = layers.Flatten()(x)
+    else:
+        pooled = [layers.GlobalAveragePooling2D()(x)]
+        if config.pooling == "mean_max":
+            pooled.append(layers.GlobalMaxPooling2D()(x))
+        x = layers.Concatenate()(pooled) if len(pooled) > 1 else pooled[0]
+    for _ in range(config.dense_layers):
+        x = layers.Dense(config.dense_units, activation="relu")(x)
+        x = layers.Dropout(config.dense_dropout)(x)
+    return x if config.dense_layers else layers.Dropout(config.dense_dropout)(x)
+
+
+def _varied(config: PosterCNN, x: Any) -> Any:
+    """Vary posters in training; without it no layers at all, so that a seed gives the weights it always gave."""
+    from keras import layers
+
+    varying: list[Any] = []
     if strength := config.augmentation:
-        for vary in (
-            layers.RandomFlip("horizontal"),
+        varying = [layers.RandomFlip("horizontal")] if config.mirroring else []
+        varying += [
             layers.RandomTranslation(0.1 * strength, 0.1 * strength),
             layers.RandomZoom(0.1 * strength),
             # Little, as brightness tells much: the posters of horror films are dark.
             layers.RandomBrightness(0.1 * strength, value_range=(0, 255)),
             layers.RandomContrast(0.2 * strength, value_range=(0, 255)),
-        ):
-            # Unlike dropout these layers vary by default: without this word a bare `model(posters)` would do so too.
-            x = vary(x, training=False)
-    x = layers.Rescaling(1.0 / 255, name="scale_to_unit")(x)
-    x = conv(config.stem_filters, strides=2)(x)
+        ]
+    if config.colour_jitter:
+        # 0.5 leaves the saturation as it is.
+        least, most = 0.5 - config.colour_jitter / 2, 0.5 + config.colour_jitter / 4
+        varying.append(layers.RandomSaturation((least, most), value_range=(0, 255)))
+    if config.cutout:
+        varying.append(layers.RandomErasing(config.cutout, scale=(0.02, 0.2), fill_value=127, value_range=(0, 255)))
+    for vary in varying:
+        # Unlike dropout these layers vary by default: without this word a bare `model(posters)` would do so too.
+        x = vary(x, training=False)
+    return x
+
+
+def _plain_blocks(config: PosterCNN, x: Any) -> Any:
+    """The coursework's: a convolution of stride 2, then pairs of convolutions, dropout and 2x2 max pooling."""
+    from keras import layers
+
+    def conv(x: Any, filters: int, strides: int = 1) -> Any:
+        if config.normalization == "none":
+            return layers.Conv2D(filters, 3, strides=strides, padding="same", activation="relu")(x)
+        x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(x)
+        return layers.ReLU()(_normalized(config, x))
+
+    x = conv(x, config.stem_filters, strides=2)
     x = layers.Dropout(config.conv_dropout)(x)
     for filters in config.block_filters:
-        x = conv(filters)(x)
-        x = conv(filters)(x)
+        x = conv(x, filters)
+        x = conv(x, filters)
         x = layers.Dropout(config.conv_dropout)(x)
         x = layers.MaxPooling2D(2)(x)
-    x = layers.Flatten()(x)
-    for _ in range(config.dense_layers):
-        x = layers.Dense(config.dense_units, activation="relu")(x)
-        x = layers.Dropout(config.dense_dropout)(x)
-    # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
-    outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
-    return keras.Model(poster, outputs, name="poster_cnn")
+    return x
+
+
+def _residual_blocks(config: PosterCNN, x: Any) -> Any:
+    """A convolution of stride 2, then a residual block for each number of filters, all but the first of stride 2.
+
+    He et al. 2016, with the shortcut of ResNet-D (He et al. 2019): averaged over 2x2 places before its 1x1 convolution,
+    so that it loses none of them.
+    """
+    from keras import layers
+
+    def conv(x: Any, filters: int, size: int, strides: int = 1) -> Any:
+        x = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=config.normalization == "none")(x)
+        return _normalized(config, x)
+
+    x = layers.ReLU()(conv(x, config.stem_filters, 3, strides=2))
+    for number, filters in enumerate(config.block_filters):
+        strides = 2 if number else 1
+        h = layers.ReLU()(conv(x, filters, 3, strides))
+        if config.conv_dropout:
+            h = layers.SpatialDropout2D(config.conv_dropout)(h)
+        h = conv(h, filters, 3)
+        if strides == 2:
+            x = layers.AveragePooling2D(2, padding="same")(x)
+        if x.shape[-1] != filters:
+            x = conv(x, filters, 1)
+        x = layers.ReLU()(layers.Add()([x, h]))
+    return x
+
+
+def _normalized(config: PosterCNN, x: Any) -> Any:
+    from keras import layers
+
+    if config.normalization == "batch":
+        # Epochs are short (some 50 steps): with Keras' momentum of .99 the statistics would lag behind the weights.
+        return layers.BatchNormalization(momentum=0.9)(x)
+    return layers.GroupNormalization(_GROUPS)(x) if config.normalization == "group" else x

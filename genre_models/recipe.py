@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+from genre_models.history import Epoch, best_epoch
 
 Schedule = Literal["hold_then_decay", "cosine", "constant"]
+Loss = Literal["binary_crossentropy", "focal", "asymmetric"]
+GenreWeights = Literal["none", "inverse_frequency", "effective_number"]
 
 _COSINE_END = 0.01  # what the cosine leaves of the learning rate: the last epoch still learns a little
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained: Adam on binary cross-entropy; the defaults are the coursework's."""
+    """How a model is trained: the defaults are the coursework's, Adam on binary cross-entropy and no more."""
 
     epochs: int = 40
     """Passes over the training films."""
@@ -33,6 +38,27 @@ class Recipe:
     """A step takes away this share of the weights times the learning rate (AdamW); biases are left alone."""
     label_smoothing: float = 0.0
     """Targets are moved by this share towards 1/2, in what is trained on but not in the losses told."""
+    loss: Loss = "binary_crossentropy"
+    """What is trained on; the losses told are always plain binary cross-entropy. focal (Lin et al. 2017) counts less
+    what the model is sure of and right about, asymmetric (Ridnik et al. 2021) does so for genres a film has not."""
+    focus: float = 2.0
+    """How much less: the gamma of both losses, 0 is not at all; serves focal and asymmetric alone."""
+    margin: float = 0.05
+    """A genre that a film has not, told with at most this probability, costs nothing; serves asymmetric alone."""
+    genre_weights: GenreWeights = "none"
+    """How much more a film counts for a genre that few training films have: by 1 / films (inverse_frequency), or by
+    1 / effective number of films (Cui et al. 2019); at most 10 times as much as on average."""
+    oversampling: float = 0.0
+    """Share of an epoch's films that are drawn, rare genres first, instead of taken once each."""
+    ema: float = 0.0
+    """Momentum of a moving average of the weights over the steps, such as 0.999, which is what is validated, kept and
+    predicts; 0 is none."""
+    mixup: float = 0.0
+    """Posters and labels are mixed two by two in shares of Beta(mixup, mixup) (Zhang et al. 2018); 0 is not at all."""
+    clip_norm: float = 0.0
+    """A step's gradient over all weights is shortened to this length where it is longer; 0 is never."""
+    patience: int = 0
+    """Training ends after so many epochs without a better figure on the validation films; 0 is never."""
     seed: int = 0
     """Seeds the weights, the dropout and the order of the films."""
 
@@ -42,16 +68,33 @@ class Recipe:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, not {self.learning_rate}")
-        if self.schedule not in get_args(Schedule):
-            raise ValueError(f"schedule must be one of {', '.join(get_args(Schedule))}, not {self.schedule!r}")
+        of: tuple[tuple[str, Any], ...] = (("schedule", Schedule), ("loss", Loss), ("genre_weights", GenreWeights))
+        for name, kind in of:
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}")
         if not 0 <= self.warmup_epochs < self.epochs:
             raise ValueError(
                 f"warmup_epochs must be at least 0 and below the {self.epochs} epochs, not {self.warmup_epochs}"
             )
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay must be at least 0, not {self.weight_decay}")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be at least 0 and below 1, not {self.label_smoothing}")
+        for name in ("weight_decay", "focus", "mixup", "clip_norm", "patience"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
+        for name in ("label_smoothing", "margin", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
+        if not 0 <= self.oversampling <= 1:
+            raise ValueError(f"oversampling must be 0 to 1, not {self.oversampling}")
+
+    def is_over(self, history: Sequence[Epoch], metric: str = "validation_loss") -> bool:
+        """Return whether training has ended after these epochs: all are done, or `patience` is at its end.
+
+        It follows from the epochs alone: a run that is resumed ends where it would have ended, and so do all workers.
+        """
+        if len(history) >= self.epochs:
+            return True
+        if not self.patience or not history:
+            return False
+        return history[-1].epoch - best_epoch(history, metric).epoch >= self.patience
 
     def learning_rate_at(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 1.

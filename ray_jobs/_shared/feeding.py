@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import ray
 import ray.data
 
 from datasets.store import Store
-from datasets.stream import overview_films, poster_films
-from datasets.vocabulary import Vocabulary
+from datasets.stream import both_films, overview_films, poster_films, read_films
+from datasets.vocabulary import MOST_WORDS, Tokenizer, Vocabulary, count_words
 from genre_models.catalog import KINDS, ModelKind
 from genre_models.checkpoint import Checkpoint
+from genre_models.word_vectors import svd_word_vectors
 from ray_jobs._shared import cluster
 from ray_jobs._shared.options import TrainError
 
 TRAINING_SPLITS = ("train", "validation")
+
+_COUNTS = pa.schema([("word", pa.string()), ("count", pa.int64())])
+_MOST_FILMS_READ = 200_000  # bounds the memory of the one process that decomposes the overviews
 
 
 def require_posters_that_fit(kind: ModelKind, config: Any, store: Store) -> None:
@@ -24,7 +32,7 @@ def require_posters_that_fit(kind: ModelKind, config: Any, store: Store) -> None
     Raises:
         TrainError: naming both sizes and the two ways out.
     """
-    if kind.sees != "poster":
+    if not kind.looks:
         return
     wanted, have = {"height": config.height, "width": config.width}, store.manifest.poster
     if wanted != have:
@@ -51,16 +59,58 @@ def require_films_enough(store: Store, workers: int) -> None:
 
 def vocabulary_of(kind: str, config: Any, store: Store) -> Vocabulary | None:
     """Build the vocabulary of a model that reads, from the words of the training films."""
-    if KINDS[kind].sees != "overview":
+    if not KINDS[kind].reads:
         return None
-    return Vocabulary.from_counts(store.word_counts(), size=config.vocabulary_size)
+    tokenizer = config.tokenizer
+    # The store counted its words as the coursework cut them.
+    counts = store.word_counts() if tokenizer == "split" else _counted(store, tokenizer)
+    return Vocabulary.from_counts(counts, size=config.vocabulary_size, fewest=config.fewest_uses, tokenizer=tokenizer)
+
+
+def _counted(store: Store, tokenizer: Tokenizer) -> list[tuple[str, int]]:
+    """Count the training films' words in parallel; what comes back is bounded as it is for the store's own counts."""
+
+    def count(films: pa.Table) -> pa.Table:
+        counts = count_words(films["overview"].to_pylist(), tokenizer)
+        return pa.table({"word": list(counts), "count": list(counts.values())}, schema=_COUNTS)
+
+    parts = read_films(store, "train", ["overview"]).map_batches(count, batch_format="pyarrow")
+    counts: Counter[str] = Counter()
+    for part in parts.iter_batches(batch_size=None, batch_format="pyarrow"):
+        counts.update(dict(zip(part["word"].to_pylist(), part["count"].to_pylist(), strict=True)))
+        if len(counts) > 2 * MOST_WORDS:
+            counts = Counter(dict(counts.most_common(MOST_WORDS)))
+    return list(counts.items())
+
+
+def word_vectors_of(about: Checkpoint, store: Store) -> np.ndarray | None:
+    """Return what words' vectors are before training, float32 [vocabulary, units]; None where they are random.
+
+    Beyond 200,000 films those of the store's first parts are used, which hold them in random order.
+    """
+    config = about.config
+    if not about.model_kind.reads or config.embedding_start != "svd":
+        return None
+    overviews: list[str] = []
+    for part in read_films(store, "train", ["overview"]).iter_batches(batch_size=None, batch_format="pyarrow"):
+        overviews += part["overview"].to_pylist()
+        if len(overviews) >= _MOST_FILMS_READ:
+            break
+    vocabulary = Vocabulary(about.vocabulary, tokenizer=config.tokenizer)
+    ids, _ = vocabulary.encode(overviews, max_tokens=config.max_tokens)
+    return svd_word_vectors(
+        ids, vocabulary_size=config.vocabulary_size, units=config.embedding_units, seed=about.recipe.seed
+    )
 
 
 def films_of(about: Checkpoint, store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
     """Return a split as the model's inputs, through Ray Data."""
-    if about.model_kind.sees == "poster":
+    kind = about.model_kind
+    if not kind.reads:
         return poster_films(store, split, cpus=cpus)
-    return overview_films(store, split, Vocabulary(about.vocabulary), max_tokens=about.config.max_tokens, cpus=cpus)
+    read = both_films if kind.looks else overview_films
+    vocabulary = Vocabulary(about.vocabulary, tokenizer=about.config.tokenizer)
+    return read(store, split, vocabulary, max_tokens=about.config.max_tokens, cpus=cpus)
 
 
 def shares_of(store: Store, workers: int) -> dict[str, tuple[int, ...]]:
@@ -89,10 +139,9 @@ def fit_the_object_store(about: Checkpoint, store: Store, have: cluster.Resource
 
 def _film_bytes(about: Checkpoint, store: Store) -> int:
     """Return how much of the object store one film takes as the model's input."""
-    if about.model_kind.sees == "poster":
-        height, width, channels = store.manifest.poster_shape
-        return height * width * channels + 4 * len(about.genres)
-    return 4 * (about.config.max_tokens + 1 + len(about.genres))
+    poster = math.prod(store.manifest.poster_shape) if about.model_kind.looks else 0
+    overview = 4 * (about.config.max_tokens + 1) if about.model_kind.reads else 0
+    return poster + overview + 4 * len(about.genres)
 
 
 def datasets_for_workers(

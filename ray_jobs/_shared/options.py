@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
-
-from datasets import files
-from genre_models.catalog import KINDS
-from genre_models.checkpoint import with_tuples
 
 HOME = "~/film-genres"
 """Where everything goes that was not given a place: never the checkout, nor a job's working directory."""
@@ -57,6 +52,9 @@ class TrainOptions:
     this share of it."""
     metric: Metric = "validation_loss"
     """What makes an epoch the best, whose checkpoint is kept."""
+    preset: str = "coursework"
+    """Settings with a name (genre_models/presets/): "coursework" is the notebook's, "best" what did best on real films.
+    What --config or the command line says goes before it."""
     config: str = ""
     """YAML file with settings of the recipe and the model, such as the best_config.yaml of a sweep; what is given on
     the command line goes before it."""
@@ -80,6 +78,8 @@ class TuneOptions:
     """Where runs are kept: a folder or URI that every trial can write to. evaluate.py finds the best trial there."""
     name: str = ""
     """The sweep's name below --runs; by default the model and the time."""
+    preset: str = "coursework"
+    """Settings with a name (genre_models/presets/) to start from: they are trial 1."""
     trials: int = 24
     """Settings to try, the starting point (the coursework's) included."""
     workers_per_trial: int = 1
@@ -132,9 +132,11 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
     """Read the options from the command line, run the job, and end with one clear message if it cannot be done."""
     import tyro
 
+    from ray_jobs._shared.starting_point import starting_point
+
     description = sys.modules[main.__module__].__doc__
     try:
-        start = with_config(options, sys.argv[1:])
+        start = starting_point(options, sys.argv[1:])
         given = tyro.cli(options, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,))
         main(given)
     except _expected() as error:
@@ -148,68 +150,6 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
     except KeyboardInterrupt:
         _say("\nStopped by you. What was finished is kept.")
         sys.exit(130)
-
-
-def with_config(options: type[Any], arguments: Sequence[str]) -> Any:
-    """Return the options' defaults with the settings of the file that --config names, if one is named.
-
-    Raises:
-        TrainError: the file cannot be read, is for another model, or holds a setting that does not exist.
-    """
-    defaults = options()
-    path = _value_of("--config", arguments)
-    if not path or not hasattr(defaults, "config"):
-        return defaults
-    values = _yaml(path)
-    kind = next(kind for kind in KINDS.values() if isinstance(defaults.model, kind.config_class))
-    if values.get("kind", kind.key) != kind.key:
-        raise TrainError(f"{path} holds the settings of a {values['kind']}, not of a {kind.key}")
-    unknown = sorted(values.keys() - {"kind", "recipe", "model", "found_by"})
-    if unknown:
-        raise TrainError(f"{path}: {', '.join(map(str, unknown))}? It may hold `kind`, `recipe` and `model`")
-    parts = {name: _replaced(getattr(defaults, name), values.get(name) or {}, path) for name in ("recipe", "model")}
-    return dataclasses.replace(defaults, config=path, **parts)
-
-
-def _replaced(part: Any, values: Any, path: str) -> Any:
-    """Return a recipe or a model's options with the values of a file."""
-    known = {field.name for field in dataclasses.fields(part)}
-    if not isinstance(values, dict) or values.keys() - known:
-        wrong = ", ".join(map(str, sorted(values.keys() - known))) if isinstance(values, dict) else repr(values)
-        raise TrainError(f"{path}: {wrong}? {type(part).__name__} has {', '.join(sorted(known))}")
-    kept = with_tuples(values)
-    for name, value in kept.items():
-        before = getattr(part, name)
-        if isinstance(before, float) and isinstance(value, int) and not isinstance(value, bool):
-            kept[name] = float(value)
-        elif type(before) is not type(value):
-            raise TrainError(f"{path}: {name} is {value!r}, where a {type(before).__name__} is needed")
-    try:
-        return dataclasses.replace(part, **kept)
-    except ValueError as error:
-        raise TrainError(f"{path}: {error}") from error
-
-
-def _yaml(path: str) -> dict[str, Any]:
-    import yaml
-
-    try:
-        values = yaml.safe_load(files.read_text(path))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise TrainError(f"--config {path} cannot be read: {str(error).splitlines()[0]}") from error
-    if not isinstance(values, dict):
-        raise TrainError(f"{path} holds no settings: it must read like the best_config.yaml that a sweep writes")
-    return values
-
-
-def _value_of(name: str, arguments: Sequence[str]) -> str:
-    """Return what follows an option on the command line, or nothing."""
-    for place, argument in enumerate(arguments):
-        if argument == name and place + 1 < len(arguments):
-            return arguments[place + 1]
-        if argument.startswith(f"{name}="):
-            return argument.removeprefix(f"{name}=")
-    return ""
 
 
 def _expected() -> tuple[type[BaseException], ...]:

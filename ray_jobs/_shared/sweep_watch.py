@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from ray.tune import Callback
@@ -14,6 +15,9 @@ from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 
 _EPOCH_FIELDS = tuple(Epoch.__dataclass_fields__)
 CUT_SHORT = "cut short: goes on with --resume"
+
+IsOver = Callable[[Trial], bool]
+"""Tells whether a trial came to the end of its training."""
 
 
 class Watch(Callback):
@@ -26,12 +30,14 @@ class Watch(Callback):
         *,
         asked: int,
         epochs: int,
+        is_over: IsOver,
         metric: str,
         scheduler: Any,
         screen: Screen,
     ) -> None:
         self.trials = {trial.number: trial for trial in trials}
         self._folder, self._asked, self._epochs, self._metric = folder, asked, epochs, metric
+        self._is_over = is_over
         self._scheduler, self._screen = scheduler, screen
         self._started = time.monotonic()
         self._ended_before = sum(trial.ended for trial in trials)
@@ -68,7 +74,7 @@ class Watch(Callback):
         known = self.trials[trial.config["number"]]
         if known.reason:
             self._end(known, known.status)
-        elif len(known.history) >= self._epochs:
+        elif self._is_over(known):
             self._end(known, "finished")
         elif known.number in self._scheduler.stopped:
             self._end(known, "stopped", f"not among the best after epoch {len(known.history)}")

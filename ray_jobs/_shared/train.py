@@ -20,6 +20,7 @@ from ray_jobs._shared.feeding import (
     require_films_enough,
     require_posters_that_fit,
     vocabulary_of,
+    word_vectors_of,
 )
 from ray_jobs._shared.films import open_store
 from ray_jobs._shared.options import TrainError, TrainOptions, timestamp
@@ -98,6 +99,8 @@ def _train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Tra
             use_gpu=options.use_gpu,
             metric=options.metric,
             board=board.actor,
+            genre_films=store.manifest.films_of_genres("train"),
+            word_vectors=word_vectors_of(about, store),
         )
         screen.status("starting the workers")
         run_workers(job, datasets, workers=options.workers, per_worker=per_worker, split=split)

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from datasets.stream import Batching, Block, blocks_of, join_blocks, narrowed, training_batches, validation_batches
 from genre_models.checkpoint import Checkpoint
 from genre_models.history import Epoch, best_epoch
@@ -45,6 +47,11 @@ class TrainJob:
     """Figure of `history.METRICS` by which an epoch is the best."""
     board: Any = None
     """Handle of the board's actor; without one, steps are not told."""
+    genre_films: tuple[int, ...] = ()
+    """Training films of each genre, in the model's order: for a recipe that weighs genres, a model that starts at
+    their shares."""
+    word_vectors: Any = None
+    """What words' vectors are before training, float [vocabulary or more, units], where the model asks for it."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,8 @@ def train_fn_per_worker(config: dict[str, TrainJob]) -> None:
     validation = ray.train.get_dataset_shard(f"validation-{rank}")
     feed = Feed(job, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation))
     latest = ray.train.get_checkpoint()
-    strategy = fit.set_up_tensorflow(workers=workers, threads=threads)
+    reads = job.checkpoint.model_kind.reads
+    strategy = fit.set_up_tensorflow(workers=workers, threads=threads, side_by_side=reads)
     with latest.as_directory() if latest else contextlib.nullcontext() as folder:
         reporter = Reporter(job, rank, _to_ray_train)
         train_on(job, feed, reporter, strategy=strategy, resume_from=Path(folder) if folder else None)
@@ -99,14 +107,25 @@ def train_on(job: TrainJob, feed: Feed, reporter: Reporter, *, strategy: Any, re
     """Train the job's model on a feed, from the start or from a checkpoint's folder."""
     from genre_models import fit
     from genre_models.checkpoint import restore
+    from genre_models.start import begin
 
     about = job.checkpoint
+
+    def build() -> Any:
+        model = about.model_kind.build(about.config, genres=len(about.genres))
+        if resume_from is None:
+            films = about.store["films"]["train"]
+            begin(model, about.config, genre_films=job.genre_films, films=films, word_vectors=job.word_vectors)
+        return model
+
     fit.fit(
-        lambda: about.model_kind.build(about.config, genres=len(about.genres)),
+        build,
         about.recipe,
         strategy=strategy,
         training=feed.training,
         validation=feed.validation,
+        genre_counts=np.array(job.genre_films) if job.genre_films else None,
+        metric=job.metric,
         resume=(lambda model, optimizer: restore(resume_from, model, optimizer)) if resume_from else None,
         on_step=lambda step: reporter.step(step, feed.steps),
         on_epoch=reporter.epoch,
@@ -118,7 +137,10 @@ class Feed:
 
     def __init__(self, job: TrainJob, rank: int, workers: int, *, training: Read, validation: Read) -> None:
         self._job, self._rank = job, rank
-        self._batching = Batching(max(1, job.checkpoint.recipe.batch_size // workers), job.shuffle_window)
+        recipe = job.checkpoint.recipe
+        self._batching = Batching(max(1, recipe.batch_size // workers), job.shuffle_window)
+        if recipe.oversampling:
+            self._batching = replace(self._batching, oversampling=recipe.oversampling)
         self._training, self._validation = training, validation
         self.steps = self._steps(job.training_films) if job.training_films else 0
         self._held: dict[str, list[Block]] = {}

@@ -44,6 +44,10 @@ class SweepJob:
     shuffle_window: int
     use_gpu: bool
     metric: str
+    genre_films: tuple[int, ...] = ()
+    """Training films of each genre."""
+    word_vectors: Any = None
+    """What words' vectors are before training, for the largest vocabulary that any trial uses."""
 
 
 def run_trial(config: dict[str, Any], *, sweep: SweepJob) -> None:
@@ -70,7 +74,7 @@ def _job(sweep: SweepJob, settings: dict[str, Any], folder: RunFolder) -> TrainJ
     about = sweep.checkpoint
     recipe, model = search_space.split(settings, about.recipe, about.config)
     known = about.vocabulary
-    if about.model_kind.sees == "overview":
+    if about.model_kind.reads:
         known = known[: max(0, model.vocabulary_size - 2)]  # ids 0 and 1 are padding and unknown
     return TrainJob(
         checkpoint=dataclasses.replace(about, recipe=recipe, config=model, vocabulary=known),
@@ -80,6 +84,8 @@ def _job(sweep: SweepJob, settings: dict[str, Any], folder: RunFolder) -> TrainJ
         shuffle_window=sweep.shuffle_window,
         use_gpu=sweep.use_gpu,
         metric=sweep.metric,
+        genre_films=sweep.genre_films,
+        word_vectors=sweep.word_vectors,
     )
 
 
@@ -91,7 +97,8 @@ def _train_here(job: TrainJob, sweep: SweepJob, folder: RunFolder, started: floa
     clock.lap("import")
     fit.forget()
     threads = None if job.use_gpu else max(1, int(sweep.per_worker["CPU"]))
-    strategy = fit.set_up_tensorflow(workers=1, threads=threads)
+    reads = job.checkpoint.model_kind.reads
+    strategy = fit.set_up_tensorflow(workers=1, threads=threads, side_by_side=reads and (threads or 0) > 1)
 
     def films(split: str) -> Iterator[Block]:
         return (ray.get(block) for block in sweep.films[split])

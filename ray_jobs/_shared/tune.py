@@ -26,13 +26,14 @@ from ray_jobs._shared.feeding import (
     require_posters_that_fit,
     shares_of,
     vocabulary_of,
+    word_vectors_of,
 )
 from ray_jobs._shared.films import open_store
 from ray_jobs._shared.options import TrainError, TuneOptions, timestamp
 from ray_jobs._shared.screen import Screen, counted
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.sweep_result import finish
-from ray_jobs._shared.sweep_watch import Watch
+from ray_jobs._shared.sweep_watch import IsOver, Watch
 from ray_jobs._shared.trial import SweepJob, run_trial
 from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
 
@@ -85,7 +86,13 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
     about, encoded = _start(sweep, store)
     folder = SweepFolder(files.absolute(options.runs), options.name or f"tune-{kind}-{timestamp()}")
     claim(folder, _asked(sweep, about, options), what="sweep", resume=options.resume, may_change=("trials",))
-    trials = _earlier(folder, recipe.epochs)
+
+    def is_over(trial: Trial) -> bool:
+        """Return whether a trial came to its last epoch, or to where its patience ends."""
+        own = search_space.split(trial.settings, sweep.recipe, sweep.config)[0]
+        return own.is_over(trial.history, options.metric)
+
+    trials = _earlier(folder, is_over)
     ended, going_on = [t for t in trials if t.ended], [t for t in trials if not t.ended]
     screen.line(
         f"Searching {len(sweep.space)} settings of the {about.model_kind.label} on "
@@ -100,6 +107,7 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
         trials,
         asked=max(options.trials, len(trials)),
         epochs=recipe.epochs,
+        is_over=is_over,
         metric=options.metric,
         scheduler=scheduler,
         screen=screen,
@@ -115,7 +123,7 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
         folder,
         about,
         # From the folder: a trial that was cut off may have come an epoch further than this process was told.
-        _earlier(folder, recipe.epochs),
+        _earlier(folder, is_over),
         space=sweep.space,
         start=sweep.start,
         options=options,
@@ -158,7 +166,7 @@ def _start(sweep: Sweep, store: Store) -> tuple[Checkpoint, Checkpoint]:
         recipe=sweep.recipe,
         store={"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films},
     )
-    if about.model_kind.sees != "overview":
+    if not about.model_kind.reads:
         return about, about
     most = {name: _most(sweep, name) for name in ("vocabulary_size", "max_tokens")}
     largest = dataclasses.replace(sweep.config, **most)
@@ -185,6 +193,9 @@ def _check(sweep: Sweep, options: TuneOptions, store: Store) -> None:
     for name in ("height", "width"):
         if name in sweep.space:
             raise TrainError(f"{name} cannot be searched: {store.path} holds posters of one size")
+    for name in ("tokenizer", "fewest_uses"):
+        if name in sweep.space:
+            raise TrainError(f"{name} cannot be searched: the films are cut into words once, for all trials")
     sizes = sweep.space.get("batch_size")
     batches = sizes.values if isinstance(sizes, search_space.Choice) else ()
     for size in {sweep.recipe.batch_size, *batches}:
@@ -214,11 +225,11 @@ def _range(setting: search_space.Setting) -> Any:
     return f"{setting.low:g} to {setting.high:g}{scale}"
 
 
-def _earlier(folder: SweepFolder, epochs: int) -> list[Trial]:
+def _earlier(folder: SweepFolder, is_over: IsOver) -> list[Trial]:
     """Return the trials of earlier launches; one that came to its last epoch unseen has ended."""
     trials = folder.trials()
     for trial in trials:
-        if not trial.ended and len(trial.history) >= epochs:
+        if not trial.ended and is_over(trial):
             trial.status, trial.reason = "finished", ""
             folder.write_trial(trial)
     return trials
@@ -274,6 +285,8 @@ def _job(
         shuffle_window=options.shuffle_window,
         use_gpu=options.use_gpu,
         metric=options.metric,
+        genre_films=store.manifest.films_of_genres("train"),
+        word_vectors=word_vectors_of(encoded, store),
     )
 
 

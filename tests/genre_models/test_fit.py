@@ -6,7 +6,7 @@ import gc
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,83 +18,36 @@ import pytest
 import tensorflow as tf
 
 from genre_models import checkpoint as checkpoints
-from genre_models import overview_lstm, poster_cnn
+from genre_models import overview_lstm
 from genre_models.checkpoint import Checkpoint
-from genre_models.fit import Batch, FitState, Step, Trainer, TrainingDivergedError, fit, forget, set_up_tensorflow
+from genre_models.fit import Batch, Trainer, fit, forget, set_up_tensorflow
+from genre_models.fit_state import FitState, Step, TrainingDivergedError
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
+from tests.genre_models.tiny_training import (
+    BATCH,
+    DROPPING,
+    GENRES,
+    PLAIN,
+    RECIPE,
+    TRAIN,
+    VALIDATION,
+    batches,
+    dense,
+    films,
+    in_keras,
+    losses,
+    train,
+)
 
 # Keras' own: its variables do not know numpy 2's `copy`.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
-BATCH, GENRES = 4, 3
-DROPPING = PosterCNN(height=8, width=8, stem_filters=3, block_filters=(), dense_units=8, dense_layers=1)
-PLAIN = replace(DROPPING, block_filters=(4,), conv_dropout=0.0, dense_dropout=0.0)
-# The rate falls after the first epoch, so that a comparison over two epochs checks that too.
-RECIPE = Recipe(epochs=2, batch_size=BATCH, learning_rate=0.02, hold_epochs=1, decay=0.5, seed=3)
 
 
 @pytest.fixture(scope="module")
 def strategy() -> Any:
     return set_up_tensorflow(workers=1)
-
-
-def films(number: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    draw = np.random.default_rng(seed)
-    posters = draw.integers(0, 256, (number, 8, 8, 3)).astype(np.uint8)
-    return posters, (draw.random((number, GENRES)) < 0.4).astype(np.float32)
-
-
-TRAIN, VALIDATION = films(12), films(8, seed=1)
-
-
-def batches(posters: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Iterator[Batch]:
-    """Cut films into batches, in their order."""
-    weights = np.ones(len(labels), np.float32) if weights is None else weights
-    for start in range(0, len(labels), BATCH):
-        rows = slice(start, start + BATCH)
-        yield {"inputs": posters[rows], "labels": labels[rows], "weights": weights[rows]}
-
-
-def cnn(config: PosterCNN = DROPPING) -> Callable[[], Any]:
-    return lambda: poster_cnn.build(config, genres=GENRES)
-
-
-def train(strategy: Any, recipe: Recipe = RECIPE, config: PosterCNN = DROPPING, **options: Any) -> FitState:
-    """Fit the tiny CNN on the tiny films, unless told otherwise."""
-    feeds = {"training": lambda _: batches(*TRAIN), "validation": lambda: batches(*VALIDATION)}
-    return fit(options.pop("build", cnn(config)), recipe, strategy=strategy, **{**feeds, **options})
-
-
-def dense() -> Any:
-    """The quickest model to build, for the tests of all but the training."""
-    return keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(GENRES, "sigmoid")])
-
-
-def losses(state: FitState) -> list[float]:
-    return [loss for epoch in state.history for loss in (epoch.loss, epoch.validation_loss)]
-
-
-def in_keras(
-    posters: np.ndarray,
-    labels: np.ndarray,
-    weights: np.ndarray | None = None,
-    *,
-    optimizer: Any = None,
-    loss: Any = "binary_crossentropy",
-) -> tuple[Any, Any]:
-    """Train the CNN without dropout by Keras' own `fit`, from the seed, at the recipe's rate in each epoch by hand."""
-    keras.utils.set_random_seed(RECIPE.seed)
-    model = cnn(PLAIN)()
-    micro = [keras.metrics.Precision(name="precision"), keras.metrics.Recall(name="recall")]
-    model.compile(optimizer or keras.optimizers.Adam(), loss, metrics=[*micro, keras.metrics.BinaryCrossentropy()])
-    rate = keras.callbacks.LearningRateScheduler(lambda epoch: [0.02, 0.02 * 0.6065306597126334][epoch])
-    told = model.fit(
-        posters, labels, batch_size=BATCH, epochs=2, shuffle=False, sample_weight=weights,
-        validation_data=VALIDATION, validation_batch_size=BATCH, callbacks=[rate], verbose=0,
-    )  # fmt: skip
-    return model, told.history
 
 
 def test_trains_as_keras_does(strategy: Any) -> None:
@@ -208,7 +161,10 @@ def test_seed_sets_everything(strategy: Any) -> None:
     assert losses(train(strategy, replace(RECIPE, seed=4))) != pytest.approx(first, abs=1e-3)
 
 
-REGULARISED = replace(RECIPE, schedule="cosine", warmup_epochs=1, weight_decay=0.1, label_smoothing=0.1)
+REGULARISED = replace(
+    RECIPE, schedule="cosine", warmup_epochs=1, weight_decay=0.1, label_smoothing=0.1, loss="asymmetric",
+    ema=0.5, mixup=0.4, clip_norm=0.1, patience=4,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -242,6 +198,8 @@ def test_resumed_run_is_the_unbroken_one(strategy: Any, tmp_path: Path, recipe: 
     assert resumed.history[:2] == unbroken.history[:2]
     assert [e.learning_rate for e in resumed.history] == [e.learning_rate for e in unbroken.history]
     assert losses(resumed) == pytest.approx(losses(unbroken), abs=1e-6)
+    for mine, theirs in zip(resumed.model.get_weights(), unbroken.model.get_weights(), strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-6)
 
 
 def test_tells_of_every_step_and_epoch(strategy: Any) -> None:
@@ -352,6 +310,22 @@ def test_set_up_again_keeps_the_threads(strategy: Any) -> None:
     for wanted in (threads + 1, threads + 2):
         set_up_tensorflow(workers=1, threads=wanted)
     assert tf.config.threading.get_intra_op_parallelism_threads() == threads
+
+
+@pytest.mark.parametrize(
+    ("workers", "side_by_side", "wanted"), [(1, False, [4, None]), (1, True, [1, 4]), (2, True, [4, None])]
+)
+def test_threads_side_by_side(
+    workers: int, side_by_side: bool, wanted: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four threads for each operation, or four operations of one thread each."""
+    set_to: dict[str, int] = {}
+    for kind in ("intra", "inter"):
+        setter = f"set_{kind}_op_parallelism_threads"
+        monkeypatch.setattr(tf.config.threading, setter, partial(set_to.__setitem__, kind))
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: None)
+    set_up_tensorflow(workers=workers, threads=4, side_by_side=side_by_side)
+    assert [set_to.get("intra"), set_to.get("inter")] == wanted
 
 
 def test_forget_leaves_nothing_of_a_training(strategy: Any) -> None:

@@ -72,6 +72,17 @@ def test_warmup(schedule: Any, then: list[float]) -> None:
         {"weight_decay": math.inf},
         {"label_smoothing": 1.0},
         {"label_smoothing": math.nan},
+        {"loss": "hinge"},
+        {"focus": -1.0},
+        {"margin": 1.0},
+        {"genre_weights": "inverse"},
+        {"oversampling": 1.1},
+        {"oversampling": math.nan},
+        {"ema": 1.0},
+        {"mixup": -0.2},
+        {"mixup": math.inf},
+        {"clip_norm": math.nan},
+        {"patience": -1},
     ],
 )
 def test_recipe_that_cannot_be_trained(values: dict[str, Any]) -> None:
@@ -117,6 +128,34 @@ def with_losses(*losses: float) -> list[Epoch]:
 )
 def test_best_epoch(losses: tuple[float, ...], wanted: int) -> None:
     assert best_epoch(with_losses(*losses)).epoch == wanted
+
+
+@pytest.mark.parametrize(
+    ("patience", "losses", "over"),
+    [
+        (0, (0.1, 0.2, 0.3, 0.4), False),
+        (2, (), False),
+        (2, (0.5, 0.4, 0.6), False),
+        (2, (0.5, 0.4, 0.6, 0.4), True),  # as good is not better
+        (2, (0.5, 0.4, 0.6, 0.3), False),
+        (1, (0.5, math.nan), True),
+        (9, (0.5, 0.4, 0.3, 0.2, 0.1), True),  # all epochs are done
+        (9, (0.5, 0.4, 0.3, 0.2, 0.1, 0.05), True),
+    ],
+)
+def test_patience(patience: int, losses: tuple[float, ...], over: bool) -> None:
+    assert Recipe(epochs=5, patience=patience).is_over(with_losses(*losses)) is over
+
+
+def test_patience_with_another_metric() -> None:
+    """The loss gets better while the precision, of which more is better, does not."""
+    history = [
+        replace(EPOCH, epoch=epoch, validation_loss=loss, validation_mean_average_precision=precision)
+        for epoch, loss, precision in ((1, 0.5, 0.3), (2, 0.4, 0.2), (3, 0.3, 0.1))
+    ]
+    recipe = Recipe(patience=2)
+    assert not recipe.is_over(history)
+    assert recipe.is_over(history, "validation_mean_average_precision")
 
 
 def test_no_best_of_none() -> None:

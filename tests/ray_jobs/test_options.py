@@ -10,12 +10,13 @@ import pytest
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
-from ray_jobs._shared.options import TrainError, TrainOptions, TuneOptions, with_config
+from ray_jobs._shared.options import TrainError, TrainOptions, TuneOptions
+from ray_jobs._shared.starting_point import starting_point
 from ray_jobs.train_cnn import Options
 
 
 def test_without_a_file_the_defaults_stand() -> None:
-    assert with_config(Options, ["--epochs", "3"]) == Options()
+    assert starting_point(Options, ["--epochs", "3"]) == Options()
 
 
 @pytest.mark.parametrize("arguments", [["--config", "PATH"], ["--config=PATH", "--epochs", "1"]])
@@ -25,7 +26,7 @@ def test_a_file_replaces_the_defaults(tmp_path: Path, arguments: list[str]) -> N
         "kind: cnn\nrecipe: {learning_rate: 1.0e-3, batch_size: 32}\nmodel: {block_filters: [8, 16], conv_dropout: 0}\n"
         "found_by: {sweep: somewhere, trial: 7}\n"
     )
-    read = with_config(Options, [a.replace("PATH", str(path)) for a in arguments])
+    read = starting_point(Options, [a.replace("PATH", str(path)) for a in arguments])
     assert read.recipe == replace(Options().recipe, learning_rate=1e-3, batch_size=32)
     assert read.model == PosterCNN(block_filters=(8, 16), conv_dropout=0.0)
     assert isinstance(read.model.conv_dropout, float)
@@ -48,10 +49,10 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path, text: s
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(TrainError, match=message) as error:
-        with_config(Options, ["--config", str(path)])
+        starting_point(Options, ["--config", str(path)])
     assert "mine.yaml" in str(error.value)
     with pytest.raises(TrainError, match="cannot be read"):
-        with_config(Options, ["--config", str(tmp_path / "none.yaml")])
+        starting_point(Options, ["--config", str(tmp_path / "none.yaml")])
 
 
 @pytest.mark.parametrize("values", [{"trials": 0}, {"workers_per_trial": 0}, {"reduction_factor": 1}, {"resume": True}])

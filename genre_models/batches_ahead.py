@@ -1,0 +1,57 @@
+"""Batches made ready in a thread of their own, while the step before them computes."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+_AHEAD = 2  # batches made ready and not yet taken
+
+Batch = TypeVar("Batch")
+Ready = TypeVar("Ready")
+
+
+class loaded_ahead(Generic[Batch, Ready]):  # noqa: N801  (reads as a verb where it is used: `with loaded_ahead(...)`)
+    """Iterate batches as `load` returns them; errors of the batches or of `load` are raised where they are read."""
+
+    _END = object()
+
+    def __init__(self, batches: Iterable[Batch], load: Callable[[Batch], Ready]) -> None:
+        self._queue: queue.Queue[Any] = queue.Queue(_AHEAD)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._fill, args=(batches, load), daemon=True, name="batches")
+
+    def __enter__(self) -> Iterator[Ready]:
+        self._thread.start()
+        return self._drain()
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join(timeout=60)
+
+    def _drain(self) -> Iterator[Ready]:
+        while (item := self._queue.get()) is not self._END:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def _fill(self, batches: Iterable[Batch], load: Callable[[Batch], Ready]) -> None:
+        try:
+            for batch in batches:
+                if not self._put(load(batch)):
+                    return
+            self._put(self._END)
+        except BaseException as error:  # handed to the training thread, which raises it
+            self._put(error)
+
+    def _put(self, item: Any) -> bool:
+        """Queue an item; return False once nobody reads any more."""
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=0.5)
+                return True
+            except queue.Full:
+                continue
+        return False

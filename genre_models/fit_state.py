@@ -1,0 +1,68 @@
+"""What the training loop tells: the step it takes, where it stands after an epoch, and that it has diverged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from genre_models import judge
+from genre_models.history import Epoch
+from genre_models.recipe import Recipe
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss is no longer a finite number."""
+
+
+def diverged(loss_of_epoch: str, recipe: Recipe) -> TrainingDivergedError:
+    """Return the error that says which loss it was and what to try."""
+    return TrainingDivergedError(
+        f"the loss of epoch {loss_of_epoch}: try a lower --learning-rate than {recipe.learning_rate:g}"
+    )
+
+
+@dataclass
+class FitState:
+    """Where training stands after an epoch: what a checkpoint is made of."""
+
+    model: Any
+    """Holds the weights that were validated."""
+    optimizer: Any
+    history: list[Epoch] = field(default_factory=list)
+    validation_labels: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    """float32 [films, genres]; the validation films in reading order."""
+    validation_scores: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    """float32 [films, genres]; the model's probabilities for them."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far an epoch has come."""
+
+    epoch: int
+    step: int
+    phase: str
+    """"training" or "validation"."""
+
+
+def figures_of(sums: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """Return an epoch's figures, those of `history.Epoch` that are not of time or rate.
+
+    Args:
+        sums: of the epoch's training films [5]: loss, films, true positives, predicted positives, positives.
+        labels: of the validation films [N, G].
+        scores: their probabilities [N, G].
+    """
+    loss_sum, films, true_positives, predicted, positives = (float(x) for x in sums)
+    half = judge.precision_recall(labels, scores >= 0.5)
+    return {
+        "loss": loss_sum / films,
+        "precision": true_positives / predicted if predicted else 0.0,
+        "recall": true_positives / positives if positives else 0.0,
+        "validation_loss": judge.binary_crossentropy(labels, scores),
+        "validation_precision": half[0],
+        "validation_recall": half[1],
+        "validation_mean_average_precision": judge.mean_average_precision(labels, scores),
+    }

@@ -1,0 +1,30 @@
+"""Settings with a name: one short file for each, `KIND_NAME.py`, whose docstring says what to expect of it.
+
+`coursework` is the notebook's model and recipe, kept as it was; `best` is what did best on real films.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any
+
+from genre_models.recipe import Recipe
+
+
+def names(kind: str) -> list[str]:
+    """Return the names of a kind's presets."""
+    files = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name.removeprefix(f"{kind}_") for name in files if name.startswith(f"{kind}_"))
+
+
+def preset(kind: str, name: str) -> tuple[Recipe, Any]:
+    """Return the recipe and the model's config of a preset, as (RECIPE, MODEL) stand in its file.
+
+    Raises:
+        ValueError: there is no such preset; the message lists those there are.
+    """
+    if name not in names(kind):
+        raise ValueError(f"there is no such preset of {kind}; there are {', '.join(names(kind))}")
+    module = importlib.import_module(f"{__name__}.{kind}_{name}")
+    return module.RECIPE, module.MODEL

@@ -1,0 +1,103 @@
+"""Where a job's options start: at a preset's settings, at a file's, or at the defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import files
+from genre_models import presets
+from genre_models.catalog import KINDS, ModelKind
+from genre_models.checkpoint import with_tuples
+from ray_jobs._shared.options import TrainError
+
+
+def starting_point(options: type[Any], arguments: Sequence[str]) -> Any:
+    """Return the options' defaults with the settings of the preset and of the file that the command line names.
+
+    Raises:
+        TrainError: there is no such preset, or the file cannot be used.
+    """
+    return with_config(with_preset(options(), arguments), arguments)
+
+
+def with_preset(defaults: Any, arguments: Sequence[str]) -> Any:
+    """Return options with the recipe and the model of the preset that --preset names, if one is named.
+
+    Raises:
+        TrainError: there is no such preset; the message lists those there are.
+    """
+    name = _value_of("--preset", arguments)
+    if not name or not hasattr(defaults, "preset"):
+        return defaults
+    try:
+        recipe, model = presets.preset(_kind_of(defaults).key, name)
+    except ValueError as error:
+        raise TrainError(f"--preset {name}: {error}") from error
+    return dataclasses.replace(defaults, preset=name, recipe=recipe, model=model)
+
+
+def with_config(defaults: Any, arguments: Sequence[str]) -> Any:
+    """Return options with the settings of the file that --config names, if one is named.
+
+    Raises:
+        TrainError: the file cannot be read, is for another model, or holds a setting that does not exist.
+    """
+    path = _value_of("--config", arguments)
+    if not path or not hasattr(defaults, "config"):
+        return defaults
+    values = _yaml(path)
+    kind = _kind_of(defaults)
+    if values.get("kind", kind.key) != kind.key:
+        raise TrainError(f"{path} holds the settings of a {values['kind']}, not of a {kind.key}")
+    unknown = sorted(values.keys() - {"kind", "recipe", "model", "found_by"})
+    if unknown:
+        raise TrainError(f"{path}: {', '.join(map(str, unknown))}? It may hold `kind`, `recipe` and `model`")
+    parts = {name: _replaced(getattr(defaults, name), values.get(name) or {}, path) for name in ("recipe", "model")}
+    return dataclasses.replace(defaults, config=path, **parts)
+
+
+def _kind_of(defaults: Any) -> ModelKind:
+    return next(kind for kind in KINDS.values() if type(defaults.model) is kind.config_class)
+
+
+def _replaced(part: Any, values: Any, path: str) -> Any:
+    """Return a recipe or a model's options with the values of a file."""
+    known = {field.name for field in dataclasses.fields(part)}
+    if not isinstance(values, dict) or values.keys() - known:
+        wrong = ", ".join(map(str, sorted(values.keys() - known))) if isinstance(values, dict) else repr(values)
+        raise TrainError(f"{path}: {wrong}? {type(part).__name__} has {', '.join(sorted(known))}")
+    kept = with_tuples(values)
+    for name, value in kept.items():
+        before = getattr(part, name)
+        if isinstance(before, float) and isinstance(value, int) and not isinstance(value, bool):
+            kept[name] = float(value)
+        elif type(before) is not type(value):
+            raise TrainError(f"{path}: {name} is {value!r}, where a {type(before).__name__} is needed")
+    try:
+        return dataclasses.replace(part, **kept)
+    except ValueError as error:
+        raise TrainError(f"{path}: {error}") from error
+
+
+def _yaml(path: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(files.read_text(path))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise TrainError(f"--config {path} cannot be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(values, dict):
+        raise TrainError(f"{path} holds no settings: it must read like the best_config.yaml that a sweep writes")
+    return values
+
+
+def _value_of(name: str, arguments: Sequence[str]) -> str:
+    """Return what follows an option on the command line, or nothing."""
+    for place, argument in enumerate(arguments):
+        if argument == name and place + 1 < len(arguments):
+            return arguments[place + 1]
+        if argument.startswith(f"{name}="):
+            return argument.removeprefix(f"{name}=")
+    return ""
