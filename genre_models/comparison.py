@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genre_models import bootstrap, judge
+from genre_models import bootstrap, calibration, judge
 from genre_models.bootstrap import Resampled
 
 # The figures of which an interval, and the difference of two models, is given.
@@ -35,7 +35,11 @@ class Entrant:
     thresholds: np.ndarray
     """float [genres], chosen on validation films."""
     about: dict[str, Any] = field(default_factory=dict)
-    """What the page says of it: label, sees, what, checkpoint, epoch, epochs, parameters, seconds, config, history."""
+    """What the page says of it: label, sees, what, checkpoint, epoch, epochs, parameters, seconds, config, history; of
+    several training runs `runs`, of an ensemble `fused`."""
+    validation: np.ndarray | None = None
+    """Probabilities of the validation films, float [films, genres], where they were asked for; of an ensemble those
+    of fusions that had not seen the film."""
 
 
 def compare(
@@ -84,6 +88,7 @@ def _entry(labels: np.ndarray, entrant: Entrant, drawn: Resampled, genres: list[
             for name in _HEADLINE
         },
         "per_genre": per_genre,
+        "calibration": calibration.measure(labels, entrant.scores),
     }
 
 

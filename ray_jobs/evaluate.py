@@ -1,18 +1,21 @@
-"""Judges the best checkpoints on films they never saw, beside two baselines, and writes the comparison.
+"""Judges the best checkpoints on films they never saw, beside an ensemble of them and two baselines.
 
     python ray_jobs/evaluate.py --store DIR --runs DIR --report DIR
     python ray_jobs/evaluate.py --store DIR --cnn CHECKPOINT --lstm CHECKPOINT --films FOLDER
+    python ray_jobs/evaluate.py --store DIR --cnn RUN1 RUN2 RUN3 --calibrate
 
-Writes comparison.html (the page to read), comparison.md and comparison.json into REPORT. Takes half a minute on
-2 cores for a thousand films.
+Writes comparison.html (the page to read), comparison.md and comparison.json into REPORT. Takes a minute on 2 cores for
+a thousand films.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from genre_models.catalog import KINDS
 from ray_jobs._shared import cluster
-from ray_jobs._shared.entrants import enter_baselines, enter_checkpoint, find_checkpoints, require_unseen
+from ray_jobs._shared.ensemble import calibrated, enter_ensemble, require_validation_films, why_no_ensemble
+from ray_jobs._shared.entrants import enter_baselines, enter_runs, find_checkpoints, require_unseen, score
 from ray_jobs._shared.films import open_store
 from ray_jobs._shared.judged import judged_films
 from ray_jobs._shared.options import Metric, at_home, run_job
@@ -26,41 +29,70 @@ class Options:
     """Which models are judged on which films."""
 
     store: str = at_home("store")
-    """The film store the models were trained on: its test films are judged, its training films teach the baselines."""
+    """The film store the models were trained on: its test films are judged, its training films teach the baselines, its
+    validation films the ensemble."""
     runs: str = at_home("runs")
     """Folder or URI with training runs; the best checkpoint of each model on this store is judged."""
     report: str = at_home("report")
     """Folder to write the comparison to."""
     metric: Metric = "validation_loss"
-    """What makes a checkpoint the best below --runs."""
-    cnn: str = ""
-    """Checkpoint of the poster CNN to judge instead of the best one below --runs."""
-    lstm: str = ""
-    """Checkpoint of the overview LSTM to judge instead of the best one below --runs."""
+    """What makes a checkpoint the best below --runs, or of a run named by --cnn, --lstm or --fusion."""
+    cnn: tuple[str, ...] = ()
+    """Poster CNN to judge instead of the best one below --runs: a checkpoint, or a run's folder for its best one. Of
+    several, say the same training with other seeds, the mean of their probabilities is judged."""
+    lstm: tuple[str, ...] = ()
+    """Overview LSTM to judge instead of the best one below --runs, as --cnn."""
+    fusion: tuple[str, ...] = ()
+    """Model of poster and overview together to judge instead of the best one below --runs, as --cnn."""
+    ensemble: bool = True
+    """Judge all trained models as one too (late fusion, learned on the validation films, nothing is trained again)."""
+    ensemble_with_tfidf: bool = True
+    """Let the TF-IDF baseline have a voice in the ensemble where cross-validation on the validation films says that it
+    helps."""
+    calibrate: bool = False
+    """Bring each model's probabilities in line with how often they come true on the validation films (Platt scaling)
+    before judging."""
     films: str = ""
     """Judge on this labelled folder of films (laid out as for prepare_data) instead of the store's test films."""
     resamples: int = 1000
     """Bootstrap resamples behind each interval."""
     seed: int = 0
-    """Seeds the resamples."""
+    """Seeds the resamples and the ensemble's cross-validation."""
     use_gpu: bool = False
     """Predict on GPUs."""
 
 
 def main(options: Options) -> None:
-    """Find the models and the films, let models and baselines score them, judge, and write the report."""
+    """Find the models and the films, let models, ensemble and baselines score them, judge, and write the report."""
     screen = Screen()
     cluster.connect(screen)
     store = open_store(options.store, screen)
-    given = {"cnn": options.cnn, "lstm": options.lstm}
+    given = {kind: getattr(options, kind, ()) for kind in KINDS}
     found = find_checkpoints(store, options.runs, given, screen, metric=options.metric)
-    if not options.films:
+    several = any(len(runs) > 1 for runs in found.values())
+    if not options.films or options.calibrate or several:
         require_unseen(found, store)
+    if options.calibrate:
+        require_validation_films(store)
+    no_ensemble = why_no_ensemble(found, store) if options.ensemble else "--no-ensemble"
+    if no_ensemble and options.ensemble:
+        screen.line(f"No ensemble: {no_ensemble}")
+    validate = not no_ensemble or options.calibrate or several
     with judged_films(store, options.films, options.report, screen) as judged:
-        entrants = [enter_checkpoint(one, judged, screen, use_gpu=options.use_gpu) for one in found]
-        entrants += enter_baselines(store, judged, screen)
+        scored = {
+            kind: [score(run, store, judged, screen, validate=validate, use_gpu=options.use_gpu) for run in runs]
+            for kind, runs in found.items()
+        }
+        models = [enter_runs(runs, store, judged) for runs in scored.values()]
+        baselines = enter_baselines(store, judged, screen)
+        if not no_ensemble:
+            optional = [one for one in baselines if one.key == "tfidf" and options.ensemble_with_tfidf]
+            models.append(enter_ensemble(models, optional, store, screen, seed=options.seed))
+        entrants = [*models, *baselines]
+        if options.calibrate:
+            entrants = [calibrated(one, store) for one in entrants]
         how = {"resamples": options.resamples, "seed": options.seed}
-        behind = sweeps_behind(found, entrants, store, judged, options.runs, screen, use_gpu=options.use_gpu, **how)
+        behind = sweeps_behind(scored, store, judged, options.runs, screen, use_gpu=options.use_gpu, **how)
         report(store, judged, entrants, behind, options.report, screen, **how)
 
 

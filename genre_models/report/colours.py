@@ -28,7 +28,8 @@ VARIABLES = {
 
 # What a model sees decides its colour, so that the poster is blue on every page whichever models it shows.
 PREFERRED = {"poster": BLUE, "overview": VERMILLION, "both": GREEN}
-SPARE = (GREEN, PURPLE, ORANGE, SKY, BLUE, VERMILLION)
+OF_OTHERS = PURPLE  # a model made of other models
+SPARE = (ORANGE, SKY, GREEN, PURPLE, BLUE, VERMILLION)
 SOLID_MARKS, BASELINE_MARKS = ("o", "s", "^", "P", "X"), ("D", "v")
 # The same marks as characters, for tables and cards.
 GLYPHS = {"o": "●", "s": "■", "^": "▲", "P": "✚", "X": "✖", "D": "◇", "v": "▽", "|": "┃"}
@@ -62,14 +63,15 @@ def styles(comparison: Mapping[str, Any]) -> dict[str, Style]:
         elif model.get("history") or model.get("sees") == "both":
             solid = [style for style in found.values() if not style.baseline]
             mark = SOLID_MARKS[len(solid) % len(SOLID_MARKS)]
-            found[key] = Style(_colour(str(model.get("sees")), solid), mark, False)
+            wanted = PREFERRED.get(str(model.get("sees")), GREEN) if model.get("history") else OF_OTHERS
+            found[key] = Style(_colour(wanted, solid), mark, False)
         else:
             hollow = sum(1 for style in found.values() if style.baseline and style.mark != "|")
             found[key] = Style(GREYS[0], BASELINE_MARKS[hollow % len(BASELINE_MARKS)], True)
     return found
 
 
-def _colour(sees: str, taken: list[Style]) -> str:
+def _colour(wanted: str, taken: list[Style]) -> str:
     used = {style.colour for style in taken}
-    free = [colour for colour in (PREFERRED.get(sees, GREEN), *SPARE) if colour not in used]
+    free = [colour for colour in (wanted, *SPARE) if colour not in used]
     return free[0] if free else SPARE[len(taken) % len(SPARE)]

@@ -115,6 +115,13 @@ def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
             "A difference is called clear where its interval leaves out 0.",
         ),
         (
+            "Calibration error",
+            "How far probabilities are from how often they come true: pairs of film and genre are sorted by "
+            "probability and cut into 15 bins of equally many; the error is the mean distance of mean probability and "
+            f"share of true pairs. By genre, it is the mean over genres with at least {FEWEST_FILMS} judged films. "
+            "Chance alone keeps it above 0.",
+        ),
+        (
             "Few films",
             f"Genres with fewer than {FEWEST_FILMS} judged films are drawn faint and left out of the "
             "verdict: their resamples repeat the same few films, and the interval looks surer than it is.",
@@ -122,9 +129,26 @@ def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-CAVEATS = [
-    "One training run of each model: another seed would move these figures, and the intervals do not include that.",
-    "The true genres are what a catalogue says, at most a few a film. A film that is also a thriller, but "
-    "is not listed as one, counts here as a wrong answer.",
-    "No correction for comparing many genres at once; the verdict says how many would look clear by chance.",
-]
+def caveats(comparison: Mapping[str, Any]) -> list[str]:
+    """What to keep in mind, whatever the figures say."""
+    models = [model for model in comparison["models"].values() if model.get("history")]
+    runs = (
+        "One training run of each model: another seed would move these figures, and the intervals do not include that."
+    )
+    if any(model.get("runs") for model in models):
+        runs = (
+            "The intervals do not include what another seed would give: the table of the runs shows how much that is"
+            + ("." if all(model.get("runs") for model in models) else ", for the models that have several.")
+        )
+    told = [
+        runs,
+        "The true genres are what a catalogue says, at most a few a film. A film that is also a thriller, but "
+        "is not listed as one, counts here as a wrong answer.",
+        "No correction for comparing many genres at once; the verdict says how many would look clear by chance.",
+    ]
+    if any(model.get("fused") for model in comparison["models"].values()):
+        told.append(
+            "The validation films chose each model's checkpoint and thresholds before the ensemble learned from them; "
+            "its figures on the films judged here are free of that, its choice of weights is not."
+        )
+    return told

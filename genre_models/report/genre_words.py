@@ -6,6 +6,7 @@ from typing import Any
 from genre_models.report.formats import listed, number, percent, show, signed
 from genre_models.report.lookup import (
     FEWEST_FILMS,
+    Gap,
     genre_entry,
     genre_gap,
     genres_by_films,
@@ -13,6 +14,7 @@ from genre_models.report.lookup import (
     label,
     ranked,
     side,
+    single,
     trained,
 )
 
@@ -24,28 +26,47 @@ TOO_MUCH = 0.15
 
 def genre_by_genre(comparison: Mapping[str, Any]) -> str:
     """Only genres whose interval leaves out zero, and how many would do so by chance."""
-    order = ranked(comparison, trained(comparison))
+    order = ranked(comparison, single(comparison))
     if len(order) < 2:
         return ""
-    enough = [g for g in genres_by_films(comparison) if judged_with(comparison, g) >= FEWEST_FILMS]
-    compared = {
-        genre: found
-        for genre in enough
-        if (found := genre_gap(comparison, order[0], order[1], genre)) is not None and found.interval
-    }
-    if not enough:
+    if not _enough(comparison):
         return f"No genre has the {FEWEST_FILMS} judged films that a comparison genre by genre would need."
+    compared = compared_genres(comparison, order[0], order[1])
     if not compared:
         return ""
-    told, clear = [], sorted(compared, key=lambda genre: -abs(compared[genre].difference))
-    for key, sign in ((order[0], 1), (order[1], -1)):
-        better = [f"{g} ({signed(sign * compared[g].difference, 2)})" for g in clear if side(compared[g]) == sign]
-        told.append(f"{label(comparison, key)} is clearly better at {listed(better, 8) or 'no genre'}.")
+    told = [
+        f"{label(comparison, key)} is clearly better at {listed(clear_genres(compared, sign), 8) or 'no genre'}."
+        for key, sign in ((order[0], 1), (order[1], -1))
+    ]
     many = sum(1 for found in compared.values() if found.clear)
-    return " ".join([*told, _by_chance(comparison, many, len(compared))])
+    return " ".join([*told, by_chance(comparison, many, len(compared))])
 
 
-def _by_chance(comparison: Mapping[str, Any], clear: int, compared: int) -> str:
+def compared_genres(comparison: Mapping[str, Any], a: str, b: str) -> dict[str, Gap]:
+    """How far `a` is ahead of `b` at each genre with enough judged films and an interval."""
+    return {
+        genre: found
+        for genre in _enough(comparison)
+        if (found := genre_gap(comparison, a, b, genre)) is not None and found.interval
+    }
+
+
+def clear_genres(compared: Mapping[str, Gap], sign: int) -> list[str]:
+    """The genres where the first (1) or the second (-1) is clearly ahead, each with its lead, the largest first."""
+    return [f"{g} ({signed(abs(compared[g].difference), 2)})" for g in by_lead(compared) if side(compared[g]) == sign]
+
+
+def by_lead(compared: Mapping[str, Gap]) -> list[str]:
+    """The genres by how far the two are apart, the furthest first."""
+    return sorted(compared, key=lambda genre: -abs(compared[genre].difference))
+
+
+def _enough(comparison: Mapping[str, Any]) -> list[str]:
+    return [genre for genre in genres_by_films(comparison) if judged_with(comparison, genre) >= FEWEST_FILMS]
+
+
+def by_chance(comparison: Mapping[str, Any], clear: int, compared: int) -> str:
+    """How many of so many genres look clear, and how many would by chance."""
     share = number((comparison.get("bootstrap") or {}).get("level"))
     chance = compared * (1 - (0.95 if share is None else share))
     text = (

@@ -52,6 +52,29 @@ def baselines(comparison: Mapping[str, Any]) -> list[str]:
     return [key for key in untrained(comparison) if comparison["models"][key].get("sees") != "both"]
 
 
+def joint(comparison: Mapping[str, Any]) -> list[str]:
+    """Keys of the models that use poster and overview together, trained so or out of trained ones, in order."""
+    return [key for key, model in comparison["models"].items() if model.get("sees") == "both"]
+
+
+def single(comparison: Mapping[str, Any]) -> list[str]:
+    """Keys of the trained models of one input, or of all trained models where none is of one input, in order."""
+    keys = trained(comparison)
+    return [key for key in keys if comparison["models"][key].get("sees") != "both"] or keys
+
+
+def best_of_one_input(comparison: Mapping[str, Any]) -> str:
+    """Key of the best model of poster or overview alone, trained or linear baseline; empty where there is none."""
+    models = comparison["models"]
+    rivals = [key for key in baselines(comparison) if models[key].get("sees") != "nothing"]
+    return next(iter(ranked(comparison, [*single(comparison), *rivals])), "")
+
+
+def contenders(comparison: Mapping[str, Any]) -> list[str]:
+    """Keys of all models that are no baselines, in order."""
+    return [key for key in comparison["models"] if key not in baselines(comparison)]
+
+
 def label(comparison: Mapping[str, Any], key: str) -> str:
     """The model's name for people."""
     return str(comparison["models"][key].get("label") or key)
@@ -118,10 +141,12 @@ def ranked(comparison: Mapping[str, Any], keys: list[str]) -> list[str]:
 
 
 def pairs_to_show(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Pairs worth a genre-by-genre plot: the trained models, or the only one against the best baseline."""
-    keys = trained(comparison)
-    if len(keys) > 1:
-        return list(combinations(keys, 2))
+    """Pairs worth a genre-by-genre plot: the trained models of one input with each other, and each joint model with the
+    best model of one input; the only model with the best baseline."""
+    keys, best = single(comparison), best_of_one_input(comparison)
+    pairs = [*combinations(keys, 2), *((key, best) for key in joint(comparison) if key not in keys)]
+    if pairs:
+        return pairs
     rivals = ranked(comparison, baselines(comparison))
     return [(key, rivals[0]) for key in keys if rivals]
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from genre_models.report import sweep_words
 from genre_models.report.cards import Answer, Card, groups
-from genre_models.report.columns import CAVEATS, COLUMNS, definitions
+from genre_models.report.columns import COLUMNS, caveats, definitions
 from genre_models.report.formats import films, percent, sentence
 from genre_models.report.lookup import label, trained
+from genre_models.report.reliability import error_rows, reliability
+from genre_models.report.runs import HEAD, several_runs
 from genre_models.report.sweep_tables import setting_rows
 from genre_models.report.tables import Cell, figure_rows, genre_columns, genre_rows, model_facts
 from genre_models.report.words import findings, headline, judged_films, overfitting_of, warnings
@@ -26,6 +28,8 @@ def markdown(comparison: Mapping[str, Any]) -> str:
         "## Figures",
         _figures(comparison),
         "Best of each column in bold; intervals in parentheses.",
+        *_several_runs(comparison),
+        *_reliability(comparison),
         "## Training",
         *(escape(overfitting_of(comparison, key)["sentence"]) for key in trained(comparison)),
         *_sweeps(comparison),
@@ -39,7 +43,7 @@ def markdown(comparison: Mapping[str, Any]) -> str:
         _list(f"**{column.group}: {column.label}**: {column.meaning}" for column in COLUMNS),
         _list(f"**{word}**: {meaning}" for word, meaning in definitions(comparison)),
         "## Caveats",
-        _list(CAVEATS),
+        _list(caveats(comparison)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -72,6 +76,21 @@ def _models(comparison: Mapping[str, Any]) -> str:
 def _figures(comparison: Mapping[str, Any]) -> str:
     head = ["model", *(f"{column.label}{_at(column.group)}" for column in COLUMNS)]
     return table(head, ([escape(label(comparison, key)), *map(_cell, cells)] for key, cells in figure_rows(comparison)))
+
+
+def _several_runs(comparison: Mapping[str, Any]) -> list[str]:
+    found = several_runs(comparison)
+    parts = ["## Several runs of one model"] if found else []
+    return parts + [table(HEAD, ([escape(text) for text in row] for row in rows)) for _, rows in found]
+
+
+def _reliability(comparison: Mapping[str, Any]) -> list[str]:
+    rows = error_rows(comparison)
+    if not rows:
+        return []
+    head = ["model", "calibration error", "by chance", "mean over genres", "by chance", "genres"]
+    found = table(head, ([escape(text) for text in row] for row in rows))
+    return ["## How far the probabilities can be believed", escape(reliability(comparison)), found]
 
 
 def _at(group: str) -> str:

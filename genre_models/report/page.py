@@ -12,9 +12,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from genre_models.report import cards, figures, formats, tables, words
+from genre_models.report import cards, figures, formats, reliability, runs, tables, words
 from genre_models.report.colours import Style, styles
-from genre_models.report.columns import CAVEATS, COLUMNS, definitions
+from genre_models.report.columns import COLUMNS, caveats, definitions
 from genre_models.report.lookup import FEWEST_FILMS, genres_by_films, label, pairs_to_show, trained
 from genre_models.report.markdown import markdown
 from genre_models.report.sorting import SORTING
@@ -121,9 +121,12 @@ def _texts(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "genre_columns": tables.genre_columns(comparison),
         "genre_rows": tables.genre_rows(comparison),
         "without_film": [g for g in comparison["genres"] if g not in genres_by_films(comparison)],
+        "runs_head": runs.HEAD,
+        "several_runs": runs.several_runs(comparison),
+        "reliability": reliability.reliability(comparison),
         "groups": cards.groups(comparison),
         "definitions": definitions(comparison),
-        "caveats": CAVEATS,
+        "caveats": caveats(comparison),
         "fewest": FEWEST_FILMS,
         "made": _made(comparison),
         "sweeps": sections(comparison, most=MOST_TRIALS),
@@ -140,6 +143,14 @@ def _drawings(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "genres_plot": Markup(figures.genres_plot(comparison)),
         "difference_plots": [
             (a, b, Markup(figures.difference_plot(comparison, a, b))) for a, b in pairs_to_show(comparison)
+        ],
+        "reliability_plots": [
+            (
+                key,
+                reliability.errors(comparison["models"][key]),
+                Markup(reliability.reliability_plot(comparison, key, look[key])),
+            )
+            for key in reliability.measured(comparison)
         ],
         "training": [
             (

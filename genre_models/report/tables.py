@@ -129,5 +129,7 @@ def model_facts(comparison: Mapping[str, Any], key: str) -> list[tuple[str, str]
     if number(model.get("epoch")) is not None:
         planned = number(model.get("epochs"))
         facts.append(("epoch", count(model["epoch"]) + (f" of {count(planned)}" if planned is not None else "")))
+    if model.get("runs"):
+        facts.append(("runs, averaged", count(len(model["runs"]))))
     facts.append(("trained in" if model.get("history") else "fitted in", duration(model.get("seconds"))))
     return [(name, text) for name, text in facts if text not in ("", "–")]

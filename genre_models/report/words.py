@@ -9,16 +9,20 @@ from genre_models.report.genre_words import blind_spots, genre_by_genre, same_an
 from genre_models.report.lookup import (
     Gap,
     baselines,
+    contenders,
     figure,
     gap,
+    joint,
     label,
     level,
     ranked,
     side,
+    single,
     trained,
     untrained,
 )
 from genre_models.report.overfitting import overfitting
+from genre_models.report.together import ensemble, together
 
 __all__ = ["Finding", "findings", "headline", "overfitting", "verdict", "warnings"]
 
@@ -45,8 +49,9 @@ def findings(comparison: Mapping[str, Any]) -> list[Finding]:
     told = [
         Finding("Which is better", _which_is_better(comparison)),
         Finding("Against the baselines", _against_baselines(comparison)),
-        Finding("Together", _together(comparison)),
         Finding("Genre by genre", genre_by_genre(comparison)),
+        *(Finding(title, text) for title, text in together(comparison)),
+        Finding("How the ensemble was made", ensemble(comparison)),
         Finding("Blind spots", blind_spots(comparison)),
         Finding("The same few answers", same_answers(comparison)),
     ]
@@ -55,20 +60,32 @@ def findings(comparison: Mapping[str, Any]) -> list[Finding]:
 
 def headline(comparison: Mapping[str, Any]) -> str:
     """The result in one line."""
-    order = ranked(comparison, trained(comparison))
+    order = ranked(comparison, single(comparison))
     rivals = ranked(comparison, baselines(comparison))
     if not order:
         return "Baselines only: no trained model to compare"
     best = label(comparison, order[0])
     if len(order) == 1:
-        return f"{best} {_against(comparison, order[0], rivals[0])}" if rivals else best
+        main = f"{best} {_against(comparison, order[0], rivals[0])}" if rivals else best
+        return f"{main}{_best_of_all(comparison, order, rivals[:1])}"
     lead = gap(comparison, order[0], order[1], MEAN_AP)
     second = label(comparison, order[1])
     main = f"{best} beats {second}" if lead and lead.clear else f"{best} and {second}: too close to call"
     ahead = [key for key in rivals if side(gap(comparison, key, order[0], MEAN_AP)) > 0]
-    if not ahead:
-        return main
-    return f"{main}, and {label(comparison, ahead[0])} beats {'both' if len(order) == 2 else 'them all'}"
+    both = "both" if len(order) == 2 else "them all"
+    if ahead:
+        main = f"{main}, and {label(comparison, ahead[0])} beats {both}"
+    return f"{main}{_best_of_all(comparison, order, ahead[:1])}"
+
+
+def _best_of_all(comparison: Mapping[str, Any], order: list[str], ahead: list[str]) -> str:
+    """The end of the headline where a joint model is clearly ahead of the models of one input and of a baseline."""
+    keys = [key for key in ranked(comparison, joint(comparison)) if key not in order]
+    beaten = [order[0], *ahead]
+    if not keys or any(side(gap(comparison, keys[0], other, MEAN_AP)) < 1 for other in beaten):
+        return ""
+    others = len(order) + len(ahead)
+    return f"; {label(comparison, keys[0])} beats {'it' if others == 1 else 'both' if others == 2 else 'them all'}"
 
 
 def warnings(comparison: Mapping[str, Any]) -> list[str]:
@@ -106,17 +123,19 @@ def _interval(comparison: Mapping[str, Any], found: Gap, digits: int = 3) -> str
 
 
 def _which_is_better(comparison: Mapping[str, Any]) -> str:
-    order = ranked(comparison, trained(comparison))
+    order = ranked(comparison, single(comparison))
     if not order:
         return "No trained model was judged, only baselines."
     told = [_pair(comparison, order[0], other) for other in order[1:]]
     if len(order) == 1:
         value = show(figure(comparison["models"][order[0]], MEAN_AP))
+        other = "trained model" if len(trained(comparison)) == 1 else "model of one input"
         told = [
             f"{label(comparison, order[0])} reaches a mean average precision of {value} on "
-            f"{films(_judged(comparison))}; no other trained model was judged."
+            f"{films(_judged(comparison))}; no other {other} was judged."
         ]
-    told.append(_three_guesses(comparison, order))
+    joined = [key for key in ranked(comparison, joint(comparison)) if key not in order]
+    told.append(_three_guesses(comparison, [*order, *joined]))
     if comparison.get("seen_in_training"):
         told.append(
             f"Beware: {int(comparison['seen_in_training']):,} of these films were trained on, which flatters it all."
@@ -181,7 +200,7 @@ def _three_guesses(comparison: Mapping[str, Any], order: list[str]) -> str:
 
 def _against_baselines(comparison: Mapping[str, Any]) -> str:
     """A sentence for each baseline, the one that sees nothing last."""
-    models, order = comparison["models"], ranked(comparison, trained(comparison))
+    models, order = comparison["models"], ranked(comparison, contenders(comparison))
     rivals = sorted(baselines(comparison), key=lambda key: models[key].get("sees") == "nothing")
     told = []
     for rival in rivals:
@@ -219,31 +238,15 @@ def _versus(comparison: Mapping[str, Any], key: str, rival: str) -> str:
     return f"{name} {verb} by {show(turned.difference)} ({_interval(comparison, turned)})"
 
 
-def _together(comparison: Mapping[str, Any]) -> str:
-    """Averages of trained models, measured against the best trained one."""
-    order = ranked(comparison, trained(comparison))
-    both = [key for key in untrained(comparison) if comparison["models"][key].get("sees") == "both"]
-    told = []
-    for key in both if order else []:
-        found = gap(comparison, key, order[0], MEAN_AP)
-        if found is not None:
-            told.append(
-                f"{label(comparison, key)} {_verb(found)} {label(comparison, order[0])}, the best trained "
-                f"model: mean average precision {show(figure(comparison['models'][key], MEAN_AP))}, "
-                f"difference {signed(found.difference)} ({_interval(comparison, found)})."
-            )
-    return " ".join(told)
-
-
-def _verb(found: Gap) -> str:
-    return {1: "improves on", -1: "falls behind", 0: "cannot be told apart from"}[side(found)]
-
-
 def overfitting_of(comparison: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Figures and a sentence on overfitting of one trained model."""
     model = comparison["models"][key]
     epoch = number(model.get("epoch"))
-    return overfitting(model["history"], name=label(comparison, key), kept_epoch=None if epoch is None else int(epoch))
+    kept, runs = (None if epoch is None else int(epoch)), len(model.get("runs") or [])
+    found = overfitting(model["history"], name=label(comparison, key), kept_epoch=kept)
+    if runs:
+        found["sentence"] += f" Of the {runs} runs averaged this is the one with the lowest validation loss."
+    return found
 
 
 def judged_films(comparison: Mapping[str, Any]) -> str:

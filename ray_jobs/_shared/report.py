@@ -122,11 +122,12 @@ def written_to(folder: str) -> Iterator[Path]:
 
 def table(comparison: dict[str, Any]) -> list[str]:
     """Return the headline figures as lines for the screen."""
-    lines = [f"{'':<16}{'loss':>8}{'mean AP':>10}{'micro AP':>10}{'top-3':>8}{'F1 at .5':>10}{'F1 tuned':>10}"]
+    width = 2 + max(14, *(len(model["label"]) for model in comparison["models"].values()))
+    lines = [f"{'':<{width}}{'loss':>8}{'mean AP':>10}{'micro AP':>10}{'top-3':>8}{'F1 at .5':>10}{'F1 tuned':>10}"]
     for model in comparison["models"].values():
         m = model["metrics"]
         lines.append(
-            f"{model['label']:<16}{m['loss']:>8.4f}{m['mean_average_precision']:>10.3f}"
+            f"{model['label']:<{width}}{m['loss']:>8.4f}{m['mean_average_precision']:>10.3f}"
             f"{m['micro_average_precision']:>10.3f}{m['top3_recall']:>8.3f}"
             f"{m['at_half']['micro_f1']:>10.3f}{m['at_tuned']['micro_f1']:>10.3f}"
         )

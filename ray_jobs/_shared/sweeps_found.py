@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets import files
@@ -12,7 +12,7 @@ from genre_models import sweep as sweeps
 from genre_models.checkpoint import CheckpointError
 from genre_models.comparison import Entrant, compare, figure
 from ray_jobs._shared.claim import plain
-from ray_jobs._shared.entrants import Found, enter_checkpoint, read_checkpoint
+from ray_jobs._shared.entrants import Found, Scored, read_checkpoint, score
 from ray_jobs._shared.judged import Judged
 from ray_jobs._shared.screen import Screen
 
@@ -20,8 +20,7 @@ _FIGURES = {"loss": "loss", "mean_average_precision": "mean_average_precision", 
 
 
 def sweeps_behind(
-    found: Sequence[Found],
-    entrants: Sequence[Entrant],
+    scored: Mapping[str, Sequence[Scored]],
     store: Store,
     judged: Judged,
     runs_folder: str,
@@ -31,21 +30,23 @@ def sweeps_behind(
     resamples: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Return for each judged checkpoint that a sweep found the newest such sweep, as the report takes it.
+    """Return for each judged checkpoint that a sweep found the newest such sweep, each sweep once, as the report takes
+    it.
 
     A checkpoint comes from a sweep if it is one of its trials', or if it was trained with its best trial's settings.
     The best trial and the starting point are judged beside each other on the judged films.
     """
-    told = []
-    known = _sweeps_below(files.absolute(runs_folder), store) if found else []
-    for one in found:
-        behind = next((sweep for sweep in known if _is_from(one, sweep)), None)
-        if behind is None:
+    behind: dict[str, dict[str, Any]] = {}
+    members = [one for runs in scored.values() for one in runs]
+    known = _sweeps_below(files.absolute(runs_folder), store) if members else []
+    for one in members:
+        sweep = next((sweep for sweep in known if _is_from(one.found, sweep)), None)
+        if sweep is None or sweep["path"] in behind:
             continue
-        screen.status(f"{one.about.model_kind.label}: what its sweep gained")
-        gain = _gain(behind, entrants, store, judged, screen, use_gpu=use_gpu, resamples=resamples, seed=seed)
-        told.append(sweeps.analysed({**behind, "gain": gain}))
-    return told
+        screen.status(f"{one.found.about.model_kind.label}: what its sweep gained")
+        gain = _gain(sweep, members, store, judged, screen, use_gpu=use_gpu, resamples=resamples, seed=seed)
+        behind[sweep["path"]] = sweeps.analysed({**sweep, "gain": gain})
+    return list(behind.values())
 
 
 def _sweeps_below(folder: str, store: Store) -> list[dict[str, Any]]:
@@ -73,7 +74,7 @@ def _is_from(one: Found, sweep: dict[str, Any]) -> bool:
 
 def _gain(
     sweep: dict[str, Any],
-    entrants: Sequence[Entrant],
+    members: Sequence[Scored],
     store: Store,
     judged: Judged,
     screen: Screen,
@@ -86,17 +87,17 @@ def _gain(
     best, start = sweeps.best_trial(sweep), next((t for t in sweep["trials"] if t["number"] == 1), None)
     if best is None or start is None or best is start or not (best["checkpoint"] and start["checkpoint"]):
         return None
-    scored = {entrant.about.get("checkpoint"): entrant for entrant in entrants}
+    scored = {one.found.path: one for one in members}
     pair = []
     for key, trial in (("best", best), ("start", start)):
         path = files.join(sweep["path"], *trial["checkpoint"].split("/")[-2:])  # the runs folder may have moved
         try:
-            entrant = scored.get(path) or enter_checkpoint(
-                read_checkpoint(sweep["kind"], path, store), judged, screen, use_gpu=use_gpu
+            one = scored.get(path) or score(
+                read_checkpoint(sweep["kind"], path, store), store, judged, screen, use_gpu=use_gpu
             )
         except (CheckpointError, OSError):
             return None
-        pair.append(Entrant(key, entrant.scores, entrant.thresholds))
+        pair.append(Entrant(key, one.entrant.scores, one.entrant.thresholds))
     told = compare(judged.labels, pair, store.manifest.genres, resamples=resamples, seed=seed)
     figures = {
         key: {short: figure(told["models"][key]["metrics"], name) for short, name in _FIGURES.items()}

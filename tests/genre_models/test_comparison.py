@@ -42,6 +42,9 @@ def test_keys(compared: dict) -> None:
         assert entry["label"] == key.title()
         assert set(entry["intervals"]) == HEADLINE
         assert list(entry["per_genre"]) == GENRES
+        assert set(entry["calibration"]) == {
+            "expected_calibration_error", "by_chance", "macro", "macro_by_chance", "macro_genres", "bins"
+        }  # fmt: skip
         for told in entry["per_genre"].values():
             assert set(told) == {
                 "films", "average_precision", "threshold", "at_half", "at_tuned", "interval"

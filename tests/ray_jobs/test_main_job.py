@@ -38,7 +38,8 @@ def comparison(folder: Path) -> dict:
 
 def test_the_report_holds_what_it_promises(home: Path) -> None:
     told = comparison(home / "report")
-    assert list(told["models"]) == ["cnn", "lstm", "prior", "tfidf"]
+    assert list(told["models"]) == ["cnn", "lstm", "ensemble", "prior", "tfidf"]
+    assert told["models"]["ensemble"]["fused"]["weights"].keys() >= {"cnn", "lstm"}
     assert {split: told["films"][split] for split in ("train", "validation", "test")} == {
         "train": 140,
         "validation": 20,
@@ -139,6 +140,30 @@ def test_a_model_of_another_store_may_not_be_judged_on_its_test_films(
     assert "was trained on another store" in said.stderr
     none = run_job("evaluate", "--store", tmp_path / "store", "--runs", home / "runs", fails=True)
     assert "2 trained on other films are there" in none.stderr
+
+
+def test_several_runs_are_averaged_and_probabilities_calibrated(home: Path, tmp_path: Path, run_job: RunJob) -> None:
+    """Two copies of one run are averaged: all that needs no threshold stays, but for the loss, which calibration sees
+    to."""
+    store = ("--store", home / "store", "--runs", tmp_path, "--report", tmp_path / "report", "--resamples", 100)
+    for copy in ("one", "two"):
+        shutil.copytree(home / "runs" / "cnn", tmp_path / copy)
+    said = run_job("evaluate", *store, "--cnn", tmp_path / "one", tmp_path / "two", "--calibrate")
+    assert "No ensemble: it takes two kinds of model" in said.stdout
+    told, before = comparison(tmp_path / "report")["models"], comparison(home / "report")["models"]
+    assert list(told) == ["cnn", "prior", "tfidf"]
+    assert [run["name"] for run in told["cnn"]["runs"]] == ["one", "two"]
+    for run in told["cnn"]["runs"]:
+        assert run["loss"] == pytest.approx(before["cnn"]["metrics"]["loss"])
+        assert run["micro_f1"] == pytest.approx(before["cnn"]["metrics"]["at_tuned"]["micro_f1"])
+    for key in ("cnn", "tfidf"):
+        for genre, entry in before[key]["per_genre"].items():
+            kept = told[key]["per_genre"][genre]["average_precision"]
+            assert kept == (None if entry["average_precision"] is None else pytest.approx(entry["average_precision"]))
+        assert told[key]["metrics"]["loss"] != pytest.approx(before[key]["metrics"]["loss"], abs=1e-6)
+    assert told["prior"]["metrics"] == before["prior"]["metrics"]
+    twice = run_job("evaluate", *store, "--cnn", tmp_path / "one", tmp_path / "one", fails=True)
+    assert "is named twice" in twice.stderr
 
 
 @pytest.mark.parametrize(

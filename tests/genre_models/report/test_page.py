@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from genre_models.report.colours import BLUE, GREEN, PURPLE, VERMILLION, styles
 from genre_models.report.page import ReportPaths, write_report
-from tests.genre_models.report.example import example_comparison
+from tests.genre_models.report.example import ALL, example_comparison
 from tests.genre_models.report.html_page import Page
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> {{ 7 * 7 }} | a | **b**'
@@ -145,7 +146,8 @@ def test_tables_of_markdown_are_rectangular(written: ReportPaths) -> None:
     lines = [line for line in written.markdown.read_text("utf-8").splitlines() if line.startswith("|")]
     widths = [len(re.findall(r"(?<!\\)\|", line)) for line in lines]
     # A model and 14 figures; a genre, its films judged and learned from, five figures of two models, one of two.
-    assert widths == [16] * (2 + 4) + [16] * (2 + 25)
+    # Between them each model with its five figures of calibration.
+    assert widths == [16] * (2 + 4) + [7] * (2 + 4) + [16] * (2 + 25)
 
 
 def test_best_figure_of_a_column_is_bold(html: str) -> None:
@@ -153,32 +155,66 @@ def test_best_figure_of_a_column_is_bold(html: str) -> None:
     assert row and 'class="best">0.200' in row.group()  # the lowest loss, not the highest
 
 
-def with_more(comparison: dict[str, Any]) -> dict[str, Any]:
-    """Adds an average of two models and a third trained one, made of the models that are there."""
-    models = comparison["models"]
-    models["ensemble"] = copy.deepcopy(models["tfidf"]) | {"label": "Average of both", "sees": "both"}
-    models["fusion"] = copy.deepcopy(models["lstm"]) | {"label": "Late fusion", "sees": "both"}
-    copies = {"ensemble": "tfidf", "fusion": "lstm"}
-    for pair in list(comparison["differences"]):
-        for new, old in copies.items():
-            if old in (pair["a"], pair["b"]):
-                comparison["differences"].append(
-                    copy.deepcopy(pair) | {side: new for side in ("a", "b") if pair[side] == old}
-                )
-    return comparison
+def test_joint_models_are_shown_like_the_first_ones(tmp_path: Path) -> None:
+    page, markdown, text = rewritten(example_comparison(models=ALL), tmp_path)
+    assert page.open == []
+    read = json.loads(text)
+    for words in (page.text, markdown):
+        assert "Poster + overview fusion" in words and "What Ensemble adds" in words
+    assert "Ensemble AP" in markdown
+    assert read["models"]["fusion"]["overfitting"]["sentence"]
+    # Curves of three trained models, four measures each; two plots of models, six reliability curves, one plot of
+    # genres, three of pairs: the two models of one input, and each joint model with the best of one input.
+    assert sum(tag == "svg" for tag, _ in page.tags) == 3 * 4 + 2 + 6 + 1 + 3
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
 
 
-def test_further_models_are_shown_like_the_first_ones(tmp_path: Path) -> None:
-    page, markdown, text = rewritten(with_more(example_comparison()), tmp_path)
-    assert "Late fusion" in page.text and "Average of both" in page.text
-    assert "### " in markdown and "Late fusion AP" in markdown
-    assert "Average of both improves on" in " ".join(json.loads(text)["verdict"])
-    assert json.loads(text)["models"]["fusion"]["overfitting"]["kind"] == "overfits"
-    # Curves of three trained models, four measures each; two plots of models, one of genres, three of pairs.
-    assert sum(tag == "svg" for tag, _ in page.tags) == 3 * 4 + 2 + 1 + 3
+def test_every_model_has_a_colour_of_its_own_whoever_else_is_there() -> None:
+    all_of_them = styles(example_comparison(models=ALL))
+    shown = [all_of_them[key].colour for key in ("cnn", "lstm", "fusion", "ensemble")]
+    assert shown == [BLUE, VERMILLION, GREEN, PURPLE]
+    assert [all_of_them[key].baseline for key in ALL] == [False] * 4 + [True] * 2
+    few = styles(example_comparison(models=["lstm", "ensemble", "tfidf"]))
+    assert (few["lstm"].colour, few["ensemble"].colour) == (VERMILLION, PURPLE)
 
 
-@pytest.mark.parametrize("models", [["lstm", "prior", "tfidf"], ["cnn"], ["prior", "tfidf"]])
+def test_several_runs_of_a_model_are_listed_with_their_spread(tmp_path: Path) -> None:
+    comparison = example_comparison()
+    figures = {"loss": 0.2, "micro_f1": 0.4, "macro_f1": 0.1}
+    comparison["models"]["cnn"]["runs"] = [
+        {"name": f"seed-{n}", "epoch": 30 + n, "epochs": 40, "seed": n, "mean_average_precision": ap, **figures}
+        for n, ap in enumerate((0.18, 0.2, 0.22))
+    ]
+    page, markdown, text = rewritten(comparison, tmp_path)
+    assert page.open == []
+    for words in (page.text, markdown):
+        assert "seed-2" in words
+        assert "0.200 ± 0.020" in words  # of 0.18, 0.20, 0.22
+        assert "the table of the runs shows how much that is, for the models that have several" in words
+    assert "Of the 3 runs averaged" in json.loads(text)["models"]["cnn"]["overfitting"]["sentence"]
+
+
+def test_a_comparison_from_before_calibration_was_measured_works(tmp_path: Path) -> None:
+    comparison = example_comparison()
+    for model in comparison["models"].values():
+        del model["calibration"]
+    page, markdown, _ = rewritten(comparison, tmp_path)
+    assert page.open == []
+    for words in (page.text, markdown):
+        assert "can be believed" not in words
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        ["lstm", "prior", "tfidf"],
+        ["cnn"],
+        ["fusion", "tfidf"],
+        ["lstm", "fusion", "ensemble", "prior"],
+        ["prior", "tfidf"],
+    ],
+)
 def test_fewer_models_work(models: list[str], tmp_path: Path) -> None:
     page, markdown, _ = rewritten(example_comparison(models=models), tmp_path)
     assert page.open == []
@@ -198,7 +234,7 @@ def test_a_short_and_broken_history_is_drawn(tmp_path: Path) -> None:
         row |= {"precision": None, "validation_precision": float("nan"), "loss": None}
     page, _, _ = rewritten(comparison, tmp_path)
     assert "nothing can be said on overfitting" in page.text
-    assert sum(tag == "svg" for tag, _ in page.tags) == 4 + 3 + 2 + 1 + 1  # the BiLSTM has no precision to draw
+    assert sum(tag == "svg" for tag, _ in page.tags) == 4 + 3 + 2 + 4 + 1 + 1  # the BiLSTM has no precision to draw
 
 
 def test_a_folder_of_few_films_works(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pytest
 
+from genre_models.report.reliability import reliability
 from genre_models.report.words import findings, headline, judged_films, verdict, warnings
-from tests.genre_models.report.example import example_comparison
+from tests.genre_models.report.example import ALL, example_comparison
 
 MEAN_AP = "mean_average_precision"
 
@@ -187,3 +189,88 @@ def test_films_set_aside_are_counted(comparison: dict[str, Any]) -> None:
     text = judged_films(comparison)
     assert "3,370 films to train on, 480 to validate and 961 to test; 3 rejected" in text
     assert "set aside: 2 (poster missing) and 1 (overview empty)" in text
+
+
+@pytest.fixture
+def joined() -> dict[str, Any]:
+    """All models, with mean average precisions to reckon with."""
+    made = example_comparison(models=ALL)
+    told = {"cnn": 0.21, "lstm": 0.35, "fusion": 0.4, "ensemble": 0.45, "prior": 0.11, "tfidf": 0.42}
+    for key, value in told.items():
+        made["models"][key]["metrics"][MEAN_AP] = value
+    for a, b in combinations(told, 2):
+        set_gap(made, a, b, MEAN_AP, told[a] - told[b], 0.02)
+    return made
+
+
+def test_the_question_stays_which_input_tells_more(joined: dict[str, Any]) -> None:
+    assert verdict(joined)[0].startswith("Overview BiLSTM tells genres better than Poster CNN on these 961 films")
+    assert headline(joined) == (
+        "Overview BiLSTM beats Poster CNN, and TF-IDF + logistic regression beats both; Ensemble beats them all"
+    )
+    assert said(joined, "Genre by genre").startswith("Overview BiLSTM is clearly better at")
+
+
+def test_what_joint_models_add_is_told_of_each(joined: dict[str, Any]) -> None:
+    text = said(joined, "What Ensemble adds")
+    assert text.startswith(
+        "Ensemble improves on Overview BiLSTM, the best trained model of one input: mean average precision 0.450, "
+        "difference +0.100 (95 % interval 0.080 to 0.120). Ensemble improves on TF-IDF + logistic regression, the best "
+        "model of one input at all: mean average precision 0.450, difference +0.030 (95 % interval 0.010 to 0.050)."
+    )
+    assert "Ensemble improves on Poster + overview fusion, the next best model of both inputs" in text
+    assert "difference +0.050" in said(joined, "What Poster + overview fusion adds")
+    assert "Ensemble beats it by 0.030" in said(joined, "Against the baselines")
+
+
+def test_genres_where_a_joint_model_is_better_or_worse(joined: dict[str, Any]) -> None:
+    for pair in joined["differences"]:
+        if {pair["a"], pair["b"]} == {"tfidf", "ensemble"}:
+            assert pair["a"] == "ensemble"
+            pair["per_genre"] = {key: {"difference": 0.0, "interval": [-0.1, 0.1]} for key in pair["per_genre"]} | {
+                "Drama": {"difference": 0.1, "interval": [0.05, 0.15]},
+                "War": {"difference": -0.2, "interval": [-0.3, -0.1]},
+            }
+    text = said(joined, "What Ensemble adds")
+    assert "It is clearly better than TF-IDF + logistic regression at Drama (+0.10, 0.05 to 0.15)," in text
+    assert ", and clearly worse at War (−0.20, −0.30 to −0.10)." in text
+    assert "That is 2 of the 19 genres with at least 10 judged films; about 1.0 would look clear by chance" in text
+
+
+def test_an_ensemble_no_better_than_its_models_is_told(joined: dict[str, Any]) -> None:
+    set_gap(joined, "ensemble", "tfidf", MEAN_AP, 0.01, 0.02)
+    assert "Ensemble cannot be told apart from TF-IDF" in said(joined, "What Ensemble adds")
+    assert "Ensemble" not in headline(joined)
+
+
+def test_how_the_ensemble_was_made(joined: dict[str, Any]) -> None:
+    text = said(joined, "How the ensemble was made")
+    assert "Ensemble stacks the logits of Poster CNN (0.12), Overview BiLSTM (0.20)" in text
+    assert (
+        "10-fold cross-validation within the 480 validation films chose it: loss 0.1911 out of fold, against 0.1987 of "
+        "the plain weighted average and 0.2043 without TF-IDF + logistic regression."
+    ) in text
+    assert "The same films had chosen each model's checkpoint" in text
+
+
+def test_a_single_joint_model() -> None:
+    comparison = example_comparison(models=["fusion", "prior"])
+    assert "no other trained model was judged" in verdict(comparison)[0]
+    assert headline(comparison) == "Poster + overview fusion beats Genre frequency"
+    assert not [finding for finding in findings(comparison) if finding.title.startswith("What")]
+
+
+def test_calibration_in_words(joined: dict[str, Any]) -> None:
+    for key, error in {"cnn": 0.02, "lstm": 0.01, "fusion": 0.03, "ensemble": 0.005, "prior": 0.04}.items():
+        joined["models"][key]["calibration"] |= {"expected_calibration_error": error, "bins": []}
+    joined["models"]["tfidf"]["calibration"] |= {
+        "expected_calibration_error": 0.015, "bins": [{"score": 0.5, "share": 0.7, "pairs": 100}],
+    }  # fmt: skip
+    text = reliability(joined)
+    assert "0.005 (Ensemble), 0.010 (Overview BiLSTM), 0.015 (TF-IDF + logistic regression), 0.020 (Poster CNN)" in text
+    assert "about 0.005 would be seen by chance" in text
+    assert text.endswith(
+        "TF-IDF + logistic regression puts its surest answers too low (0.50 on average, where 0.70 come true)."
+    )
+    joined["models"]["lstm"]["scaling"] = {"Drama": [1.1, 0.2]}
+    assert "The probabilities of Overview BiLSTM were brought in line on the validation films" in reliability(joined)

@@ -1,0 +1,155 @@
+"""Several models as one (late fusion): what to make of their scores, learned on the validation films.
+
+Two ways, both lines on the models' logits z_m. The *average* is sum_m w_m z_m with weights that sum to 1, the same for
+every genre. The *stack* (Wolpert 1992, "Stacked Generalization") is a logistic regression for each genre with an
+intercept, pulled toward the average: a genre with few films says little against the pull and stays near it. Which way,
+how strong the pull, and which models take part is chosen by cross-validation within the validation films.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genre_models.calibration import fit_logistic, logits, probabilities
+from genre_models.judge import binary_crossentropy
+
+FEWEST_FILMS = 10
+"""Validation films below which nothing can be learned from them."""
+_FOLDS = 10
+_PULLS = (3.0, 10.0, 30.0)  # strengths of the pull toward the average; at 3 a hundred films of a genre speak freely
+_ITERATIONS = 500
+
+
+@dataclass(frozen=True)
+class LateFusion:
+    """One model out of several."""
+
+    method: str
+    """"average" or "stack"."""
+    voices: tuple[str, ...]
+    """Keys of the models."""
+    weights: np.ndarray
+    """Of the average, or of what the stack is pulled to: float64 [voices], not below 0, their sum is 1."""
+    coefficients: np.ndarray
+    """The intercept, then a coefficient for each model: float64 [genres, 1 + voices]."""
+
+    def __call__(self, scores: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return probabilities float64 [films, genres] out of those of each model, by key."""
+        z = np.stack([logits(scores[key]) for key in self.voices])
+        return probabilities(self.coefficients[:, 0] + np.einsum("vfg,gv->fg", z, self.coefficients[:, 1:]))
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A late fusion, and how it was chosen."""
+
+    model: LateFusion
+    out_of_fold: np.ndarray
+    """Scores of the validation films, each by a fusion fitted without it: float64 [films, genres]."""
+    tried: list[dict[str, Any]]
+    """Each way that was tried with its `method`, `voices`, `pull` (None for the average) and out-of-fold `loss`, the
+    best first."""
+    folds: int
+
+
+def fuse(labels: np.ndarray, scores: Mapping[str, np.ndarray], *, optional: Sequence[str] = (), seed: int = 0) -> Fused:
+    """Choose and fit a late fusion on validation films.
+
+    Args:
+        labels: 0/1 [films, genres], at least ten films.
+        scores: each model's probabilities [films, genres], by key; at least two models without the optional ones.
+        optional: keys of models that take part only if the out-of-fold loss is lower with them.
+        seed: seeds the folds.
+    """
+    if len(labels) < FEWEST_FILMS:
+        raise ValueError(f"{len(labels)} validation films are too few to learn a late fusion: {FEWEST_FILMS} at least")
+    fold = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
+    needed = tuple(key for key in scores if key not in optional)
+    choices = [needed, *([tuple(scores)] if len(scores) > len(needed) else [])]
+    ways = [(voices, pull) for voices in choices for pull in (None, *_PULLS)]
+    guesses = [_out_of_fold(labels, scores, voices, pull, fold) for voices, pull in ways]
+    losses = [binary_crossentropy(labels, one) for one in guesses]
+    order = sorted(range(len(ways)), key=losses.__getitem__)
+    return Fused(
+        model=_fit(labels, scores, *ways[order[0]]),
+        out_of_fold=guesses[order[0]],
+        tried=[
+            {
+                "method": _method(ways[place][1]),
+                "voices": list(ways[place][0]),
+                "pull": ways[place][1],
+                "loss": losses[place],
+            }
+            for place in order
+        ],
+        folds=_FOLDS,
+    )
+
+
+def _method(pull: float | None) -> str:
+    return "average" if pull is None else "stack"
+
+
+def _out_of_fold(
+    labels: np.ndarray, scores: Mapping[str, np.ndarray], voices: tuple[str, ...], pull: float | None, fold: np.ndarray
+) -> np.ndarray:
+    result = np.empty(labels.shape, np.float64)
+    for number in range(_FOLDS):
+        out = fold == number
+        model = _fit(labels[~out], {key: scores[key][~out] for key in voices}, voices, pull)
+        result[out] = model({key: scores[key][out] for key in voices})
+    return result
+
+
+def _fit(
+    labels: np.ndarray, scores: Mapping[str, np.ndarray], voices: tuple[str, ...], pull: float | None
+) -> LateFusion:
+    """Fit the average or, with a pull, the stack."""
+    z = np.stack([logits(scores[key]) for key in voices], axis=-1)
+    weights = average_weights(labels, z)
+    toward = np.concatenate([[0.0], weights])
+    coefficients = np.tile(toward, (labels.shape[1], 1))
+    if pull is not None:
+        ones = np.ones((len(labels), 1))
+        for g in range(labels.shape[1]):
+            features = np.concatenate([ones, z[:, g]], axis=1)
+            coefficients[g] = fit_logistic(features, labels[:, g], toward=toward, precision=pull)
+    return LateFusion(_method(pull), voices, weights, coefficients)
+
+
+def average_weights(labels: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Return the weights, not below 0 and with sum 1, whose average of logits has the least log loss.
+
+    The loss is convex in the weights; exponentiated gradients (Kivinen and Warmuth 1997) keep to the simplex.
+
+    Args:
+        labels: 0/1 [films, genres].
+        z: logits float64 [films, genres, models].
+    """
+    features, y = z.reshape(-1, z.shape[-1]), labels.ravel()
+
+    def loss(weights: np.ndarray) -> float:
+        values = features @ weights
+        return float((np.logaddexp(0, values) - y * values).mean())
+
+    weights = np.full(z.shape[-1], 1 / z.shape[-1])
+    best, rate = loss(weights), 4.0
+    for _ in range(_ITERATIONS):
+        slope = features.T @ (probabilities(features @ weights) - y) / len(y)
+        moved = weights * np.exp(-rate * (slope - slope.min()))
+        moved /= moved.sum()
+        found = loss(moved)
+        if found > best:
+            rate /= 2
+            if rate < 1e-3:
+                break
+            continue
+        done = best - found < 1e-10
+        weights, best, rate = moved, found, rate * 1.2
+        if done:
+            break
+    return weights
