@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     import ray.data
 
 Block = dict[str, np.ndarray]
-"""Films as columns: "inputs" [n, ...], "labels" float32 [n, G] and, for text, "lengths" int32 [n]."""
+"""Films as columns: "labels" float32 [n, G]; "inputs" [n, ...], or, for a model that sees both, "poster" uint8
+[n, H, W, 3] and "tokens" int32 [n, T]; with token ids "lengths" int32 [n]."""
+Batch = dict[str, Any]
+"""Films to compute at once: "inputs" [B, ...], or {"poster", "tokens"} of arrays; "labels" float32 [B, G], "weights"
+float32 [B]."""
 
 # Padded lengths that batches of overviews may have: few enough to compile each once, close enough to waste little.
 LENGTHS = (8, 16, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
+# The columns of a block that are a model's inputs where it has more than one.
+_PARTS = ("poster", "tokens")
 # Overviews are grouped by length blurred by this share, so that batches mix differently in each epoch.
 _BLUR = 0.1
 
@@ -80,17 +86,38 @@ def overview_films(
     return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
 
 
+def both_films(
+    store: Store, split: str, vocabulary: Vocabulary, *, max_tokens: int, cpus: float = 1
+) -> ray.data.Dataset:
+    """Return a split as poster uint8 [H, W, 3], tokens int32 [max_tokens], lengths int32 and labels float32 [G]."""
+    shape = store.manifest.poster_shape
+
+    def to_inputs(table: pa.Table) -> Block:
+        ids, lengths = vocabulary.encode(table["overview"].to_pylist(), max_tokens=max_tokens)
+        labels = label_array(table["labels"])
+        return {"poster": poster_array(table["poster"], shape), "tokens": ids, "lengths": lengths, "labels": labels}
+
+    films = read_films(store, split, ["poster", "overview", "labels"], cpus=cpus)
+    return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
+
+
 def narrowed(block: Block, *, vocabulary_size: int, max_tokens: int) -> Block:
     """Return overviews as a smaller vocabulary and a shorter cut would have encoded them.
 
     Ids are ranks by frequency, so films are tokenised once for all trials of a sweep, at its largest setting.
     """
-    ids = block["inputs"][:, :max_tokens]
+    column = _token_column(block)
+    ids = block[column][:, :max_tokens]
     return {
         **block,
-        "inputs": np.where(ids < vocabulary_size, ids, UNKNOWN),
+        column: np.where(ids < vocabulary_size, ids, UNKNOWN),
         "lengths": np.minimum(block["lengths"], max_tokens),
     }
+
+
+def _token_column(block: Block) -> str:
+    """Return where a block of overviews has its token ids."""
+    return "tokens" if "tokens" in block else "inputs"
 
 
 # -- one worker: from blocks to batches -------------------------------------------------------------------------------
@@ -104,24 +131,34 @@ class Batching:
     """Films in each of this worker's batches."""
     shuffle_window: int = 16_384
     """Films held in memory to draw batches from; where it holds all, shuffling is complete."""
+    oversampling: float = 0.0
+    """Share of a training epoch's films that are drawn, with replacement, in favour of rare genres, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.oversampling <= 1:
+            raise ValueError(f"oversampling must be 0 to 1, not {self.oversampling}")
 
 
 def training_batches(
     blocks: Iterable[Block], batching: Batching, *, seed: int, epoch: int, rank: int, steps: int | None = None
-) -> Iterator[Block]:
+) -> Iterator[Batch]:
     """Yield an epoch's batches in an order set by (seed, epoch, rank).
 
-    Every film comes once. Each batch has exactly `batch_size` rows: "weights" float32 [B] is 1 for a film and 0
-    for a row that only fills the last batch. Overviews come in batches of like length, cut to the least of
-    `LENGTHS` that holds them; the order of lengths is the same on every rank, so that workers that step together
-    have like much to do. With `steps`, batches that count nothing are added up to that number.
+    Every film comes once. With `oversampling` that share of each window's places goes to films drawn anew, a film's
+    chance being that of its rarest genre: one over the genre's films in the window. The others go to films that come
+    once, drawn at random; films and batches are as many as without it.
+
+    Each batch has exactly `batch_size` rows: "weights" is 1 for a film and 0 for a row that only fills the last batch.
+    Overviews come in batches of like length, cut to the least of `LENGTHS` that holds them; the order of lengths is
+    the same on every rank, so that workers that step together have like much to do. With `steps`, batches that count
+    nothing are added up to that number.
     """
     films = np.random.default_rng([seed, epoch, rank])
     together = np.random.default_rng([seed, epoch])
     yield from _filled(_batches(blocks, batching, films, together), steps)
 
 
-def validation_batches(blocks: Iterable[Block], batching: Batching, *, steps: int | None = None) -> Iterator[Block]:
+def validation_batches(blocks: Iterable[Block], batching: Batching, *, steps: int | None = None) -> Iterator[Batch]:
     """Yield every film once, in a fixed order, in batches like `training_batches`' own."""
     yield from _filled(_batches(blocks, batching, None, None), steps)
 
@@ -131,11 +168,11 @@ def _batches(
     batching: Batching,
     films: np.random.Generator | None,
     together: np.random.Generator | None,
-) -> Iterator[Block]:
+) -> Iterator[Batch]:
     size = batching.batch_size
     # Whole batches only, so that no window but the last ends in a batch to be filled.
     for window in _windows(blocks, max(size, batching.shuffle_window // size * size)):
-        rows = _order(window, films)
+        rows = _order(window, films, batching.oversampling)
         starts = np.arange(0, len(rows), size)
         if together is not None and "lengths" in window:
             # A batch to be filled stays last: shares differ by a film at most, so that every rank has as many full
@@ -145,10 +182,12 @@ def _batches(
             yield _batch(window, rows[start : start + size], size)
 
 
-def _order(window: Block, films: np.random.Generator | None) -> np.ndarray:
-    """Return the row numbers of a window in the order they are cut into batches."""
+def _order(window: Block, films: np.random.Generator | None, oversampling: float) -> np.ndarray:
+    """Return the row numbers of a window in the order they are cut into batches; without `films` the films' own."""
     count = len(window["labels"])
     rows = np.arange(count) if films is None else films.permutation(count)
+    if films is not None and oversampling:
+        rows = _oversampled(rows, window["labels"], films, oversampling)
     if "lengths" not in window:
         return rows
     lengths = window["lengths"][rows].astype(np.float64)
@@ -157,15 +196,28 @@ def _order(window: Block, films: np.random.Generator | None) -> np.ndarray:
     return rows[np.argsort(lengths, kind="stable")]
 
 
-def _batch(window: Block, rows: np.ndarray, size: int) -> Block:
+def _oversampled(rows: np.ndarray, labels: np.ndarray, films: np.random.Generator, share: float) -> np.ndarray:
+    """Return as many row numbers, a share of them drawn by their rarest genre in the place of the last ones."""
+    drawn = round(share * len(rows))
+    counts = (labels > 0).sum(axis=0)
+    # A film of no genre counts like one of the commonest.
+    chance = np.max(np.where(labels > 0, 1 / np.maximum(counts, 1), 1 / max(1, counts.max(initial=0))), axis=1)
+    again = films.choice(len(rows), drawn, p=chance / chance.sum())
+    return films.permutation(np.concatenate([rows[: len(rows) - drawn], again]))
+
+
+def _batch(window: Block, rows: np.ndarray, size: int) -> Batch:
     """Cut one batch of exactly `size` rows; missing rows repeat the first, with weight 0."""
     weights = np.zeros(size, np.float32)
     weights[: len(rows)] = 1
     rows = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
-    inputs = window["inputs"]
+    parts = {name: window[name] for name in ("inputs", *_PARTS) if name in window}
     if "lengths" in window:
-        inputs = inputs[:, : padded_length(int(window["lengths"][rows].max()), inputs.shape[1])]
-    return {"inputs": inputs[rows], "labels": window["labels"][rows], "weights": weights}
+        column = _token_column(window)
+        ids = parts[column]
+        parts[column] = ids[:, : padded_length(int(window["lengths"][rows].max()), ids.shape[1])]
+    cut = {name: part[rows] for name, part in parts.items()}
+    return {"inputs": cut.get("inputs", cut), "labels": window["labels"][rows], "weights": weights}
 
 
 def padded_length(longest: int, most: int) -> int:
@@ -196,9 +248,9 @@ def join_blocks(blocks: list[Block]) -> Block:
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _filled(batches: Iterator[Block], steps: int | None) -> Iterator[Block]:
+def _filled(batches: Iterator[Batch], steps: int | None) -> Iterator[Batch]:
     """Yield exactly `steps` batches: workers that step together must take equally many steps."""
-    last: Block | None = None
+    last: Batch | None = None
     done = 0
     for last in batches:
         # Said before the step too many is taken: it would wait for the other workers for ever.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from genre_models import overview_lstm, poster_cnn
+from genre_models import fusion_gmu, overview_lstm, poster_cnn
 from genre_models.search_space import SearchSpace
 
 
@@ -19,7 +19,7 @@ class ModelKind:
     label: str
     """Its name on a page."""
     sees: str
-    """"poster" or "overview": what it is fed."""
+    """"poster", "overview" or "both": what it is fed."""
     what: str
     """One sentence on what it is."""
     config_class: type[Any]
@@ -28,6 +28,16 @@ class ModelKind:
     """`build(config, genres=number)` returns the Keras model."""
     search_space: SearchSpace
     """What a sweep varies, unless told otherwise."""
+
+    @property
+    def looks(self) -> bool:
+        """Return whether it is fed posters."""
+        return self.sees in ("poster", "both")
+
+    @property
+    def reads(self) -> bool:
+        """Return whether it is fed overviews, and so has a vocabulary."""
+        return self.sees in ("overview", "both")
 
 
 KINDS: dict[str, ModelKind] = {
@@ -50,6 +60,15 @@ KINDS: dict[str, ModelKind] = {
             overview_lstm.OverviewLSTM,
             overview_lstm.build,
             overview_lstm.SEARCH_SPACE,
+        ),
+        ModelKind(
+            "fusion",
+            "Poster + overview fusion",
+            "both",
+            "a convolutional network and a bidirectional LSTM whose answers a learned gate weighs film by film",
+            fusion_gmu.FusionGMU,
+            fusion_gmu.build,
+            fusion_gmu.SEARCH_SPACE,
         ),
     )
 }

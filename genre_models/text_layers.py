@@ -55,7 +55,9 @@ class Attention(keras.layers.Layer):
         scores = self.score(self.inner(sequences))
         if mask is not None:
             scores = ops.where(mask[:, :, None], scores, ops.full_like(scores, -1e4))
-        return ops.sum(sequences * ops.softmax(scores, axis=1), axis=1)
+        # Not `ops.softmax`, which warns of a single token.
+        shares = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
+        return ops.sum(sequences * shares, axis=1) / ops.sum(shares, axis=1)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Nothing is masked any more: time is gone."""

@@ -25,6 +25,6 @@ def preset(kind: str, name: str) -> tuple[Recipe, Any]:
         ValueError: there is no such preset; the message lists those there are.
     """
     if name not in names(kind):
-        raise ValueError(f"there is no such preset of {kind}; there are {', '.join(names(kind))}")
+        raise ValueError(f"there is no such preset of {kind}; there are {', '.join(names(kind)) or 'none'}")
     module = importlib.import_module(f"{__name__}.{kind}_{name}")
     return module.RECIPE, module.MODEL

@@ -32,30 +32,33 @@ class Predictor:
             folder = files.download(path, Path(copy))
             self._about = checkpoints.read(folder)
             self._model = checkpoints.load_model(folder)
-        self._vocabulary = Vocabulary(self._about.vocabulary)
+        self._vocabulary = Vocabulary(
+            self._about.vocabulary, tokenizer=getattr(self._about.config, "tokenizer", "split")
+        )
         self._poster_shape = poster_shape
         self._board = board
 
     def __call__(self, films: pa.Table) -> dict[str, np.ndarray]:
         """Return row int64 [n] and scores float32 [n, genres] of the films."""
-        if self._about.model_kind.sees == "poster":
-            scores = self._scores(poster_array(films["poster"], self._poster_shape))
-        else:
-            scores = self._read(films["overview"].to_pylist())
+        kind = self._about.model_kind
+        posters = poster_array(films["poster"], self._poster_shape) if kind.looks else None
+        scores = self._read(films["overview"].to_pylist(), posters) if kind.reads else self._scores(posters)
         if self._board is not None:
             self._board.post.remote(len(films))
         return {"row": films["row"].to_numpy(), "scores": scores}
 
-    def _read(self, overviews: list[str]) -> np.ndarray:
-        """Score overviews, shortest first in pieces of like length, so that little padding is computed."""
+    def _read(self, overviews: list[str], posters: np.ndarray | None) -> np.ndarray:
+        """Score overviews, with their posters if the model sees both: shortest first in pieces of like length, so that
+        little padding is computed."""
         ids, lengths = self._vocabulary.encode(overviews, max_tokens=self._about.config.max_tokens)
         order = np.argsort(lengths, kind="stable")
         scores = np.empty((len(ids), len(self._about.genres)), np.float32)
         for rows in np.array_split(order, max(1, len(order) // 64)):
-            scores[rows] = self._scores(ids[rows, : padded_length(int(lengths[rows].max()), ids.shape[1])])
+            tokens = ids[rows, : padded_length(int(lengths[rows].max()), ids.shape[1])]
+            scores[rows] = self._scores(tokens if posters is None else {"poster": posters[rows], "tokens": tokens})
         return scores
 
-    def _scores(self, inputs: np.ndarray) -> np.ndarray:
+    def _scores(self, inputs: Any) -> np.ndarray:
         return np.asarray(self._model.predict_on_batch(inputs), np.float32)
 
 
@@ -68,11 +71,12 @@ def predict(
     progress: Callable[[int], None] = lambda _: None,
     use_gpu: bool = False,
 ) -> np.ndarray:
-    """Return a checkpoint's scores of a split, float32 [films, genres], in the store's order; it `sees` posters or
-    overviews.
+    """Return a checkpoint's scores of a split, float32 [films, genres], in the store's order; it `sees` "poster",
+    "overview" or "both".
 
     The films stream through as many actors as there are CPUs free (GPUs with `use_gpu`), never all in memory.
     """
+    columns = ["poster", "overview"] if sees == "both" else [sees]
     actors = _actors(store.manifest.films[split], use_gpu)
     done = 0
 
@@ -82,7 +86,7 @@ def predict(
         progress(done)
 
     with Board(show) as board:
-        scored = read_films(store, split, ["row", sees]).map_batches(
+        scored = read_films(store, split, ["row", *columns]).map_batches(
             Predictor,
             fn_constructor_args=(path, store.manifest.poster_shape, board.actor),
             batch_size=_BATCH,

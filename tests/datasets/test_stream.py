@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.stream import LENGTHS, Batching, Block, narrowed, padded_length, training_batches, validation_batches
+from datasets.stream import (
+    LENGTHS,
+    Batch,
+    Batching,
+    Block,
+    narrowed,
+    padded_length,
+    training_batches,
+    validation_batches,
+)
 from datasets.vocabulary import Vocabulary
 
 MAX_TOKENS = 256
@@ -39,17 +48,25 @@ def overviews(lengths: np.ndarray, block: int = 100) -> Iterator[Block]:
         yield {"inputs": tokens, "lengths": some, "labels": numbers[:, None].astype(np.float32)}
 
 
-def epoch_of(blocks: Iterator[Block], size: int = 4, window: int = 1000, **order: Any) -> list[Block]:
+def both(lengths: np.ndarray, block: int = 100) -> Iterator[Block]:
+    """Film i has a poster of value i, and the token i + 1 as often as it is long."""
+    for seen, read in zip(posters(len(lengths), block), overviews(lengths, block), strict=True):
+        yield {"poster": seen["inputs"], "tokens": read["inputs"], "lengths": read["lengths"], "labels": seen["labels"]}
+
+
+def epoch_of(blocks: Iterator[Block], size: int = 4, window: int = 1000, **order: Any) -> list[Batch]:
     return list(training_batches(blocks, Batching(size, window), **{"seed": 0, "epoch": 1, "rank": 0, **order}))
 
 
-def films_of(batches: list[Block]) -> list[int]:
+def films_of(batches: list[Batch]) -> list[int]:
     """The films of batches in their order, filling left out, after a look at whether rows belong together."""
     found: list[int] = []
     for batch in batches:
-        first = batch["inputs"].reshape(len(batch["inputs"]), -1)[:, 0]
-        shift = 1 if batch["inputs"].ndim == 2 else 0
-        assert (first - shift).tolist() == batch["labels"][:, 0].tolist()
+        inputs = batch["inputs"]
+        for part in inputs.values() if isinstance(inputs, dict) else [inputs]:
+            first = part.reshape(len(part), -1)[:, 0]
+            shift = 1 if part.ndim == 2 else 0
+            assert (first - shift).tolist() == batch["labels"][:, 0].tolist()
         found += batch["labels"][batch["weights"] > 0, 0].astype(int).tolist()
     return found
 
@@ -121,7 +138,7 @@ def test_more_films_than_steps_is_an_error() -> None:
 
 def test_no_step_more_than_agreed_is_given_out() -> None:
     """The other workers take no such step: the one that does waits for them forever, and never gets to the error."""
-    given: list[Block] = []
+    given: list[Batch] = []
     with pytest.raises(ValueError, match="steps"):
         given.extend(training_batches(posters(90), Batching(4), seed=0, epoch=1, rank=0, steps=2))
     assert len(given) == 2
@@ -178,7 +195,7 @@ def test_batches_of_overviews_mix_anew_in_each_epoch() -> None:
     assert widths != sorted(widths)
 
 
-def apart(one: list[Block], other: list[Block]) -> float:
+def apart(one: list[Batch], other: list[Batch]) -> float:
     """How many times longer the longer of two ranks' batches is, on average over the steps both take."""
     widths = [[batch["inputs"].shape[1] for batch in batches] for batches in (one, other)]
     return float(np.mean([max(pair) / min(pair) for pair in zip(*widths, strict=False)]))
@@ -231,3 +248,108 @@ def test_narrowing_equals_encoding_with_the_smaller_vocabulary_and_length(size: 
     np.testing.assert_array_equal(told["inputs"], wanted)
     np.testing.assert_array_equal(told["lengths"], wanted_lengths)
     assert told["inputs"].dtype == np.int32
+    seen = np.zeros((4, 2, 2, 3), np.uint8)
+    block = {"poster": seen, "tokens": ids, "lengths": lengths, "labels": np.zeros((4, 1))}
+    of_both = narrowed(block, vocabulary_size=size, max_tokens=most)
+    assert of_both["poster"] is seen
+    np.testing.assert_array_equal(of_both["tokens"], wanted)
+    np.testing.assert_array_equal(of_both["lengths"], wanted_lengths)
+
+
+# -- posters and overviews together -----------------------------------------------------------------------------------
+
+
+def test_posters_come_with_their_overviews() -> None:
+    lengths = long_tailed(1000)
+    batches = epoch_of(both(lengths), size=16)
+    assert sorted(films_of(batches)) == list(range(1000))  # and looks whether poster, tokens and label are one film's
+    for batch in batches:
+        assert batch["inputs"].keys() == {"poster", "tokens"}
+        assert batch["inputs"]["poster"].shape == (16, 2, 2, 3)
+
+
+def test_both_come_as_overviews_alone_would() -> None:
+    """In the same batches, cut to the same lengths, in training and in validation, filled and added up to the steps."""
+    lengths = long_tailed(90)
+    read = epoch_of(overviews(lengths), size=16, window=40, steps=8)
+    together = epoch_of(both(lengths, 11), size=16, window=40, steps=8)
+    read += validation_batches(overviews(lengths), Batching(16))
+    together += validation_batches(both(lengths, 11), Batching(16))
+    for mine, theirs in zip(together, read, strict=True):
+        assert mine["inputs"]["tokens"].tolist() == theirs["inputs"].tolist()
+        assert mine["labels"].tolist() == theirs["labels"].tolist()
+        assert mine["weights"].tolist() == theirs["weights"].tolist()
+
+
+# -- films of rare genres more often ----------------------------------------------------------------------------------
+
+RARE = 10
+
+
+def with_genres(films: int, block: int = 7) -> Iterator[Block]:
+    """Films that are numbered in their picture: the first 10 have a rare genre, all but the last 10 a common one."""
+    for blocks in posters(films, block):
+        number = blocks["labels"][:, 0]
+        labels = np.stack([number < RARE, number < films - RARE], axis=1).astype(np.float32)
+        yield {"inputs": blocks["inputs"], "labels": labels}
+
+
+def numbers_of(batches: list[Batch]) -> list[int]:
+    return [int(n) for batch in batches for n in batch["inputs"][batch["weights"] > 0, 0, 0, 0]]
+
+
+def oversampled(films: int, share: float, **order: Any) -> list[Batch]:
+    where = {"seed": 0, "epoch": 1, "rank": 0, **order}
+    return list(training_batches(with_genres(films), Batching(4, oversampling=share), **where))
+
+
+def test_rare_genres_are_drawn_by_their_inverse_frequency() -> None:
+    """Of 2,010 films 10 have the rare genre: a chance of 1/10 each. 1,990 have the common one alone and 10 have none:
+    1/2,000 each. So half of the films drawn anew are of the rare genre."""
+    plain, drawn = numbers_of(oversampled(2_010, 0.0)), numbers_of(oversampled(2_010, 0.5))
+    assert sorted(plain) == list(range(2_010))
+    assert len(drawn) == len(plain)
+    counts = np.bincount(drawn, minlength=2_010)
+    anew = 1_005
+    once = RARE * 0.5  # of the half that is not drawn anew
+    assert counts[:RARE].sum() == pytest.approx(anew / 2 + once, abs=4 * np.sqrt(anew / 4))
+    assert counts[:RARE].min() > 20
+    # A share is left out, and the others are there once or, drawn by chance, a little more often.
+    assert 0.3 < (counts[RARE:] == 0).mean() < 0.5
+    assert counts[RARE:].max() <= 6
+
+
+def test_oversampling_keeps_steps_and_has_a_seed() -> None:
+    plain, one = oversampled(50, 0.0), oversampled(50, 0.4)
+    assert [b["weights"].tolist() for b in one] == [b["weights"].tolist() for b in plain]
+    assert numbers_of(oversampled(50, 0.4)) == numbers_of(one)
+    for other in ({"seed": 1}, {"epoch": 2}, {"rank": 1}):
+        assert numbers_of(oversampled(50, 0.4, **other)) != numbers_of(one)
+    everything = numbers_of(oversampled(50, 1.0))
+    assert len(everything) == 50 and len(set(everything)) < 45
+
+
+def test_validation_is_never_oversampled() -> None:
+    batches = list(validation_batches(with_genres(50), Batching(4, oversampling=1.0)))
+    assert numbers_of(batches) == list(range(50))
+
+
+def test_oversampling_of_overviews_stays_in_batches_of_like_length() -> None:
+    lengths = long_tailed(1000)
+    batching = Batching(16, oversampling=0.5)
+    batches = list(training_batches(both(lengths), batching, seed=0, epoch=1, rank=0))
+    assert len(films_of(batches)) == 1000
+    computed = sum(batch["inputs"]["tokens"].size for batch in batches)
+    assert computed < 1.6 * sum(lengths[film] for film in films_of(batches))
+
+
+def test_films_without_any_genre_can_be_oversampled() -> None:
+    nothing = {"inputs": np.zeros((9, 2, 2, 3)), "labels": np.zeros((9, 3), np.float32)}
+    batches = list(training_batches([nothing], Batching(4, oversampling=0.5), seed=0, epoch=1, rank=0))
+    assert sum(batch["weights"].sum() for batch in batches) == 9
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_no_share_to_oversample(share: float) -> None:
+    with pytest.raises(ValueError, match="oversampling must be 0 to 1"):
+        Batching(4, oversampling=share)

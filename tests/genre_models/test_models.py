@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from genre_models import overview_lstm, poster_cnn
+from genre_models import fusion_gmu, overview_lstm, poster_cnn
 from genre_models.catalog import KINDS
+from genre_models.fusion_gmu import FusionGMU
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.poster_cnn import PosterCNN
 
@@ -206,11 +207,13 @@ def test_padding_does_not_change_what_the_lstm_answers(embedding_dropout: float)
 
 
 def test_catalog_builds_each_kind() -> None:
-    assert list(KINDS) == ["cnn", "lstm"]
-    assert [kind.sees for kind in KINDS.values()] == ["poster", "overview"]
+    assert list(KINDS) == ["cnn", "lstm", "fusion"]
+    assert [kind.sees for kind in KINDS.values()] == ["poster", "overview", "both"]
+    assert [(kind.looks, kind.reads) for kind in KINDS.values()] == [(True, False), (False, True), (True, True)]
     configs = {
         "cnn": PosterCNN(height=8, width=8, stem_filters=2, block_filters=(2,), dense_units=2),
         "lstm": OverviewLSTM(vocabulary_size=5, embedding_units=2, first_lstm_units=2, second_lstm_units=2),
+        "fusion": FusionGMU(height=8, width=8, block_filters=(2,), vocabulary_size=5, lstm_units=2, fusion_units=2),
     }
     for key, kind in KINDS.items():
         assert kind.key == key
@@ -218,10 +221,11 @@ def test_catalog_builds_each_kind() -> None:
         assert kind.build(configs[key], genres=6).output_shape == (None, 6)
     assert KINDS["cnn"].search_space is poster_cnn.SEARCH_SPACE
     assert KINDS["lstm"].search_space is overview_lstm.SEARCH_SPACE
+    assert KINDS["fusion"].search_space is fusion_gmu.SEARCH_SPACE
 
 
 @pytest.mark.parametrize(
-    "module", ["poster_cnn", "overview_lstm", "catalog", "checkpoint", "judge", "recipe", "search_space"]
+    "module", ["poster_cnn", "overview_lstm", "fusion_gmu", "catalog", "checkpoint", "judge", "recipe", "search_space"]
 )
 def test_import_costs_no_tensorflow(module: str) -> None:
     code = f"import sys, genre_models.{module}; print(*sorted({{'tensorflow', 'keras', 'sklearn'}} & set(sys.modules)))"

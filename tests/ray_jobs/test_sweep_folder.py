@@ -112,6 +112,7 @@ def watched(folder: SweepFolder, *, stopped: set[int] | None = None, stream: Any
         [],
         asked=6,
         epochs=2,
+        is_over=lambda trial: len(trial.history) >= 2,
         metric="validation_loss",
         scheduler=SimpleNamespace(stopped=stopped or set()),
         screen=Screen(stream or io.StringIO()),

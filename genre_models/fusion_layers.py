@@ -1,0 +1,70 @@
+"""A layer of the joint model: what stands for a poster or an overview that is not there.
+
+Written with `keras.ops`, so that it runs on any Keras backend.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+FIRST_WORD = 2
+"""Token ids below this are padding (0) and unknown words (1)."""
+
+
+@keras.saving.register_keras_serializable(package="film_genres")
+class AbsentModalities(keras.layers.Layer):
+    """Puts a learned vector in the place of the features of a poster or an overview that is not there.
+
+    A poster is absent if all its pixels are 0, an overview if it has no known word: padding and unknown words alone.
+    In training, `hidden` of the films lose their poster and as many others their overview, never both, so that the
+    vectors are learned and the layers behind get to know such films ("ModDrop", Neverova et al. 2016, §4.2).
+    A film that lacks one of the two keeps the other.
+    """
+
+    def __init__(self, hidden: float = 0.0, seed: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        if not 0 <= hidden <= 0.5:
+            raise ValueError(f"hidden must be 0 to 0.5, not {hidden}")
+        self.hidden, self.seed = hidden, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(
+        self, of_poster_shape: Any, of_overview_shape: Any, poster_shape: Any = None, tokens_shape: Any = None
+    ) -> None:
+        """Make the two vectors, at first small and at random."""
+        del poster_shape, tokens_shape
+        self.no_poster = self.add_weight(shape=of_poster_shape[-1:], initializer="random_normal", name="no_poster")
+        self.no_overview = self.add_weight(
+            shape=of_overview_shape[-1:], initializer="random_normal", name="no_overview"
+        )
+
+    def call(self, of_poster: Any, of_overview: Any, poster: Any, tokens: Any, training: bool = False) -> Any:
+        """Return the features of posters [B, P] and of overviews [B, Q], those of absent ones replaced, and float32
+        [B, 1], which is 1 where there is an overview and 0 where there is none.
+
+        Args:
+            of_poster: features [B, P].
+            of_overview: features [B, Q].
+            poster: what they are of, [B, H, W, 3].
+            tokens: what they are of, int [B, T].
+            training: whether films may lose one of the two.
+        """
+        see = ops.any(ops.not_equal(poster, 0), axis=(1, 2, 3))
+        read = ops.any(ops.greater_equal(tokens, FIRST_WORD), axis=1)
+        if training and self.hidden:
+            chance = keras.random.uniform(ops.shape(see), seed=self.seed_generator)
+            both = ops.logical_and(see, read)
+            see = ops.logical_and(see, ops.logical_not(ops.logical_and(both, chance < self.hidden)))
+            read = ops.logical_and(read, ops.logical_not(ops.logical_and(both, chance >= 1 - self.hidden)))
+        return (
+            ops.where(see[:, None], of_poster, ops.cast(self.no_poster, of_poster.dtype)),
+            ops.where(read[:, None], of_overview, ops.cast(self.no_overview, of_overview.dtype)),
+            ops.cast(read[:, None], "float32"),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes the same layer again."""
+        return {**super().get_config(), "hidden": self.hidden, "seed": self.seed}

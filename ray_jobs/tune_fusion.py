@@ -1,0 +1,39 @@
+"""Searches regularisation and learning rate of the joint model of poster and overview under Ray Tune.
+
+    python ray_jobs/tune_fusion.py --store DIR --runs DIR --trials 24
+    ray job submit --working-dir . -- python ray_jobs/tune_fusion.py --store DIR --runs DIR --name NAME
+    python ray_jobs/tune_fusion.py --store DIR --runs DIR --name NAME --resume
+
+Writes RUNS/NAME: a folder for each trial, sweep.html (the page to read) with its tables and pictures, and
+best_config.yaml for `train_fusion.py --config`; evaluate.py finds the best trial's checkpoint below RUNS.
+docs/tuning.md tells the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from genre_models.fusion_gmu import FusionGMU
+from genre_models.presets import fusion_best
+from genre_models.recipe import Recipe
+from ray_jobs._shared.options import TuneOptions, run_job
+from ray_jobs._shared.tune import tune
+
+
+@dataclass(frozen=True)
+class Options(TuneOptions):
+    """What to train on, where, and how; trial 1 is the recipe and the model given here."""
+
+    preset: str = "best"
+    """Settings with a name (genre_models/presets/); the coursework had no joint model."""
+    recipe: Recipe = field(default_factory=lambda: fusion_best.RECIPE)
+    model: FusionGMU = field(default_factory=lambda: fusion_best.MODEL)
+
+
+def main(options: Options) -> str:
+    """Run the sweep; the best checkpoint is named at the end."""
+    return tune("fusion", options.model, options.recipe, options)
+
+
+if __name__ == "__main__":
+    run_job(main, Options)

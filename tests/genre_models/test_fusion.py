@@ -1,0 +1,269 @@
+"""The joint model: each branch alone where the other is absent, hidden films in training, saved and loaded."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from genre_models import fusion_gmu
+from genre_models.fusion_gmu import FusionGMU
+from genre_models.fusion_layers import AbsentModalities
+from genre_models.overview_lstm import OverviewLSTM
+from genre_models.poster_cnn import PosterCNN
+from genre_models.text_layers import WordVotes
+
+TINY = FusionGMU(
+    height=8,
+    width=6,
+    stem_filters=2,
+    block_filters=(6,),
+    poster_units=4,
+    vocabulary_size=20,
+    embedding_units=5,
+    lstm_units=3,
+    overview_pooling="mean_max",
+    fusion_units=4,
+)
+DRAW = np.random.default_rng(0)
+FILMS = {
+    "poster": DRAW.integers(1, 256, (6, 8, 6, 3)).astype(np.uint8),
+    "tokens": DRAW.integers(2, 20, (6, 7)).astype(np.int32),
+}
+OTHERS = {
+    "poster": DRAW.integers(1, 256, (6, 8, 6, 3)).astype(np.uint8),
+    "tokens": DRAW.integers(2, 20, (6, 7)).astype(np.int32),
+}
+
+
+def made(**changes: Any) -> Any:
+    keras.utils.set_random_seed(3)
+    model = fusion_gmu.build(replace(TINY, **changes), genres=3)
+    noise = np.random.default_rng(1)
+    for weight in model.trainable_variables:  # none is 0, as biases are at first
+        weight.assign(weight + noise.normal(0, 0.1, weight.shape))
+    return model
+
+
+def scores(model: Any, *, poster: Any = FILMS["poster"], tokens: Any = FILMS["tokens"]) -> np.ndarray:
+    return np.asarray(model({"poster": poster, "tokens": np.asarray(tokens, np.int32)}))
+
+
+def test_probabilities_of_both() -> None:
+    model = made()
+    told = scores(model)
+    assert told.shape == (6, 3)
+    assert told.dtype == np.float32
+    assert ((told > 0) & (told < 1)).all()
+    assert np.abs(told - scores(model, poster=OTHERS["poster"])).max() > 1e-3
+    assert np.abs(told - scores(model, tokens=OTHERS["tokens"])).max() > 1e-3
+    assert told == pytest.approx(scores(model, poster=FILMS["poster"].astype(np.float32)), abs=1e-6)
+
+
+def test_the_gate_is_arevalos() -> None:
+    """h = z tanh(W_v v) + (1 - z) tanh(W_t t), z = sigmoid(W_z [v, t] + b), then the output: written in numpy."""
+    model = made()
+    at = {name: [np.asarray(w) for w in model.get_layer(name).weights] for name in ("seen", "read", "gate", "genres")}
+    branches = keras.Model(model.inputs, model.get_layer("absent_modalities").output)
+    v, t, is_read = (np.asarray(part) for part in branches([FILMS["poster"], FILMS["tokens"]]))
+    z = 1 / (1 + np.exp(-(np.concatenate([v, t], axis=1) @ at["gate"][0] + at["gate"][1])))
+    h = z * np.tanh(v @ at["seen"][0]) + (1 - z) * np.tanh(t @ at["read"][0])
+    wanted = 1 / (1 + np.exp(-(h @ at["genres"][0] + at["genres"][1])))
+    assert is_read.tolist() == [[1]] * 6
+    assert scores(model) == pytest.approx(wanted, abs=1e-5)
+
+
+# -- films that lack one of the two -----------------------------------------------------------------------------------
+
+
+def without(model: Any, kinds: tuple[type, ...]) -> Any:
+    """The same model, with other weights in layers of these kinds."""
+    other = keras.models.clone_model(model)
+    other.set_weights(model.get_weights())
+    for layer in other.layers:
+        if isinstance(layer, kinds):
+            layer.set_weights([weight + 1 for weight in layer.get_weights()])
+    return other
+
+
+def test_without_a_poster_the_overview_alone_counts() -> None:
+    model = made()
+    blind = without(model, (keras.layers.Conv2D,))
+    black = np.zeros_like(FILMS["poster"])
+    assert np.abs(scores(model) - scores(blind)).max() > 1e-3  # where there is a poster, its branch counts
+    assert scores(model, poster=black).tolist() == scores(blind, poster=black).tolist()
+    assert np.abs(scores(model, poster=black) - scores(model, poster=black, tokens=OTHERS["tokens"])).max() > 1e-3
+    # The bare picture's branch would not give the learned vector: a poster all but black is a poster.
+    almost = black.copy()
+    almost[:, 0, 0, 0] = 1
+    assert np.abs(scores(model, poster=black) - scores(model, poster=almost)).max() > 1e-3
+
+
+ABSENT = {
+    "padding": np.zeros((6, 7)),
+    "one unknown word": np.tile([1, 0, 0, 0, 0, 0, 0], (6, 1)),
+    "unknown words": np.tile([1, 1, 1, 1, 0, 0, 0], (6, 1)),
+    "the shortest": np.ones((6, 1)),
+}
+
+
+@pytest.mark.parametrize("word_votes", [False, True])
+def test_without_an_overview_the_poster_alone_counts(word_votes: bool) -> None:
+    model = made(word_votes=word_votes)
+    deaf = without(model, (keras.layers.Embedding, keras.layers.Bidirectional, WordVotes))
+    wanted = scores(model, tokens=ABSENT["one unknown word"])
+    assert np.isfinite(wanted).all()
+    for tokens in ABSENT.values():
+        assert scores(model, tokens=tokens).tolist() == wanted.tolist()
+        assert scores(deaf, tokens=tokens).tolist() == wanted.tolist()
+    assert np.abs(scores(model) - scores(deaf)).max() > 1e-3
+    assert np.abs(wanted - scores(model, poster=OTHERS["poster"], tokens=ABSENT["padding"])).max() > 1e-3
+    one_known = ABSENT["unknown words"].copy()
+    one_known[:, 1] = 2
+    assert np.abs(scores(model, tokens=one_known) - wanted).max(axis=1).min() > 1e-4
+
+
+def test_films_without_one_of_the_two_do_not_touch_their_neighbours() -> None:
+    model = made()
+    some = {name: part.copy() for name, part in FILMS.items()}
+    some["poster"][1], some["tokens"][2] = 0, 0
+    told = scores(model, **some)
+    whole = scores(model)
+    for film in (0, 3, 4, 5):
+        assert told[film] == pytest.approx(whole[film], abs=1e-6)
+    for film in (1, 2):
+        assert np.abs(told[film] - whole[film]).max() > 1e-4
+
+
+def hidden_of(layer: AbsentModalities, see: np.ndarray, read: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of features that are all 1: which posters and which overviews are gone in training."""
+    posters = np.broadcast_to(see[:, None, None, None], (len(see), 2, 2, 3)).astype(np.uint8)
+    tokens = np.where(read[:, None], 2, 1).repeat(3, axis=1)
+    ones = np.ones((len(see), 4), np.float32)
+    of_posters, of_overviews, is_read = (np.asarray(p) for p in layer(ones, ones, posters, tokens, training=True))
+    no_overview = (of_overviews != 1).all(axis=1)
+    assert is_read[:, 0].tolist() == (~no_overview).tolist()
+    return (of_posters != 1).all(axis=1), no_overview
+
+
+def test_training_hides_as_many_of_each_and_never_both() -> None:
+    layer = AbsentModalities(0.2, seed=1)
+    all_there = np.ones(5_000, bool)
+    first = hidden_of(layer, all_there, all_there)
+    for gone in first:
+        assert gone.mean() == pytest.approx(0.2, abs=0.02)  # 3.5 standard deviations
+    assert not (first[0] & first[1]).any()
+    assert hidden_of(layer, all_there, all_there)[0].tolist() != first[0].tolist()  # drawn anew in each step
+
+
+def test_a_film_that_lacks_one_keeps_the_other() -> None:
+    see, read = np.arange(900) % 3 > 0, np.arange(900) % 3 > 1
+    no_poster, no_overview = hidden_of(AbsentModalities(0.5, seed=1), see, read)
+    assert no_poster[~see].all()
+    assert no_overview[~read].all()
+    assert not no_poster[see & ~read].any()
+    both = see & read
+    assert (no_poster[both] ^ no_overview[both]).all()  # a half each
+
+
+def test_nothing_is_hidden_outside_training_or_without_the_option() -> None:
+    model = made(modality_dropout=0.5)
+    assert scores(model).tolist() == scores(model).tolist()
+    still = np.ones(50, bool)
+    for gone in hidden_of(AbsentModalities(0.0), still, still):
+        assert not gone.any()
+
+
+def test_the_vectors_for_what_is_absent_are_learned() -> None:
+    import tensorflow as tf
+
+    model = made(modality_dropout=0.5)
+    layer = model.get_layer("absent_modalities")
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(FILMS, training=True))
+    for gradient in tape.gradient(loss, layer.trainable_variables):
+        assert np.abs(gradient).max() > 0
+
+
+def test_padding_does_not_change_the_scores() -> None:
+    model = made()
+    tokens = FILMS["tokens"].copy()
+    tokens[1, 3:] = 0
+    wanted = scores(model, tokens=tokens)
+    assert scores(model, tokens=np.pad(tokens, ((0, 0), (0, 9)))) == pytest.approx(wanted, abs=1e-6)
+    assert np.abs(scores(model, tokens=np.pad(tokens, ((0, 0), (0, 1)), constant_values=5)) - wanted).max() > 1e-4
+
+
+# -- kept -------------------------------------------------------------------------------------------------------------
+
+
+def test_saved_and_loaded_in_safe_mode(tmp_path: Path) -> None:
+    model = made(augmentation=0.5, modality_dropout=0.3, word_votes=True, overview_pooling="all", residual=True)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    for films in (FILMS, {**FILMS, "tokens": ABSENT["padding"]}, {**FILMS, "poster": np.zeros_like(FILMS["poster"])}):
+        assert scores(loaded, **films).tolist() == scores(model, **films).tolist()
+    assert loaded.get_layer("absent_modalities").hidden == 0.3
+
+
+def test_where_the_hiding_stands_is_a_variable() -> None:
+    """So that a checkpoint keeps it, and training goes on as if it had never stopped."""
+    model = made(modality_dropout=0.5)
+    state = model.get_layer("absent_modalities").seed_generator.state
+    assert [variable for variable in model.variables if variable is state]
+    absent = keras.Model(model.inputs, model.get_layer("absent_modalities").output)
+    inputs = [np.repeat(part, 20, axis=0) for part in FILMS.values()]
+    before = state.numpy()
+    first = [np.asarray(part) for part in absent(inputs, training=True)]
+    state.assign(before)
+    again = [np.asarray(part) for part in absent(inputs, training=True)]
+    # Dropout before it draws on; which films are hidden is drawn by this layer alone.
+    for place, weight in enumerate(absent.get_layer("absent_modalities").weights):
+        gone = [(part[place] == np.asarray(weight)).all(axis=1).tolist() for part in (first, again)]
+        assert 0 < sum(gone[0]) < len(gone[0])
+        assert gone[0] == gone[1]
+
+
+@pytest.mark.parametrize("value", [-0.1, 0.6, float("nan")])
+def test_more_than_all_cannot_be_hidden(value: float) -> None:
+    with pytest.raises(ValueError, match=r"modality_dropout must be 0 to 0\.5"):
+        FusionGMU(modality_dropout=value)
+    with pytest.raises(ValueError, match=r"hidden must be 0 to 0\.5"):
+        AbsentModalities(value)
+
+
+def test_shares_that_are_none() -> None:
+    with pytest.raises(ValueError, match="branch_dropout must be 0 to 1"):
+        FusionGMU(branch_dropout=1.5)
+    for name in ("augmentation", "conv_dropout", "word_dropout", "recurrent_dropout"):
+        with pytest.raises(ValueError, match=f"{name} must be 0 to 1"):
+            FusionGMU(**{name: -0.5})
+
+
+def test_branches_are_the_two_models_own() -> None:
+    """Every option of theirs is either given on or replaced by one of the joint model's."""
+    posters = {
+        "height": 8, "width": 6, "augmentation": 0.1, "mirroring": False, "colour_jitter": 0.2, "cutout": 0.3,
+        "stem_filters": 2, "block_filters": (8,), "residual": True, "normalization": "group", "conv_dropout": 0.4,
+    }  # fmt: skip
+    overviews = {
+        "tokenizer": "stems", "vocabulary_size": 20, "fewest_uses": 3, "max_tokens": 9, "embedding_units": 5,
+        "embedding_start": "svd", "word_dropout": 0.1, "embedding_dropout": 0.2, "lstm_dropout": 0.6,
+        "recurrent_dropout": 0.7, "word_bag": True,
+    }  # fmt: skip
+    config = FusionGMU(
+        **posters, **overviews, poster_pooling="mean", poster_units=4, overview_pooling="all", lstm_units=3,
+        branch_dropout=0.8,
+    )  # fmt: skip
+    assert config.looker == PosterCNN(**posters, pooling="mean", dense_units=4, dense_layers=1, dense_dropout=0.8)
+    assert replace(config, poster_units=0).looker.dense_layers == 0
+    ends = {"first_lstm_units": 3, "second_lstm_units": 0, "pooling": "all", "dense_units": 0, "dense_dropout": 0.8}
+    assert config.reader == OverviewLSTM(**overviews, **ends)
+    output_s_own = {"pooling", "dense_units", "dense_layers", "dense_dropout", "start_at_prior", "word_votes"}
+    lstm_s_own = {"first_lstm_units", "second_lstm_units"}
+    known = {field.name for branch in (PosterCNN, OverviewLSTM) for field in fields(branch)}
+    assert known - output_s_own - lstm_s_own == posters.keys() | overviews.keys()
