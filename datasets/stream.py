@@ -30,6 +30,7 @@ LENGTHS = (8, 16, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
 _PARTS = ("poster", "tokens")
 # Overviews are grouped by length blurred by this share, so that batches mix differently in each epoch.
 _BLUR = 0.1
+_RAREST = 0.005  # share of the films below which a genre's rarity no longer counts for oversampling
 
 
 # -- Ray Data: from the store to blocks of model inputs ---------------------------------------------------------------
@@ -199,9 +200,10 @@ def _order(window: Block, films: np.random.Generator | None, oversampling: float
 def _oversampled(rows: np.ndarray, labels: np.ndarray, films: np.random.Generator, share: float) -> np.ndarray:
     """Return as many row numbers, a share of them drawn by their rarest genre in the place of the last ones."""
     drawn = round(share * len(rows))
-    counts = (labels > 0).sum(axis=0)
+    # A genre of fewer films than that counts as if it had so many, or its handful would come back in every batch.
+    counts = np.maximum((labels > 0).sum(axis=0), _RAREST * len(rows))
     # A film of no genre counts like one of the commonest.
-    chance = np.max(np.where(labels > 0, 1 / np.maximum(counts, 1), 1 / max(1, counts.max(initial=0))), axis=1)
+    chance = np.max(np.where(labels > 0, 1 / np.maximum(counts, 1), 1 / max(1, counts.max(initial=1))), axis=1)
     again = films.choice(len(rows), drawn, p=chance / chance.sum())
     return films.permutation(np.concatenate([rows[: len(rows) - drawn], again]))
 

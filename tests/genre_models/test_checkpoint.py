@@ -15,6 +15,7 @@ import pytest
 from genre_models import checkpoint as checkpoints
 from genre_models.catalog import KINDS
 from genre_models.checkpoint import Checkpoint, CheckpointError
+from genre_models.fusion_gmu import FusionGMU
 from genre_models.history import Epoch
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.poster_cnn import PosterCNN
@@ -28,6 +29,18 @@ CONFIGS = {
     "cnn": PosterCNN(height=8, width=8, stem_filters=2, block_filters=(3, 2), dense_units=4),
     "lstm": OverviewLSTM(
         vocabulary_size=12, max_tokens=9, embedding_units=3, first_lstm_units=2, second_lstm_units=2, dense_units=4
+    ),
+    "fusion": FusionGMU(
+        height=8,
+        width=8,
+        stem_filters=8,
+        block_filters=(8,),
+        vocabulary_size=12,
+        max_tokens=9,
+        embedding_units=3,
+        lstm_units=2,
+        fusion_units=3,
+        word_votes=True,
     ),
 }
 WORDS = ("the", "naïve", "日本", "“quoted”", "🎬", "a\u200bb", "ẞ", "n…o", "—", "0")
@@ -44,7 +57,7 @@ def about(kind: str, **changes: Any) -> Checkpoint:
         store={"fingerprint": "abc", "path": "/films/store", "films": {"train": 10, "validation": 2, "test": 4}},
         epoch=1,
         thresholds=(0.25, 1 / 3, 0.5),
-        vocabulary=WORDS if kind == "lstm" else (),
+        vocabulary=WORDS if KINDS[kind].reads else (),
         history=EPOCHS,
     )
     return replace(made, **changes)
@@ -55,9 +68,10 @@ def build(kind: str, seed: int = 0) -> Any:
     return KINDS[kind].build(CONFIGS[kind], genres=len(GENRES))
 
 
-def inputs_of(kind: str) -> np.ndarray:
+def inputs_of(kind: str) -> Any:
     draw = np.random.default_rng(0)
-    return draw.integers(0, 256, (5, 8, 8, 3)).astype(np.uint8) if kind == "cnn" else draw.integers(1, 12, (5, 9))
+    posters, tokens = draw.integers(0, 256, (5, 8, 8, 3)).astype(np.uint8), draw.integers(1, 12, (5, 9))
+    return {"poster": posters, "overview": tokens, "both": {"poster": posters, "tokens": tokens}}[KINDS[kind].sees]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +82,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", ["cnn", "lstm"])
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_round_trip(kind: str, tmp_path: Path) -> None:
     model = build(kind)
     checkpoints.save(tmp_path / "new" / "folder", about(kind), model)
