@@ -105,10 +105,9 @@ class Trainer:
                 # whatever the number of workers, and filling counts nothing.
                 loss = self._trained_on(loss_sum, labels, scores, weights) / self.recipe.batch_size
             gradients = tape.gradient(loss, self.model.trainable_variables)
-            # An embedding's gradient comes as slices; workers see other words in other numbers, and only a dense
-            # gradient is summed over them by the same all-reduce as all others.
-            if self.strategy.num_replicas_in_sync > 1:
-                gradients = [tf.convert_to_tensor(g) for g in gradients]
+            # An embedding's gradient comes as slices, one for each place of a word, which Keras' Adam squares one by
+            # one where it should square their sum (3.15); and only dense ones are summed over workers like all others.
+            gradients = [tf.convert_to_tensor(g) for g in gradients]
             if self.recipe.clip_norm:
                 gradients = self._clipped(gradients)
             self.optimizer.apply(gradients, self.model.trainable_variables)
@@ -158,7 +157,6 @@ class Trainer:
         Not by the optimizer's `global_clipnorm`: Keras clips each worker's share, before they are summed (3.15), and
         a run's course would hang on the number of workers.
         """
-        gradients = [tf.convert_to_tensor(g) for g in gradients]  # a word's slices count once, however many they are
         workers = self.strategy.num_replicas_in_sync
         if workers > 1:
             gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
