@@ -9,7 +9,7 @@ from genre_models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(
-    epochs=40,
+    epochs=30,
     learning_rate=2e-3,
     schedule="cosine",
     warmup_epochs=2,
