@@ -22,7 +22,12 @@ def settings_of(about: Checkpoint) -> dict[str, Any]:
 
 
 def claim(
-    folder: RunFolder, asked: dict[str, Any], *, what: str, resume: bool, may_change: tuple[str, ...] = ("epochs", "patience")
+    folder: RunFolder,
+    asked: dict[str, Any],
+    *,
+    what: str,
+    resume: bool,
+    may_change: tuple[str, ...] = ("epochs", "patience"),
 ) -> None:
     """Take the folder for a new run, or make sure that it is the same run that goes on, and keep what was asked.
 
