@@ -36,6 +36,7 @@ check: install
 	$(BIN)/mypy
 
 bench: install
+	$(BIN)/python benchmarks/lstm_step.py
 	$(BIN)/python benchmarks/train_throughput.py
 
 install: .venv/.installed

@@ -13,7 +13,6 @@ RECIPE = Recipe(
     batch_size=32,
     learning_rate=2e-3,
     schedule="cosine",
-    warmup_epochs=1,
     weight_decay=0.05,
 )
 MODEL = FusionGMU(

@@ -2,7 +2,10 @@
 
     python ray_jobs/train_lstm.py --preset best --metric validation_mean_average_precision
 
-@@
+Words less their endings, word vectors that start from which words share overviews, words dropped whole, one small LSTM
+pooled over all its words, and the words' vectors beside it. On 4,811 real films (962 test films), mean of 3 seeds: mean
+average precision .393 (.386 to .399), tuned micro-F1 .577, macro-F1 .385, loss .191; the mean of the three runs .405,
+.582, .398 and .186. 15 epochs take 2 min on 2 cores (docs/results.md).
 """
 
 from genre_models.overview_lstm import OverviewLSTM

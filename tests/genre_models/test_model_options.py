@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def test_votes_start_at_nothing_and_are_summed_over_the_root_of_their_number() -
 def test_presets(kind: str, name: str) -> None:
     recipe, model = presets.preset(kind, name)
     assert isinstance(recipe, Recipe) and isinstance(model, KINDS[kind].config_class)
-    told = inspect.getdoc(__import__(f"genre_models.presets.{kind}_{name}", fromlist=["RECIPE"]))
+    told = " ".join(str(inspect.getdoc(importlib.import_module(f"genre_models.presets.{kind}_{name}"))).split())
     assert f"--preset {name}" in told and "mean average precision" in told and " min" in told
 
 
