@@ -3,8 +3,8 @@
     python ray_jobs/train_cnn.py --preset best --metric validation_mean_average_precision
 
 Residual blocks with batch normalisation and mean pooling, varied posters, the average of the weights. On 4,811 real
-films (962 test films), one seed: mean average precision .225, tuned micro-F1 .478, macro-F1 .222, loss .221, at its best
-epoch, 28 of 40. They took 13 min on 2 cores that had other work to do as well (docs/results.md).
+films (962 test films), one seed: mean average precision .225, tuned micro-F1 .478, macro-F1 .222, loss .221, at its
+best epoch, 28 of 40. They took 13 min on 2 cores that had other work to do as well (docs/results.md).
 """
 
 from genre_models.poster_cnn import PosterCNN

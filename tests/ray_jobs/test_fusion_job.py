@@ -68,7 +68,8 @@ def test_predict_gives_each_film_the_model_s_own_scores(home: Path, local_ray: N
     about, model = checkpoints.read(folder), checkpoints.load_model(folder)
     table = store.table("test", ["overview", "poster"])
     posters = poster_array(table["poster"], store.manifest.poster_shape)
-    ids, lengths = Vocabulary(about.vocabulary, tokenizer=about.config.tokenizer).encode(table["overview"].to_pylist(), max_tokens=128)
+    vocabulary = Vocabulary(about.vocabulary, tokenizer=about.config.tokenizer)
+    ids, lengths = vocabulary.encode(table["overview"].to_pylist(), max_tokens=128)
     for film in range(0, len(ids), 7):
         inputs = {"poster": posters[film : film + 1], "tokens": ids[film : film + 1, : lengths[film]]}
         assert told[film] == pytest.approx(np.asarray(model(inputs))[0], abs=1e-5)
