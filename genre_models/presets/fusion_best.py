@@ -2,9 +2,9 @@
 
     python ray_jobs/train_fusion.py --preset best --metric validation_mean_average_precision
 
-Both branches as their own best presets have them, met in a gated multimodal unit. Not yet measured on test films. A near
-relative, with word vectors that start at random, reached a validation mean average precision of .418 in 10 epochs
-(docs/fusion.md). 20 epochs take about 15 min on 2 cores that have other work to do as well.
+Branches like the two best presets, met in a gated multimodal unit. Not yet measured on test films; a near relative, with
+word vectors that start at random, reached a validation mean average precision of .418 in 10 epochs (docs/fusion.md).
+20 epochs take about 15 min on 2 cores that have other work to do as well.
 """
 
 from genre_models.fusion_gmu import FusionGMU
