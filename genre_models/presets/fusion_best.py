@@ -2,7 +2,7 @@
 
     python ray_jobs/train_fusion.py --preset best --metric validation_mean_average_precision
 
-Branches like the two best presets, met in a gated multimodal unit. Not yet measured on test films; a near relative, with
+Branches like the two best presets, met in a gated multimodal unit. Not yet measured on test films; a near relative with
 word vectors that start at random, reached a validation mean average precision of .418 in 10 epochs (docs/fusion.md).
 20 epochs take about 15 min on 2 cores that have other work to do as well.
 """
