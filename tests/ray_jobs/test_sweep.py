@@ -206,7 +206,7 @@ def test_a_diverging_trial_ends_itself_and_not_the_sweep(store: Path, tmp_path: 
 def test_optuna_and_a_time_budget(store: Path, tmp_path: Path, run_job: RunJob) -> None:
     cut = run_job(
         "tune_cnn", "--store", store, "--runs", tmp_path, "--name", "learnt", "--epochs", 5000, "--trials", 3,
-        "--search", "optuna", "--time-budget", 0.5, *CNN,
+        "--search", "optuna", "--time-budget", 1, *CNN,
     )  # fmt: skip
     assert "Not all trials have ended: go on with --name learnt --resume" in cut.stdout
     trials = trials_of(tmp_path, "learnt")
