@@ -32,7 +32,7 @@ from datasets.imdb_folder import FilmList, find_folder, read_films
 from datasets.posters import MAX_PIXELS, PosterError, decode_poster
 from datasets.split import stratified_split
 from datasets.store import SPLITS, Manifest
-from datasets.vocabulary import MOST_WORDS, count_words
+from datasets.vocabulary import MOST_WORDS, add_counts, count_words
 
 _FILMS_A_PART = 256  # small enough for every core to have work and for progress to be seen
 _MOST_PARTS = 2_000  # beyond half a million films parts grow instead of multiplying
@@ -259,10 +259,8 @@ def _sort_into_splits(work: str, decoded: _Decoded, splits: np.ndarray, progress
     done = 0
     for result in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
         for outcome in result.to_pylist():
-            counts.update(dict(zip(outcome["words"], outcome["counts"], strict=True)))
+            counts = add_counts(counts, outcome["words"], outcome["counts"])
             done += outcome["films"]
-        if len(counts) > 2 * MOST_WORDS:
-            counts = Counter(dict(counts.most_common(MOST_WORDS)))
         progress("writing the store", done, len(decoded.ids))
     return counts
 

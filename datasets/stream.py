@@ -201,9 +201,9 @@ def _oversampled(rows: np.ndarray, labels: np.ndarray, films: np.random.Generato
     """Return as many row numbers, a share of them drawn by their rarest genre in the place of the last ones."""
     drawn = round(share * len(rows))
     # A genre of fewer films than that counts as if it had so many, or its handful would come back in every batch.
-    counts = np.maximum((labels > 0).sum(axis=0), _RAREST * len(rows))
+    counts = np.maximum((labels > 0).sum(axis=0), max(1, _RAREST * len(rows)))
     # A film of no genre counts like one of the commonest.
-    chance = np.max(np.where(labels > 0, 1 / np.maximum(counts, 1), 1 / max(1, counts.max(initial=1))), axis=1)
+    chance = np.max(np.where(labels > 0, 1 / counts, 1 / counts.max()), axis=1)
     again = films.choice(len(rows), drawn, p=chance / chance.sum())
     return films.permutation(np.concatenate([rows[: len(rows) - drawn], again]))
 

@@ -60,6 +60,12 @@ def count_words(overviews: Iterable[str], tokenizer: Tokenizer = "split") -> Cou
     return counts
 
 
+def add_counts(counts: Counter[str], words: Sequence[str], numbers: Sequence[int]) -> Counter[str]:
+    """Return counts with those of further films added, cut to the commonest words before they outgrow memory."""
+    counts.update(dict(zip(words, numbers, strict=True)))
+    return Counter(dict(counts.most_common(MOST_WORDS))) if len(counts) > 2 * MOST_WORDS else counts
+
+
 class Vocabulary:
     """The tokens a model knows. Id 0 is padding, 1 an unknown word, and `tokens[i]` has id i + 2."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from genre_models import overview_lstm, poster_cnn
 from genre_models.overview_lstm import OverviewLSTM, Pooling, Tokenizer
 from genre_models.poster_cnn import PosterCNN
 from genre_models.search_space import SearchSpace, choice, log_uniform, uniform
@@ -141,16 +142,15 @@ class FusionGMU:
         )
 
 
+# What a branch's model varies alone, the joint one varies alike.
+_OF_CNN, _OF_LSTM = poster_cnn.SEARCH_SPACE, overview_lstm.SEARCH_SPACE
+
 SEARCH_SPACE: SearchSpace = {
     "learning_rate": log_uniform(
         1e-4, 5e-3, unit="Adam's, a step", why="the coursework's 1e-4 to five times Adam's 1e-3"
     ),
-    "schedule": choice(
-        "hold_then_decay", "cosine", "constant", unit="over the epochs", why="a fall to near 0 allows a faster start"
-    ),
-    "batch_size": choice(
-        32, 64, 128, unit="films a step", why="half to twice the coursework's: small ones regularise, large are fast"
-    ),
+    "schedule": _OF_LSTM["schedule"],
+    "batch_size": _OF_LSTM["batch_size"],
     "weight_decay": choice(
         0.0,
         0.02,
@@ -159,21 +159,13 @@ SEARCH_SPACE: SearchSpace = {
         unit="share × learning rate",
         why="at 2e-3 they take 0 to 15 % off the weights in 15 epochs",
     ),
-    "label_smoothing": choice(
-        0.0, 0.02, 0.05, 0.1, unit="share of a target", why="genres are opinions; more would drown the rare ones"
-    ),
-    "conv_dropout": uniform(
-        0.0, 0.5, step=0.05, unit="share of activations", why="few weights to hold back; above 0.5 too little passes"
-    ),
-    "augmentation": uniform(
-        0.0, 1.0, step=0.25, unit="share of full strength", why="5,000 posters are few: varied ones stand for more"
-    ),
+    "label_smoothing": _OF_LSTM["label_smoothing"],
+    "conv_dropout": _OF_CNN["conv_dropout"],
+    "augmentation": _OF_CNN["augmentation"],
     "word_dropout": uniform(
         0.0, 0.6, step=0.1, unit="share of words", why="no genre should hang on one word that few films use"
     ),
-    "embedding_dropout": uniform(
-        0.0, 0.5, step=0.05, unit="share of channels", why="more than half the weights are here, most of rare words"
-    ),
+    "embedding_dropout": _OF_LSTM["embedding_dropout"],
     "branch_dropout": uniform(
         0.0, 0.7, step=0.05, unit="share of features", why="neither branch should lean on a few of the other's films"
     ),
@@ -201,7 +193,6 @@ def build(config: FusionGMU, *, genres: int) -> keras.Model:
     import keras
     from keras import layers
 
-    from genre_models import overview_lstm, poster_cnn
     from genre_models.fusion_layers import AbsentModalities
 
     poster = keras.Input((config.height, config.width, 3), name="poster")

@@ -13,7 +13,7 @@ import ray.data
 
 from datasets.store import Store
 from datasets.stream import both_films, overview_films, poster_films, read_films
-from datasets.vocabulary import MOST_WORDS, Tokenizer, Vocabulary, count_words
+from datasets.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
 from genre_models.catalog import KINDS, ModelKind
 from genre_models.checkpoint import Checkpoint
 from genre_models.word_vectors import svd_word_vectors
@@ -77,9 +77,7 @@ def _counted(store: Store, tokenizer: Tokenizer) -> list[tuple[str, int]]:
     parts = read_films(store, "train", ["overview"]).map_batches(count, batch_format="pyarrow")
     counts: Counter[str] = Counter()
     for part in parts.iter_batches(batch_size=None, batch_format="pyarrow"):
-        counts.update(dict(zip(part["word"].to_pylist(), part["count"].to_pylist(), strict=True)))
-        if len(counts) > 2 * MOST_WORDS:
-            counts = Counter(dict(counts.most_common(MOST_WORDS)))
+        counts = add_counts(counts, part["word"].to_pylist(), part["count"].to_pylist())
     return list(counts.items())
 
 

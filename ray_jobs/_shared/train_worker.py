@@ -138,9 +138,7 @@ class Feed:
     def __init__(self, job: TrainJob, rank: int, workers: int, *, training: Read, validation: Read) -> None:
         self._job, self._rank = job, rank
         recipe = job.checkpoint.recipe
-        self._batching = Batching(max(1, recipe.batch_size // workers), job.shuffle_window)
-        if recipe.oversampling:
-            self._batching = replace(self._batching, oversampling=recipe.oversampling)
+        self._batching = Batching(max(1, recipe.batch_size // workers), job.shuffle_window, recipe.oversampling)
         self._training, self._validation = training, validation
         self.steps = self._steps(job.training_films) if job.training_films else 0
         self._held: dict[str, list[Block]] = {}

@@ -45,11 +45,6 @@ from tests.genre_models.tiny_training import (
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
-@pytest.fixture(scope="module")
-def strategy() -> Any:
-    return set_up_tensorflow(workers=1)
-
-
 def test_trains_as_keras_does(strategy: Any) -> None:
     state = train(strategy, config=PLAIN)
     model, told = in_keras(*TRAIN)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from genre_models import overview_lstm
-from genre_models.fit import Batch, fit, set_up_tensorflow
+from genre_models.fit import Batch, fit
 from genre_models.fit_state import FitState, Step
 from genre_models.history import Epoch
 from genre_models.overview_lstm import OverviewLSTM
@@ -33,11 +33,6 @@ from tests.genre_models.tiny_training import (
 
 # Keras' own: its variables do not know numpy 2's `copy`.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def strategy() -> Any:
-    return set_up_tensorflow(workers=1)
 
 
 def same_weights(state: FitState, model: Any) -> None:
