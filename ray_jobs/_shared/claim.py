@@ -18,11 +18,17 @@ def settings_of(about: Checkpoint) -> dict[str, Any]:
         "recipe": plain(dataclasses.asdict(about.recipe)),
         "config": plain(dataclasses.asdict(about.config)),
         "store": about.store["fingerprint"],
+        **({"encoder weights": about.features["weights"]} if about.features else {}),
     }
 
 
 def claim(
-    folder: RunFolder, asked: dict[str, Any], *, what: str, resume: bool, may_change: tuple[str, ...] = ("epochs", "patience")
+    folder: RunFolder,
+    asked: dict[str, Any],
+    *,
+    what: str,
+    resume: bool,
+    may_change: tuple[str, ...] = ("epochs", "patience"),
 ) -> None:
     """Take the folder for a new run, or make sure that it is the same run that goes on, and keep what was asked.
 

