@@ -10,17 +10,18 @@ from genre_models.overview_lstm import OverviewLSTM
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(
-    epochs=10,
+    epochs=8,
     learning_rate=2e-3,
     schedule="cosine",
     warmup_epochs=1,
     weight_decay=0.05,
     clip_norm=1.0,
+    ema=0.98,
 )
 MODEL = OverviewLSTM(
     backbone="minilm",
     max_tokens=128,
-    embedding_dropout=0.2,
+    embedding_dropout=0.3,
     first_lstm_units=96,
     second_lstm_units=0,
     lstm_dropout=0.0,
@@ -28,6 +29,6 @@ MODEL = OverviewLSTM(
     pooling="all",
     word_bag=True,
     dense_units=0,
-    dense_dropout=0.5,
+    dense_dropout=0.6,
     start_at_prior=True,
 )

@@ -19,7 +19,6 @@ from datasets.features import Features, feature_films, inputs_of
 from datasets.prepare import Preparation, prepare
 from datasets.sample import write_sample
 from datasets.store import Store, poster_array
-from genre_models import backbones
 from genre_models import checkpoint as checkpoints
 from genre_models.backbones import Backbone
 from genre_models.checkpoint import CheckpointError
@@ -30,6 +29,7 @@ from ray_jobs._shared import features
 from ray_jobs._shared.options import TrainError, TrainOptions
 from ray_jobs._shared.predict import predict
 from ray_jobs._shared.screen import Screen
+from ray_jobs._shared.sweep_folder import SweepFolder
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 LSTM = OverviewLSTM(
@@ -181,7 +181,8 @@ def test_a_run_goes_on_with_the_features_it_has(home: Path, monkeypatch: pytest.
     from ray_jobs._shared.train import train
 
     monkeypatch.setitem(features.ENCODERS, "poster", None)  # nothing is to be encoded again
-    options_ = options(home, "halted")
+    # And with films that do not fit the object store: they are read from the store in every epoch.
+    options_ = dataclasses.replace(options(home, "halted"), object_store_share=0.0)
     train("cnn", CNN, dataclasses.replace(RECIPE, epochs=1), options_)
     history = train("cnn", CNN, RECIPE, dataclasses.replace(options_, resume=True)).history
     straight = checkpoints.read(checkpoint(home, "cnn")).history
@@ -190,6 +191,25 @@ def test_a_run_goes_on_with_the_features_it_has(home: Path, monkeypatch: pytest.
     monkeypatch.setattr(features, "_digest", lambda _: "abc")
     with pytest.raises(TrainError, match="started otherwise"):
         train("cnn", CNN, RECIPE, dataclasses.replace(options_, resume=True))
+
+
+def test_a_sweep_cuts_the_features_for_each_trial(home: Path) -> None:
+    from ray_jobs._shared.options import TuneOptions
+    from ray_jobs._shared.tune import tune
+
+    sweep = TuneOptions(
+        store=str(home / "store"), runs=str(home / "sweeps"), name="sweep", trials=2, cpus_per_worker=0.5,
+        max_concurrent=1, vary=("max_tokens: [6, 12]", "recurrent_dropout: 0.0"),
+    )  # fmt: skip
+    tune("lstm", LSTM, dataclasses.replace(RECIPE, epochs=1), sweep)
+    trials = SweepFolder(str(home / "sweeps"), "sweep").trials()
+    assert [trial.status for trial in trials] == ["finished"] * 2
+    assert all(trial.settings.keys() >= {"max_tokens", "lstm_dropout"} for trial in trials)
+    assert not any("vocabulary_size" in trial.settings for trial in trials)
+    (kept,) = (home / "sweeps" / "sweep" / "trial-001").glob("epoch-*")
+    assert checkpoints.read(kept).features["units"] == UNITS
+    with pytest.raises(TrainError, match="backbone cannot be searched"):
+        tune("lstm", LSTM, RECIPE, dataclasses.replace(sweep, name="other", vary=("backbone: [none, minilm]",)))
 
 
 def test_other_weights_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,22 +239,3 @@ def test_an_encoder_that_fails_is_told_in_a_line(home: Path, monkeypatch: pytest
     with pytest.raises(TrainError, match="efficientnet-lite0 failed: these weights are none"):
         features.with_features(features.with_encoder(about), store, ("validation",), Screen(), use_gpu=False)
     assert not [path for path in (home / "store" / "features").rglob("*preparing*")]
-
-
-def test_a_real_network_of_keras_sees_posters(tmp_path: Path) -> None:
-    """MobileNetV3Small with weights of a file, as keras.applications takes them."""
-    import keras
-
-    network = keras.applications.MobileNetV3Small(
-        include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg"
-    )
-    network.save_weights(tmp_path / "random.weights.h5")
-    backbone = Backbone("MobileNetV3Small", str(tmp_path / "random.weights.h5"), 32, 32)
-    posters = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
-    made = backbones.looking(backbone)(posters)
-    np.testing.assert_allclose(made, network.predict_on_batch(posters.astype(np.float32)), atol=1e-5)
-    assert len(backbones.digest(backbone)) == 64
-    with pytest.raises(OSError, match="cannot be fetched or do not fit"):
-        backbones.looking(dataclasses.replace(backbone, weights=str(tmp_path / "none.weights.h5")))
-    with pytest.raises(ValueError, match="there is no backbone Mobile"):
-        backbones.looking(dataclasses.replace(backbone, name="Mobile"))
