@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,15 +55,20 @@ def folder_of(store: Store, name: str, split: str) -> str:
     return files.join(store.path, "features", name, f"split={split}")
 
 
-def kept(store: Store, name: str, split: str) -> Features | None:
-    """Return what the store keeps of a split's features; None where there are none, or of other films."""
+def kept(store: Store, wanted: Features, split: str) -> Features | None:
+    """Return these features as the store keeps them, `units` and all; None where it has none, or of other films."""
     try:
-        about = json.loads(files.read_text(files.join(folder_of(store, name, split), _ABOUT)))
-        if about.pop("store") != store.manifest.fingerprint or about.pop("films") != store.manifest.films[split]:
-            return None
-        return Features(**about)
+        about = json.loads(files.read_text(files.join(folder_of(store, wanted.name, split), _ABOUT)))
+        of = {"store": about.pop("store"), "films": about.pop("films")}
+        found = Features(**about)
     except (FileNotFoundError, KeyError, TypeError, ValueError):
         return None
+    is_wanted = replace(found, units=0) == replace(wanted, units=0) and of == _films_of(store, split)
+    return found if is_wanted else None
+
+
+def _films_of(store: Store, split: str) -> dict[str, Any]:
+    return {"store": store.manifest.fingerprint, "films": store.manifest.films[split]}
 
 
 def write_part(folder: str, part: str, rows: Sequence[int], features: Sequence[bytes]) -> None:
@@ -77,8 +82,7 @@ def write_part(folder: str, part: str, rows: Sequence[int], features: Sequence[b
 
 def finish(folder: str, features: Features, store: Store, split: str) -> None:
     """Say that a folder is whole, and what it holds."""
-    of = {"store": store.manifest.fingerprint, "films": store.manifest.films[split]}
-    files.write_text(files.join(folder, _ABOUT), json.dumps(asdict(features) | of, indent=2))
+    files.write_text(files.join(folder, _ABOUT), json.dumps(asdict(features) | _films_of(store, split), indent=2))
 
 
 def kept_bytes(store: Store, name: str, split: str) -> int:

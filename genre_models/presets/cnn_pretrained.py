@@ -11,11 +11,11 @@ from genre_models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(
-    epochs=20,
+    epochs=30,
     learning_rate=1e-3,
-    schedule="cosine",
+    schedule="constant",
     weight_decay=0.05,
-    ema=0.99,
+    ema=0.995,
 )
 MODEL = PosterCNN(
     backbone="efficientnet-lite0",

@@ -72,7 +72,7 @@ def with_features(
         return about
     wanted = Features(**about.features)
     for split in splits:
-        found = in_store.kept(store, wanted.name, split)
+        found = in_store.kept(store, wanted, split)
         wanted = found or _make(backbone, wanted, store, split, screen, use_gpu=use_gpu)
     return replace(about, features=asdict(wanted))
 
@@ -123,23 +123,17 @@ def _make(
             num_cpus=1,
             num_gpus=1 if use_gpu else 0,
         )
-        try:
-            with quiet_stderr():
-                units = {int(unit) for batch in made.iter_batches(batch_format="numpy") for unit in batch["units"]}
-        except ray.exceptions.RayError as error:
-            raise TrainError(f"the encoder {backbone.name} failed: {_reason(error)}") from error
-        features = replace(features, units=max(units, default=features.units))
+        units = features.units
+        with quiet_stderr():
+            for batch in made.iter_batches(batch_format="numpy"):
+                for failure in filter(None, batch["failure"]):
+                    raise TrainError(f"the encoder {backbone.name} failed: {failure}")
+                units = int(batch["units"].max())
+        features = replace(features, units=units)
         in_store.finish(work, features, store, split)
         put_in_place(work, folder)
     screen.line(f"Encoded {films:,} {what.split(': ')[1]} with {backbone.name} ({duration(timer.elapsed)}): {folder}")
     return features
-
-
-def _reason(error: BaseException) -> str:
-    """Return the last line of what the innermost cause says."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return (str(error).strip().splitlines() or [repr(error)])[-1]
 
 
 class _Encoder:
@@ -149,23 +143,28 @@ class _Encoder:
         self, load: Callable[[Backbone], Encode], backbone: Backbone, store: Store, work: str, board: Any
     ) -> None:
         self._load, self._backbone, self._store, self._work, self._board = load, backbone, store, work, board
-        # Loaded with the first films: what an actor's beginning raises comes to the driver as a page of text.
-        self._encode: Encode | None = None
+        self._encode: Encode | None = None  # loaded with the first films
 
     def __call__(self, parts: pa.Table) -> pa.Table:
-        """Write the features of each file at "path"; return the length of their vectors."""
+        """Write the features of each file at "path"; return the length of their vectors, or what went wrong."""
+        units, failure = 0, ""
+        try:
+            for path in parts["path"].to_pylist():
+                units = self._write(path)
+        except Exception as error:  # told in a line: what an actor raises comes to the driver as a page
+            failure = f"{type(error).__name__}: {error}"
+        return pa.table({"units": [units], "failure": [failure]})
+
+    def _write(self, path: str) -> int:
         if self._encode is None:
             self._encode = self._load(self._backbone)
-        units = []
         filesystem, _ = files.resolve(self._store.path)
         column = "overview" if self._backbone.reads else "poster"
-        for path in parts["path"].to_pylist():
-            films = pq.read_table(path, filesystem=filesystem, columns=["row", column], partitioning=None)
-            vectors = self._encode(films, self._store.manifest.poster_shape)
-            in_store.write_part(self._work, path, films["row"], [one.astype(np.float16).tobytes() for one in vectors])
-            units.append(vectors[0].shape[-1])
-            self._board.post.remote(len(films))
-        return pa.table({"units": units})
+        films = pq.read_table(path, filesystem=filesystem, columns=["row", column], partitioning=None)
+        vectors = self._encode(films, self._store.manifest.poster_shape)
+        in_store.write_part(self._work, path, films["row"], [one.astype(np.float16).tobytes() for one in vectors])
+        self._board.post.remote(len(films))
+        return int(vectors[0].shape[-1])
 
 
 def _text_encoder(backbone: Backbone) -> Encode:
