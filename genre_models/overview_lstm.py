@@ -189,7 +189,7 @@ def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
     if config.dense_units:
         x = layers.Dense(config.dense_units, activation="relu")(x)
     if config.word_bag and config.backbone != "none":
-        # At its own scale it would hardly be heard: the mean's entries are a tenth of the LSTM's.
+        # Its entries spread by .2 (MiniLM): at the scale of 1 a linear model of them learns in a few epochs.
         x = layers.Concatenate()(
             [x, layers.LayerNormalization(center=False, scale=False)(layers.GlobalAveragePooling1D()(words))]
         )
