@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from ray_jobs._shared.options import TrainError, TrainOptions
 from ray_jobs._shared.predict import predict
 from ray_jobs._shared.screen import Screen
 from ray_jobs._shared.sweep_folder import SweepFolder
+from tests.conftest import RunJob
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 LSTM = OverviewLSTM(
@@ -196,23 +198,29 @@ def test_a_run_goes_on_with_the_features_it_has(home: Path, monkeypatch: pytest.
         train("cnn", CNN, RECIPE, dataclasses.replace(options_, resume=True))
 
 
-def test_a_sweep_cuts_the_features_for_each_trial(home: Path) -> None:
-    from ray_jobs._shared.options import TuneOptions
-    from ray_jobs._shared.tune import tune
-
-    sweep = TuneOptions(
-        store=str(home / "store"), runs=str(home / "sweeps"), name="sweep", trials=2, cpus_per_worker=0.5,
-        max_concurrent=1, vary=("max_tokens: [6, 12]", "recurrent_dropout: 0.0"),
+def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob) -> None:
+    """By the command, which finds what the store keeps for weights of this hash and loads no encoder."""
+    weights = home / "weights.pth"
+    weights.write_bytes(b"never read")
+    told = Features(**checkpoints.read(checkpoint(home, "cnn")).features)
+    mine = dataclasses.replace(told, weights=hashlib.sha256(b"never read").hexdigest())
+    store = Store.open(str(home / "store"))
+    for split in ("train", "validation"):
+        folder = in_store.folder_of(store, mine.name, split)
+        shutil.copytree(in_store.folder_of(store, told.name, split), folder)
+        in_store.finish(folder, mine, store, split)
+    sweep = (
+        "tune_cnn", "--store", home / "store", "--runs", home / "sweeps", "--epochs", 1, "--trials", 2,
+        "--backbone", "efficientnet-lite0", "--backbone-weights", weights, "--height", 16, "--width", 8,
     )  # fmt: skip
-    tune("lstm", LSTM, dataclasses.replace(RECIPE, epochs=1), sweep)
+    run_job(*sweep, "--name", "sweep", "--dense-units", 8)
     trials = SweepFolder(str(home / "sweeps"), "sweep").trials()
     assert [trial.status for trial in trials] == ["finished"] * 2
-    assert all(trial.settings.keys() >= {"max_tokens", "lstm_dropout"} for trial in trials)
-    assert not any("vocabulary_size" in trial.settings for trial in trials)
+    assert all("conv_dropout" in trial.settings and "augmentation" not in trial.settings for trial in trials)
     (kept,) = (home / "sweeps" / "sweep" / "trial-001").glob("epoch-*")
-    assert checkpoints.read(kept).features["units"] == UNITS
-    with pytest.raises(TrainError, match="backbone cannot be searched"):
-        tune("lstm", LSTM, RECIPE, dataclasses.replace(sweep, name="other", vary=("backbone: [none, minilm]",)))
+    assert checkpoints.read(kept).features == dataclasses.asdict(mine)
+    refused = run_job(*sweep, "--vary", "backbone: [none, efficientnet-lite0]", fails=True)
+    assert "backbone cannot be searched" in refused.stderr
 
 
 def test_other_weights_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
