@@ -230,3 +230,11 @@ class _NoWarnings:
 
 
 _no_warnings = _NoWarnings()
+
+
+def enlarged(posters: np.ndarray, *, height: int, width: int) -> np.ndarray:
+    """Return posters uint8 [n, h, w, 3] as uint8 [n, height, width, 3], resized bicubically where they differ."""
+    if posters.shape[1:3] == (height, width):
+        return posters
+    pictures = (Image.fromarray(one).resize((width, height), Image.Resampling.BICUBIC) for one in posters)
+    return np.stack([np.asarray(one) for one in pictures])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 Block = dict[str, np.ndarray]
 """Films as columns: "labels" float32 [n, G]; "inputs" [n, ...], or, for a model that sees both, "poster" uint8
-[n, H, W, 3] and "tokens" int32 [n, T]; with token ids "lengths" int32 [n]."""
+[n, H, W, 3] and "tokens" int32 [n, T]; with token ids "lengths" int32 [n]. Vectors of tokens, which would be mostly
+padding, are bytes: float16 [length, D] for each film."""
 Batch = dict[str, Any]
 """Films to compute at once: "inputs" [B, ...], or {"poster", "tokens"} of arrays; "labels" float32 [B, G], "weights"
 float32 [B]."""
@@ -108,12 +109,33 @@ def narrowed(block: Block, *, vocabulary_size: int, max_tokens: int) -> Block:
     Ids are ranks by frequency, so films are tokenised once for all trials of a sweep, at its largest setting.
     """
     column = _token_column(block)
+    if block[column].dtype == object:
+        rows = [
+            row[: len(row) // n * min(n, max_tokens)] for row, n in zip(block[column], block["lengths"], strict=True)
+        ]
+        return {**block, column: bytes_array(rows), "lengths": np.minimum(block["lengths"], max_tokens)}
     ids = block[column][:, :max_tokens]
     return {
         **block,
         column: np.where(ids < vocabulary_size, ids, UNKNOWN),
         "lengths": np.minimum(block["lengths"], max_tokens),
     }
+
+
+def bytes_array(rows: Sequence[bytes]) -> np.ndarray:
+    """Return bytes as an object array [n]: numpy's own type for them would drop zeros at their end."""
+    array = np.empty(len(rows), object)
+    array[:] = rows
+    return array
+
+
+def padded_vectors(rows: Sequence[bytes], lengths: np.ndarray, longest: int) -> np.ndarray:
+    """Return vectors of tokens float16 [n, longest, D], padded with 0, from bytes of [length, D] each."""
+    units = len(rows[0]) // (2 * int(lengths[0]))
+    padded = np.zeros((len(rows), longest, units), np.float16)
+    for film, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+        padded[film, :length] = np.frombuffer(row, np.float16).reshape(length, units)
+    return padded
 
 
 def _token_column(block: Block) -> str:
@@ -216,8 +238,12 @@ def _batch(window: Block, rows: np.ndarray, size: int) -> Batch:
     parts = {name: window[name] for name in ("inputs", *_PARTS) if name in window}
     if "lengths" in window:
         column = _token_column(window)
-        ids = parts[column]
-        parts[column] = ids[:, : padded_length(int(window["lengths"][rows].max()), ids.shape[1])]
+        ids, lengths = parts[column], window["lengths"]
+        longest = int(lengths[rows].max())
+        if ids.dtype == object:
+            vectors = padded_vectors(ids[rows], lengths[rows], padded_length(longest, LENGTHS[-1]))
+            return {"inputs": vectors, "labels": window["labels"][rows], "weights": weights}
+        parts[column] = ids[:, : padded_length(longest, ids.shape[1])]
     cut = {name: part[rows] for name, part in parts.items()}
     return {"inputs": cut.get("inputs", cut), "labels": window["labels"][rows], "weights": weights}
 

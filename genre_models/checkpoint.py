@@ -55,6 +55,8 @@ class Checkpoint:
     """The known tokens; the first has id 2. Empty for a model that does not read."""
     history: tuple[Epoch, ...] = ()
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    features: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Of a model with a backbone, what it is fed: {"encoder", "weights": SHA-256, "input", "units"}."""
 
     @property
     def model_kind(self) -> ModelKind:
@@ -89,6 +91,7 @@ def save(folder: Path, checkpoint: Checkpoint, model: Any, optimizer: Any | None
         "recipe": dataclasses.asdict(checkpoint.recipe),
         "figures": dataclasses.asdict(checkpoint.figures) if checkpoint.history else None,
         "store": checkpoint.store,
+        "features": checkpoint.features,
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
     # Written last: a folder with this file is whole.
@@ -144,6 +147,7 @@ def _read(folder: Path, about: dict[str, Any]) -> Checkpoint:
         vocabulary=tuple(words.read_text(encoding="utf-8").split("\n")[:-1]) if words.is_file() else (),
         history=tuple(histories.from_csv((folder / "history.csv").read_text(encoding="utf-8"))),
         versions=about["versions"],
+        features=about.get("features", {}),
     )
 
 
@@ -161,7 +165,7 @@ def load_model(folder: Path) -> Any:
     """Load the Keras model, in safe mode: a checkpoint from elsewhere cannot run code."""
     import keras
 
-    from genre_models import fused_lstm, fusion_layers, text_layers  # noqa: F401  (layers that Keras must know)
+    from genre_models import feature_layers, fused_lstm, fusion_layers, text_layers  # noqa: F401  (layers that Keras must know)
 
     return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Tokenizer = Literal["split", "words", "stems"]
 Pooling = Literal["last", "mean_max", "attention", "all"]
+TextBackbone = Literal["none", "minilm"]
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,28 @@ class OverviewLSTM:
     dense_dropout: float = 0.8
     """Share of activations dropped before the output."""
     word_bag: bool = False
-    """Whether the words' vectors, summed, go to the output beside what the LSTM makes of them."""
+    """Whether the words' vectors, summed, go to the output beside what the LSTM makes of them; with a backbone their
+    mean, on which a linear model alone does well."""
     word_votes: bool = False
     """Whether each word also votes for genres by itself, beside the LSTM (a linear model of the bag of words)."""
     start_at_prior: bool = False
     """Whether the model begins with each genre's share of the training films for its answer, not with one half."""
+    backbone: TextBackbone = "none"
+    """Pretrained encoder whose vectors of an overview's tokens the LSTM reads, instead of learning words' vectors
+    (docs/pretrained.md). It has words of its own: tokenizer, vocabulary_size, fewest_uses and embedding_units then say
+    nothing, and the words of all other options are its tokens."""
+    backbone_weights: str = ""
+    """The encoder's files: a folder, or nothing for those of the installed package."""
 
     def __post_init__(self) -> None:
         for name in ("word_dropout", "embedding_dropout", "lstm_dropout", "recurrent_dropout", "dense_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
-        for name, choices in (("tokenizer", Tokenizer), ("pooling", Pooling)):
+        for name, choices in (("tokenizer", Tokenizer), ("pooling", Pooling), ("backbone", TextBackbone)):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
+        if self.backbone != "none" and (self.word_votes or self.embedding_start != "random"):
+            raise ValueError("word_votes and embedding_start svd are for words' own vectors, not for a backbone's")
 
 
 SEARCH_SPACE: SearchSpace = {
@@ -111,12 +121,20 @@ SEARCH_SPACE: SearchSpace = {
 """What a sweep varies: what holds back overfitting, how fast it learns, how much it reads. The units stay."""
 
 
-def build(config: OverviewLSTM, *, genres: int) -> keras.Model:
-    """Build the network: int32 token ids [batch, tokens], 0 = padding on the right -> probabilities [batch, genres]."""
+def build(config: OverviewLSTM, *, genres: int, units: int = 0) -> keras.Model:
+    """Build the network: int32 token ids [batch, tokens], 0 = padding on the right -> probabilities [batch, genres].
+
+    With a backbone it takes the encoder's vectors instead, float [batch, tokens, units], all 0 = padding.
+    """
     # Imported here and not above, so that reading the options costs no TensorFlow import (5 s).
     import keras
     from keras import layers
 
+    if config.backbone != "none":
+        states = keras.Input((None, units), name="states")
+        x = _read(config, layers.Masking(name="padding")(states))
+        outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
+        return keras.Model(states, outputs, name="overview_lstm")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = features(config, tokens)
     # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
@@ -132,6 +150,14 @@ def features(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTens
     """Return what is read in overviews, token ids [batch, tokens] -> float [batch, features]: all but the output."""
     from keras import layers
 
+    embedding = layers.Embedding(config.vocabulary_size, config.embedding_units, mask_zero=True, name="embedding")
+    return _read(config, embedding(tokens))
+
+
+def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what the LSTMs make of vectors of words, masked float [batch, tokens, D] -> float [batch, features]."""
+    from keras import layers
+
     from genre_models.fused_lstm import FusedLSTM
     from genre_models.text_layers import Attention, MeanAndMax, RootSum
 
@@ -144,8 +170,6 @@ def features(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTens
         )
         return layers.Bidirectional(lstm)
 
-    embedding = layers.Embedding(config.vocabulary_size, config.embedding_units, mask_zero=True, name="embedding")
-    x = embedding(tokens)
     # No layers at all without them, so that a seed gives the weights it always gave.
     if config.word_dropout:
         x = layers.Dropout(config.word_dropout, noise_shape=(None, None, 1))(x)
@@ -160,10 +184,15 @@ def features(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTens
         x = layers.Concatenate()([MeanAndMax()(x), Attention()(x)])
     elif whole:
         x = (MeanAndMax() if config.pooling == "mean_max" else Attention())(x)
-    if config.word_bag:
+    if config.word_bag and config.backbone == "none":
         x = layers.Concatenate()([x, RootSum()(words)])
     if config.dense_units:
         x = layers.Dense(config.dense_units, activation="relu")(x)
+    if config.word_bag and config.backbone != "none":
+        # Its entries spread by .2 (MiniLM): at the scale of 1 a linear model of them learns in a few epochs.
+        x = layers.Concatenate()(
+            [x, layers.LayerNormalization(center=False, scale=False)(layers.GlobalAveragePooling1D()(words))]
+        )
     return layers.Dropout(config.dense_dropout)(x)
 
 

@@ -52,6 +52,14 @@ class PosterCNN:
     """Share of activations dropped after each dense layer; where there is none, before the output."""
     start_at_prior: bool = False
     """Whether the model begins with each genre's share of the training films for its answer, not with one half."""
+    backbone: str = "none"
+    """Pretrained network that sees the poster instead of these convolutions (docs/pretrained.md): efficientnet-lite0,
+    or a class of keras.applications such as EfficientNetV2B0. It takes posters of any store, enlarged to height by
+    width. Of the other options conv_dropout is then the share of its features dropped, normalization "batch" brings
+    them to one scale, mirroring says whether the mirrored poster is seen too, and the dense layers stay."""
+    backbone_weights: str = ""
+    """The network's weights: a file, or nothing for those of the installed package; for keras.applications a file, a
+    URL, or nothing for those of ImageNet, which Keras downloads."""
 
     def __post_init__(self) -> None:
         for name in ("augmentation", "colour_jitter", "cutout", "conv_dropout", "dense_dropout"):
@@ -59,6 +67,10 @@ class PosterCNN:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
         if self.normalization == "group" and any(filters % _GROUPS for filters in self.block_filters):
             raise ValueError(f"group normalisation needs multiples of {_GROUPS} filters, not {self.block_filters}")
+        if self.backbone != "none" and (self.augmentation or self.colour_jitter or self.cutout):
+            raise ValueError("a backbone sees each poster once: augmentation, colour_jitter and cutout must be 0")
+        if self.backbone != "none" and self.normalization == "group":
+            raise ValueError("a backbone's features take batch normalisation or none, not group")
 
 
 SEARCH_SPACE: SearchSpace = {
@@ -95,19 +107,25 @@ SEARCH_SPACE: SearchSpace = {
 """What a sweep varies: what holds back overfitting, and how fast it learns. The shape stays the coursework's."""
 
 
-def build(config: PosterCNN, *, genres: int) -> keras.Model:
+def build(config: PosterCNN, *, genres: int, units: int = 0) -> keras.Model:
     """Build the network: uint8 or float posters [batch, height, width, 3] in 0..255 -> probabilities [batch, genres].
 
     Pixels are scaled to 0..1 inside the model, so that what is fed, stored and served is the bare
     uint8 picture: a quarter of the bytes of float32. Posters are varied inside the model too, in training
     alone: on the device, and from random numbers that a checkpoint keeps.
+
+    With a backbone it takes what that made of the poster and of its mirror image, float [batch, 2, units].
     """
     # Imported here and not above, so that reading the options costs no TensorFlow import (5 s).
     import keras
     from keras import layers
 
-    poster = keras.Input((config.height, config.width, 3), name="poster")
-    x = features(config, poster)
+    if config.backbone != "none":
+        poster = keras.Input((2, units), name="views")
+        x = _judged(config, poster)
+    else:
+        poster = keras.Input((config.height, config.width, 3), name="poster")
+        x = features(config, poster)
     # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
     outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
     return keras.Model(poster, outputs, name="poster_cnn")
@@ -126,6 +144,25 @@ def features(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
         if config.pooling == "mean_max":
             pooled.append(layers.GlobalMaxPooling2D()(x))
         x = layers.Concatenate()(pooled) if len(pooled) > 1 else pooled[0]
+    return _dense(config, x)
+
+
+def _judged(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what is made of a backbone's features [batch, 2, units] -> float [batch, dense_units]."""
+    from keras import layers
+
+    from genre_models.feature_layers import OneView
+
+    x = OneView(name="one_view")(views) if config.mirroring else views[:, 0]
+    if config.normalization == "batch":
+        x = layers.BatchNormalization(momentum=0.9, center=False, scale=False, name="one_scale")(x)
+    return _dense(config, layers.Dropout(config.conv_dropout)(x))
+
+
+def _dense(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what the dense layers make of features, or the features with dropout where there are none."""
+    from keras import layers
+
     for _ in range(config.dense_layers):
         x = layers.Dense(config.dense_units, activation="relu")(x)
         x = layers.Dropout(config.dense_dropout)(x)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OWN_LAYERS = ("fused_lstm", "fusion_layers", "text_layers")
+OWN_LAYERS = ("feature_layers", "fused_lstm", "fusion_layers", "text_layers")
 OURS = {"datasets", "genre_models", "ray_jobs"}
 
 

@@ -138,6 +138,12 @@ def worker_resources(
     return {"CPU": cpus, **({"GPU": 1.0} if use_gpu else {})}
 
 
+def actors_for(films: int, *, each: int, use_gpu: bool) -> int:
+    """Return how many copies of a model to load: loading takes seconds, so one more only for `each` films."""
+    free = ray.cluster_resources().get("GPU" if use_gpu else "CPU", 1)
+    return max(1, min(int(free) - (0 if use_gpu else 1), films // each + 1))
+
+
 def trials_at_once(
     *, asked: int, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources
 ) -> tuple[dict[str, float], int]:

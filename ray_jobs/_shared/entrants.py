@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from datasets import files
+from datasets.features import Features
 from datasets.store import Store
 from genre_models import checkpoint as checkpoints
 from genre_models import judge
@@ -21,6 +22,7 @@ from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.comparison import Entrant, figure
 from genre_models.thresholds import tune_thresholds
 from ray_jobs._shared import runs
+from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.judged import Judged
 from ray_jobs._shared.predict import predict
 from ray_jobs._shared.screen import Countdown, Screen
@@ -162,11 +164,13 @@ def score(
 
     def scores(films: Store, split: str) -> np.ndarray:
         number = films.manifest.films[split]
+        fed = with_features(with_encoder(about), films, (split,), screen, use_gpu=use_gpu).features
         return predict(
             films,
             split,
             found.path,
             sees=kind.sees,
+            features=Features(**fed) if fed else None,
             use_gpu=use_gpu,
             progress=lambda done: screen.status(
                 f"{label}: {done:,} of {number:,} {split} films{timer.left(done, number)}"

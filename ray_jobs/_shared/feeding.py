@@ -11,9 +11,11 @@ import pyarrow as pa
 import ray
 import ray.data
 
+from datasets.features import Features, feature_films, kept_bytes
 from datasets.store import Store
 from datasets.stream import both_films, overview_films, poster_films, read_films
 from datasets.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
+from genre_models.backbones import backbone_of
 from genre_models.catalog import KINDS, ModelKind
 from genre_models.checkpoint import Checkpoint
 from genre_models.word_vectors import svd_word_vectors
@@ -32,7 +34,7 @@ def require_posters_that_fit(kind: ModelKind, config: Any, store: Store) -> None
     Raises:
         TrainError: naming both sizes and the two ways out.
     """
-    if not kind.looks:
+    if not kind.looks or backbone_of(config) is not None:
         return
     wanted, have = {"height": config.height, "width": config.width}, store.manifest.poster
     if wanted != have:
@@ -58,8 +60,8 @@ def require_films_enough(store: Store, workers: int) -> None:
 
 
 def vocabulary_of(kind: str, config: Any, store: Store) -> Vocabulary | None:
-    """Build the vocabulary of a model that reads, from the words of the training films."""
-    if not KINDS[kind].reads:
+    """Build the vocabulary of a model that reads and learns its words itself, from those of the training films."""
+    if not KINDS[kind].reads or backbone_of(config) is not None:
         return None
     tokenizer = config.tokenizer
     # The store counted its words as the coursework cut them.
@@ -104,6 +106,9 @@ def word_vectors_of(about: Checkpoint, store: Store) -> np.ndarray | None:
 def films_of(about: Checkpoint, store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
     """Return a split as the model's inputs, through Ray Data."""
     kind = about.model_kind
+    if about.features:
+        most = about.config.max_tokens if kind.reads else 0
+        return feature_films(store, split, Features(**about.features), max_tokens=most, cpus=cpus)
     if not kind.reads:
         return poster_films(store, split, cpus=cpus)
     read = both_films if kind.looks else overview_films
@@ -132,7 +137,11 @@ def held_parts(films: ray.data.Dataset, shares: tuple[int, ...], name: str) -> d
 
 def fit_the_object_store(about: Checkpoint, store: Store, have: cluster.Resources, share: float) -> bool:
     """Return whether the training films, as the model's inputs, take at most this share of Ray's object store."""
-    return _film_bytes(about, store) * store.manifest.films["train"] <= share * have.object_store_bytes
+    if about.features:
+        needed = kept_bytes(store, Features(**about.features).name, "train")
+    else:
+        needed = _film_bytes(about, store) * store.manifest.films["train"]
+    return needed <= share * have.object_store_bytes
 
 
 def _film_bytes(about: Checkpoint, store: Store) -> int:

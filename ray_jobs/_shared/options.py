@@ -53,7 +53,8 @@ class TrainOptions:
     metric: Metric = "validation_loss"
     """What makes an epoch the best, whose checkpoint is kept."""
     preset: str = "coursework"
-    """Settings with a name (genre_models/presets/): "coursework" is the notebook's, "best" what did best on real films.
+    """Settings with a name (genre_models/presets/): "coursework" is the notebook's, "best" what did best on real films,
+    "pretrained" a head on a pretrained encoder (docs/pretrained.md).
     What --config or the command line says goes before it."""
     config: str = ""
     """YAML file with settings of the recipe and the model, such as the best_config.yaml of a sweep; what is given on

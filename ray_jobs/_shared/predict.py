@@ -9,18 +9,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import ray
 import ray.data
 
 from datasets import files
+from datasets.features import Features, feature_table, inputs_of
 from datasets.store import Store, poster_array
-from datasets.stream import padded_length, read_films
+from datasets.stream import Batching, padded_length, read_films, validation_batches
 from datasets.vocabulary import Vocabulary
 from genre_models import checkpoint as checkpoints
 from ray_jobs._shared.board import Board
+from ray_jobs._shared.cluster import actors_for
 from ray_jobs._shared.quiet import quiet_stderr
 
 _BATCH = 256
+_FILMS_AN_ACTOR = 2_000
+_PIECE = 64  # of overviews: of like length, so that little padding is computed
 
 
 class Predictor:
@@ -41,8 +44,11 @@ class Predictor:
     def __call__(self, films: pa.Table) -> dict[str, np.ndarray]:
         """Return row int64 [n] and scores float32 [n, genres] of the films."""
         kind = self._about.model_kind
-        posters = poster_array(films["poster"], self._poster_shape) if kind.looks else None
-        scores = self._read(films["overview"].to_pylist(), posters) if kind.reads else self._scores(posters)
+        if self._about.features:
+            scores = self._from_features(films)
+        else:
+            posters = poster_array(films["poster"], self._poster_shape) if kind.looks else None
+            scores = self._read(films["overview"].to_pylist(), posters) if kind.reads else self._scores(posters)
         if self._board is not None:
             self._board.post.remote(len(films))
         return {"row": films["row"].to_numpy(), "scores": scores}
@@ -53,9 +59,25 @@ class Predictor:
         ids, lengths = self._vocabulary.encode(overviews, max_tokens=self._about.config.max_tokens)
         order = np.argsort(lengths, kind="stable")
         scores = np.empty((len(ids), len(self._about.genres)), np.float32)
-        for rows in np.array_split(order, max(1, len(order) // 64)):
+        for rows in np.array_split(order, max(1, len(order) // _PIECE)):
             tokens = ids[rows, : padded_length(int(lengths[rows].max()), ids.shape[1])]
             scores[rows] = self._scores(tokens if posters is None else {"poster": posters[rows], "tokens": tokens})
+        return scores
+
+    def _from_features(self, films: pa.Table) -> np.ndarray:
+        """Score films by their features, those of overviews in pieces of like length."""
+        about = self._about
+        most = about.config.max_tokens if about.model_kind.reads else 0
+        block = inputs_of(films, about.features["units"], max_tokens=most)
+        scores = np.empty((len(films), len(about.genres)), np.float32)
+        done = 0
+        order = np.argsort(block["lengths"], kind="stable") if most else np.arange(len(films))
+        batching = Batching(_PIECE)
+        ordered = {name: column[order] for name, column in block.items()} | {"labels": np.zeros((len(films), 0))}
+        for batch in validation_batches([ordered], batching):
+            told = self._scores(batch["inputs"])[batch["weights"] > 0]
+            scores[order[done : done + len(told)]] = told
+            done += len(told)
         return scores
 
     def _scores(self, inputs: Any) -> np.ndarray:
@@ -68,25 +90,29 @@ def predict(
     path: str,
     *,
     sees: str,
+    features: Features | None = None,
     progress: Callable[[int], None] = lambda _: None,
     use_gpu: bool = False,
 ) -> np.ndarray:
     """Return a checkpoint's scores of a split, float32 [films, genres], in the store's order; it `sees` "poster",
-    "overview" or "both".
+    "overview" or "both". A model with a backbone is given these `features`, which the store must have.
 
     The films stream through as many actors as there are CPUs free (GPUs with `use_gpu`), never all in memory.
     """
-    columns = ["poster", "overview"] if sees == "both" else [sees]
-    actors = _actors(store.manifest.films[split], use_gpu)
+    if features:
+        films = feature_table(store, split, features.name)
+    else:
+        films = read_films(store, split, ["row", *(("poster", "overview") if sees == "both" else (sees,))])
+    actors = actors_for(store.manifest.films[split], each=_FILMS_AN_ACTOR, use_gpu=use_gpu)
     done = 0
 
-    def show(films: int) -> None:
+    def show(more: int) -> None:
         nonlocal done
-        done += films
+        done += more
         progress(done)
 
     with Board(show) as board:
-        scored = read_films(store, split, ["row", *columns]).map_batches(
+        scored = films.map_batches(
             Predictor,
             fn_constructor_args=(path, store.manifest.poster_shape, board.actor),
             batch_size=_BATCH,
@@ -107,9 +133,3 @@ def predict(
     )
     rows = store.table(split, ["row"])["row"].to_pylist()
     return np.stack([scores[row] for row in rows])
-
-
-def _actors(films: int, use_gpu: bool) -> int:
-    """Return how many copies of the model to load: loading takes seconds, so not more than the films are worth."""
-    free = ray.cluster_resources().get("GPU" if use_gpu else "CPU", 1)
-    return max(1, min(int(free) - (0 if use_gpu else 1), films // 2_000 + 1))

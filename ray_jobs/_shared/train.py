@@ -15,7 +15,9 @@ from genre_models.recipe import Recipe
 from ray_jobs._shared import cluster, runs
 from ray_jobs._shared.board import Board
 from ray_jobs._shared.claim import claim, settings_of
+from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.feeding import (
+    TRAINING_SPLITS,
     datasets_for_workers,
     require_films_enough,
     require_posters_that_fit,
@@ -66,13 +68,15 @@ def _train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Tra
     _check(kind, config, recipe, options, store)
     folder = RunFolder(files.absolute(options.runs), options.name or f"{kind}-{timestamp()}")
     vocabulary = vocabulary_of(kind, config, store)
-    about = Checkpoint(
-        kind=kind,
-        genres=store.manifest.genres,
-        config=config,
-        recipe=recipe,
-        vocabulary=vocabulary.tokens if vocabulary else (),
-        store={"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films},
+    about = with_encoder(
+        Checkpoint(
+            kind=kind,
+            genres=store.manifest.genres,
+            config=config,
+            recipe=recipe,
+            vocabulary=vocabulary.tokens if vocabulary else (),
+            store={"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films},
+        )
     )
     claim(folder, settings_of(about), what="run", resume=options.resume)
     screen.line(
@@ -80,6 +84,7 @@ def _train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Tra
         f"{recipe.epochs} epochs in batches of {recipe.batch_size}, on {options.workers} "
         f"worker{'s' if options.workers > 1 else ''}"
     )
+    about = with_features(about, store, TRAINING_SPLITS, screen, use_gpu=options.use_gpu)
     with Board(_Display(recipe.epochs, screen).show) as board:
         screen.status("reading the films")
         datasets, split, shares = datasets_for_workers(

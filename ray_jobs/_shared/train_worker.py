@@ -112,7 +112,8 @@ def train_on(job: TrainJob, feed: Feed, reporter: Reporter, *, strategy: Any, re
     about = job.checkpoint
 
     def build() -> Any:
-        model = about.model_kind.build(about.config, genres=len(about.genres))
+        fed = {"units": about.features["units"]} if about.features else {}
+        model = about.model_kind.build(about.config, genres=len(about.genres), **fed)
         if resume_from is None:
             films = about.store["films"]["train"]
             begin(model, about.config, genre_films=job.genre_films, films=films, word_vectors=job.word_vectors)

@@ -13,13 +13,16 @@ import ray.tune
 from datasets import files
 from datasets.store import Store
 from genre_models import search_space
+from genre_models.backbones import backbone_of
 from genre_models.catalog import KINDS
 from genre_models.checkpoint import Checkpoint
 from genre_models.recipe import Recipe
 from genre_models.search_space import SearchSpace
 from ray_jobs._shared import cluster
 from ray_jobs._shared.claim import claim, settings_of
+from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.feeding import (
+    TRAINING_SPLITS,
     films_of,
     held_parts,
     require_films_enough,
@@ -37,6 +40,7 @@ from ray_jobs._shared.sweep_watch import IsOver, Watch
 from ray_jobs._shared.trial import SweepJob, run_trial
 from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
 
+_WITHOUT_BACKBONE = ("augmentation", "vocabulary_size")  # settings that have no part in a model with a backbone
 _NEW_ACTORS = 1  # a trial whose process dies is started again so often, from its last epoch
 # A trial of several workers only waits for them, and they reserve their own. It may ask for no CPU, or the last of its
 # workers might find none; so it asks for a crumb of what every head node has, where drivers run anyway.
@@ -101,6 +105,8 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
         + (f"; {len(ended)} ended earlier, {len(going_on)} go on" if trials else "")
         + f"\nSweep: {folder.path}"
     )
+    about = with_features(about, store, TRAINING_SPLITS, screen, use_gpu=options.use_gpu)
+    encoded = dataclasses.replace(encoded, features=about.features)
     scheduler = _scheduler(options, trials, recipe.epochs)
     watch = Watch(
         folder,
@@ -138,6 +144,8 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
 def _sweep(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> Sweep:
     """Return what is searched: the model's own space with the overrides of the file and of the command line."""
     space = dict(KINDS[kind].search_space)
+    if backbone_of(config) is not None:
+        space = {name: setting for name, setting in space.items() if name not in _WITHOUT_BACKBONE}
     overrides = []
     if options.space:
         try:
@@ -166,6 +174,7 @@ def _start(sweep: Sweep, store: Store) -> tuple[Checkpoint, Checkpoint]:
         recipe=sweep.recipe,
         store={"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films},
     )
+    about = with_encoder(about)
     if not about.model_kind.reads:
         return about, about
     most = {name: _most(sweep, name) for name in ("vocabulary_size", "max_tokens")}
@@ -193,6 +202,9 @@ def _check(sweep: Sweep, options: TuneOptions, store: Store) -> None:
     for name in ("height", "width"):
         if name in sweep.space:
             raise TrainError(f"{name} cannot be searched: {store.path} holds posters of one size")
+    for name in ("backbone", "backbone_weights"):
+        if name in sweep.space:
+            raise TrainError(f"{name} cannot be searched: the films are encoded once, for all trials")
     for name in ("tokenizer", "fewest_uses"):
         if name in sweep.space:
             raise TrainError(f"{name} cannot be searched: the films are cut into words once, for all trials")

@@ -13,6 +13,7 @@ from datasets.stream import (
     Batch,
     Batching,
     Block,
+    bytes_array,
     narrowed,
     padded_length,
     training_batches,
@@ -353,3 +354,41 @@ def test_films_without_any_genre_can_be_oversampled() -> None:
 def test_no_share_to_oversample(share: float) -> None:
     with pytest.raises(ValueError, match="oversampling must be 0 to 1"):
         Batching(4, oversampling=share)
+
+
+def vectors(lengths: np.ndarray, block: int = 100) -> Iterator[Block]:
+    """Film i has the vector (i + 1, place) at each place of its overview, as bytes of float16."""
+    for start in range(0, len(lengths), block):
+        some = lengths[start : start + block]
+        rows = [
+            np.stack([np.full(length, start + i + 1), np.arange(length)], axis=1).astype(np.float16).tobytes()
+            for i, length in enumerate(some)
+        ]
+        numbers = np.arange(start, start + len(some), dtype=np.float32)
+        yield {"inputs": bytes_array(rows), "lengths": some, "labels": numbers[:, None]}
+
+
+def test_vectors_of_tokens_are_padded_batch_by_batch() -> None:
+    lengths = long_tailed(230)
+    seen = []
+    for batch in epoch_of(vectors(lengths), size=8):
+        films = batch["labels"][:, 0].astype(int)
+        seen += films[batch["weights"] > 0].tolist()
+        longest = lengths[films].max()
+        assert batch["inputs"].dtype == np.float16
+        assert batch["inputs"].shape == (8, padded_length(int(longest), 512), 2)
+        for film, told in zip(films, batch["inputs"], strict=True):
+            assert (told[: lengths[film], 0] == film + 1).all()
+            assert told[: lengths[film], 1].tolist() == list(range(lengths[film]))
+            assert not told[lengths[film] :].any()
+    assert sorted(seen) == list(range(230))
+
+
+def test_vectors_of_tokens_are_cut_to_fewer_tokens() -> None:
+    lengths = np.array([3, 9, 5], np.int32)
+    (block,) = vectors(lengths)
+    cut = narrowed(block, vocabulary_size=10, max_tokens=5)
+    assert cut["lengths"].tolist() == [3, 5, 5]
+    (batch,) = validation_batches([cut], Batching(3))
+    assert batch["inputs"][:, :, 1].max() == 4
+    assert batch["inputs"][:, 0, 0].tolist() == [1, 2, 3]

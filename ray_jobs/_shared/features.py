@@ -1,0 +1,200 @@
+"""Features of pretrained encoders: made once for a store by actors that hold the encoder, kept there for every job."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+import ray.data
+
+from datasets import features as in_store
+from datasets import files
+from datasets.aside import aside, put_in_place
+from datasets.features import VIEWS, Features
+from datasets.posters import enlarged
+from datasets.store import Store, poster_array
+from datasets.wordpiece import WordPiece
+from genre_models import backbones
+from genre_models.backbones import LONGEST, Backbone, Look, backbone_of
+from genre_models.checkpoint import Checkpoint, CheckpointError
+from ray_jobs._shared.board import Board
+from ray_jobs._shared.cluster import actors_for
+from ray_jobs._shared.options import TrainError
+from ray_jobs._shared.quiet import quiet_stderr
+from ray_jobs._shared.screen import Countdown, Screen, duration
+
+Encode = Callable[[pa.Table, tuple[int, int, int]], list[np.ndarray]]
+"""Films of a store and the shape of its posters -> float16 [views, units] or [tokens, units] of each film."""
+
+_POSTERS_AT_A_TIME = 32
+_FILMS_AN_ACTOR = 1_000  # loading an encoder takes as long as some hundred films
+
+
+def with_encoder(about: Checkpoint) -> Checkpoint:
+    """Return what is to be trained or used, with the encoder it is fed by named in full; without a backbone as it is.
+
+    Raises:
+        TrainError: the encoder is not installed, or cannot be read or fetched.
+        CheckpointError: its weights are not those that the model was trained with.
+    """
+    backbone = backbone_of(about.config)
+    if backbone is None:
+        return about
+    try:
+        weights = _digest(backbone)
+        check(backbone)
+    except (ImportError, OSError, ValueError) as error:
+        raise TrainError(f"--backbone {backbone.name}: {error}") from error
+    if about.features and about.features["weights"] != weights:
+        raise CheckpointError(
+            f"the model was trained on features of {backbone.name} with the weights {about.features['weights'][:12]}…, "
+            f"and those of {backbone.weights or 'this installation'} are {weights[:12]}…: it needs its own"
+        )
+    return replace(about, features=about.features or asdict(Features(backbone.name, weights, backbone.input)))
+
+
+def with_features(
+    about: Checkpoint, store: Store, splits: tuple[str, ...], screen: Screen, *, use_gpu: bool
+) -> Checkpoint:
+    """Return what `with_encoder` returned, the features of these splits now in the store: made where it lacked them.
+
+    Raises:
+        TrainError: the encoder failed; the reason in a line.
+    """
+    backbone = backbone_of(about.config)
+    if backbone is None:
+        return about
+    wanted = Features(**about.features)
+    for split in splits:
+        found = in_store.kept(store, wanted, split)
+        wanted = found or _make(backbone, wanted, store, split, screen, use_gpu=use_gpu)
+    return replace(about, features=asdict(wanted))
+
+
+def check(backbone: Backbone) -> None:
+    """Refuse an encoder of overviews without a tokenizer, before any actor finds out.
+
+    Raises:
+        ImportError, OSError, ValueError: naming the package, or what is wrong with the tokenizer.
+    """
+    if backbone.reads:
+        WordPiece(backbones.text_folder(backbone))
+
+
+@functools.lru_cache(maxsize=8)
+def _digest(backbone: Backbone) -> str:
+    """Return the SHA-256 of an encoder's weights; where that takes Keras, in a process that ends with this job."""
+    if not backbone.is_application:
+        return backbones.digest(backbone)
+    try:
+        return str(ray.get(ray.remote(num_cpus=0)(backbones.digest).remote(backbone)))
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+
+
+def _make(
+    backbone: Backbone, features: Features, store: Store, split: str, screen: Screen, *, use_gpu: bool
+) -> Features:
+    """Let actors encode a split's films, a file of the store at a time, into a folder put in place when whole."""
+    films, timer, done = store.manifest.films[split], Countdown(), 0
+    what = f"{backbone.name}: {split} {'overviews' if backbone.reads else 'posters'}"
+
+    def show(more: int) -> None:
+        nonlocal done
+        done += more
+        screen.status(f"{what}, {done:,} of {films:,}{timer.left(done, films)}")
+
+    screen.status(f"{what}, loading the encoder")
+    folder = in_store.folder_of(store, features.name, split)
+    with aside(folder) as work, Board(show) as board:
+        parts = ray.data.from_arrow([pa.table({"path": [path]}) for path in store.parts(split)])
+        made = parts.map_batches(
+            _Encoder,
+            fn_constructor_args=(ENCODERS["text" if backbone.reads else "poster"], backbone, store, work, board.actor),
+            batch_size=1,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(size=actors_for(films, each=_FILMS_AN_ACTOR, use_gpu=use_gpu)),
+            num_cpus=1,
+            num_gpus=1 if use_gpu else 0,
+        )
+        units = features.units
+        with quiet_stderr():
+            for batch in made.iter_batches(batch_format="numpy"):
+                for failure in filter(None, batch["failure"]):
+                    raise TrainError(f"the encoder {backbone.name} failed: {failure}")
+                units = int(batch["units"].max())
+        features = replace(features, units=units)
+        in_store.finish(work, features, store, split)
+        put_in_place(work, folder)
+    screen.line(f"Encoded {films:,} {what.split(': ')[1]} with {backbone.name} ({duration(timer.elapsed)}): {folder}")
+    return features
+
+
+class _Encoder:
+    """Encodes files of a store; one of these lives in each Ray Data actor, and loads its encoder once."""
+
+    def __init__(
+        self, load: Callable[[Backbone], Encode], backbone: Backbone, store: Store, work: str, board: Any
+    ) -> None:
+        self._load, self._backbone, self._store, self._work, self._board = load, backbone, store, work, board
+        self._encode: Encode | None = None  # loaded with the first films
+
+    def __call__(self, parts: pa.Table) -> pa.Table:
+        """Write the features of each file at "path"; return the length of their vectors, or what went wrong."""
+        units, failure = 0, ""
+        try:
+            for path in parts["path"].to_pylist():
+                units = self._write(path)
+        except Exception as error:  # told in a line: what an actor raises comes to the driver as a page
+            failure = f"{type(error).__name__}: {error}"
+        return pa.table({"units": [units], "failure": [failure]})
+
+    def _write(self, path: str) -> int:
+        if self._encode is None:
+            self._encode = self._load(self._backbone)
+        filesystem, _ = files.resolve(self._store.path)
+        column = "overview" if self._backbone.reads else "poster"
+        films = pq.read_table(path, filesystem=filesystem, columns=["row", column], partitioning=None)
+        vectors = self._encode(films, self._store.manifest.poster_shape)
+        in_store.write_part(self._work, path, films["row"], [one.astype(np.float16).tobytes() for one in vectors])
+        self._board.post.remote(len(films))
+        return int(vectors[0].shape[-1])
+
+
+def _text_encoder(backbone: Backbone) -> Encode:
+    folder, encoder = backbones.reading(backbone)
+    words = WordPiece(folder)
+
+    def encode(films: pa.Table, _: tuple[int, int, int]) -> list[np.ndarray]:
+        ids, lengths = words.encode(films["overview"].to_pylist(), max_tokens=min(LONGEST, encoder.max_tokens))
+        return list(encoder.token_states(ids, lengths))
+
+    return encode
+
+
+def _poster_encoder(backbone: Backbone) -> Encode:
+    return views_of(backbones.looking(backbone), backbone)
+
+
+def views_of(look: Look, backbone: Backbone) -> Encode:
+    """Return what shows an encoder each poster, at the size it takes, and its mirror image."""
+
+    def encode(films: pa.Table, shape: tuple[int, int, int]) -> list[np.ndarray]:
+        posters = poster_array(films["poster"], shape)
+        made = []
+        for start in range(0, len(posters), _POSTERS_AT_A_TIME):
+            seen = enlarged(posters[start : start + _POSTERS_AT_A_TIME], height=backbone.height, width=backbone.width)
+            views = np.concatenate([seen, seen[:, :, ::-1]])
+            made += list(np.stack(np.split(look(views), VIEWS), axis=1))
+        return made
+
+    return encode
+
+
+ENCODERS: dict[str, Callable[[Backbone], Encode]] = {"text": _text_encoder, "poster": _poster_encoder}

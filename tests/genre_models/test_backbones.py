@@ -1,0 +1,115 @@
+"""Heads on a pretrained encoder's features, and the encoders by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from genre_models import backbones, overview_lstm, poster_cnn
+from genre_models.backbones import Backbone, backbone_of
+from genre_models.checkpoint import load_model
+from genre_models.feature_layers import OneView
+from genre_models.fusion_gmu import FusionGMU
+from genre_models.overview_lstm import OverviewLSTM
+from genre_models.poster_cnn import PosterCNN
+
+DRAW = np.random.default_rng(0)
+LSTM = OverviewLSTM(backbone="minilm", first_lstm_units=4, second_lstm_units=0, recurrent_dropout=0.0, dense_units=0)
+CNN = PosterCNN(backbone="efficientnet-lite0", dense_units=8, dense_layers=1)
+
+
+@pytest.mark.parametrize("options", [{"pooling": "all", "word_bag": True}, {"pooling": "last"}])
+def test_the_head_of_overviews_reads_nothing_in_padding(options: dict, tmp_path: Path) -> None:
+    model = overview_lstm.build(dataclasses.replace(LSTM, **options), genres=3, units=6)
+    states = DRAW.normal(size=(2, 5, 6)).astype(np.float16)
+    states[1, 2:] = 0
+    scores = model.predict_on_batch(states)
+    padded = np.pad(states, ((0, 0), (0, 3), (0, 0)))
+    np.testing.assert_allclose(model.predict_on_batch(padded), scores, atol=1e-6)
+    np.testing.assert_allclose(model.predict_on_batch(states[1:, :2]), scores[1:], atol=1e-6)
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(load_model(tmp_path).predict_on_batch(states), scores)
+
+
+def test_the_bag_of_an_overview_is_its_mean_brought_to_one_scale() -> None:
+    """With all weights but the bag's at 0 the answers are those of (mean - its mean) / its deviation."""
+    model = overview_lstm.build(dataclasses.replace(LSTM, word_bag=True), genres=3, units=6)
+    kernel, bias = model.get_layer("genres").get_weights()
+    kernel[:-6] = 0
+    model.get_layer("genres").set_weights([kernel, bias])
+    states = np.zeros((1, 4, 6), np.float32)
+    states[0, :3] = DRAW.normal(size=(3, 6))
+    mean = states[0, :3].mean(axis=0)
+    wanted = ((mean - mean.mean()) / np.sqrt(mean.var() + 1e-3)) @ kernel[-6:] + bias
+    np.testing.assert_allclose(model.predict_on_batch(states)[0], 1 / (1 + np.exp(-wanted)), atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"normalization": "batch"}, {"mirroring": False}, {"dense_layers": 0}])
+def test_the_head_of_posters(options: dict, tmp_path: Path) -> None:
+    model = poster_cnn.build(dataclasses.replace(CNN, **options), genres=3, units=6)
+    views = DRAW.normal(size=(5, 2, 6)).astype(np.float16)
+    scores = model.predict_on_batch(views)
+    assert scores.shape == (5, 3) and np.ptp(scores, axis=0).min() > 0
+    same = np.allclose(model.predict_on_batch(views[:, ::-1]), scores, atol=1e-6)
+    assert same == options.get("mirroring", True)
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(load_model(tmp_path).predict_on_batch(views), scores)
+
+
+def test_in_training_each_poster_shows_one_of_its_views() -> None:
+    layer, views = OneView(), DRAW.normal(size=(400, 2, 3)).astype(np.float32)
+    shown = np.asarray(layer(views, training=True))
+    of_first, of_second = ((shown == views[:, view]).all(axis=1) for view in (0, 1))
+    assert (of_first ^ of_second).all() and 140 < of_first.sum() < 260
+    assert (np.asarray(layer(views, training=True)) != shown).any()
+    np.testing.assert_allclose(layer(views), views.mean(axis=1), rtol=1e-5)
+
+
+def test_options_that_a_backbone_has_no_use_for_are_refused() -> None:
+    for options in ({"word_votes": True}, {"embedding_start": "svd"}):
+        with pytest.raises(ValueError, match="not for a backbone"):
+            dataclasses.replace(LSTM, **options)
+    for options in ({"augmentation": 0.5}, {"cutout": 0.1}, {"normalization": "group"}):
+        with pytest.raises(ValueError, match="backbone"):
+            dataclasses.replace(CNN, **options)
+    with pytest.raises(ValueError, match="none, minilm"):
+        OverviewLSTM(backbone="bert")  # type: ignore[arg-type]
+
+
+def test_which_encoder_the_options_mean() -> None:
+    assert [backbone_of(config()) for config in (PosterCNN, OverviewLSTM, FusionGMU)] == [None] * 3
+    assert backbone_of(LSTM) == Backbone("minilm", "") and backbone_of(LSTM).input == "256-tokens"
+    seen = backbone_of(dataclasses.replace(CNN, height=192, width=128))
+    assert seen.input == "192x128" and not seen.is_application
+    assert Backbone("MobileNet", "", 8, 8).is_application
+
+
+def test_weights_are_known_by_their_file(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    wanted = hashlib.sha256(b"weights").hexdigest()
+    assert backbones.digest(Backbone("minilm", str(tmp_path))) == wanted
+    assert backbones.digest(Backbone("efficientnet-lite0", str(tmp_path / "model.safetensors"))) == wanted
+    with pytest.raises(FileNotFoundError, match="no folder of a text encoder"):
+        backbones.digest(Backbone("minilm", str(tmp_path / "none")))
+
+
+def test_a_network_of_keras_sees_posters(tmp_path: Path) -> None:
+    """MobileNetV3Small with weights of a file, as keras.applications takes them; it scales pixels by itself."""
+    of = {"include_top": False, "weights": None, "input_shape": (32, 32, 3), "pooling": "avg"}
+    network = keras.applications.MobileNetV3Small(**of)
+    network.save_weights(tmp_path / "random.weights.h5")
+    backbone = Backbone("MobileNetV3Small", str(tmp_path / "random.weights.h5"), 32, 32)
+    posters = DRAW.integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
+    made = backbones.looking(backbone)(posters)
+    np.testing.assert_allclose(made, network.predict_on_batch(posters.astype(np.float32)), atol=1e-5)
+    arrays = b"".join(weight.numpy().tobytes() for weight in network.weights)
+    assert backbones.digest(backbone) == hashlib.sha256(arrays).hexdigest()
+    with pytest.raises(OSError, match=r"cannot be fetched or do not fit.*--backbone-weights"):
+        backbones.looking(dataclasses.replace(backbone, weights=str(tmp_path / "none.weights.h5")))
+    with pytest.raises(ValueError, match="there is no backbone Mobile"):
+        backbones.looking(dataclasses.replace(backbone, name="Mobile"))
