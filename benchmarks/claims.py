@@ -1,4 +1,4 @@
-"""What a benchmark says in the end: each claim with what was measured, what is wanted, and the floor it is held against.
+"""What a benchmark says in the end: each claim with what was measured, what is wanted, and what bounds it.
 
 Every script here takes `--quick` (a smaller size, for `make bench`) and `--claims FILE`, and ends with `tell(claims,
 options.claims)`: one line for each claim, and the same as JSON for the table of all of them (`benchmarks/table.py`).

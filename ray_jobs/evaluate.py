@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from genre_models.catalog import KINDS
 from ray_jobs._shared import cluster
+from ray_jobs._shared.beside import judged_beside
 from ray_jobs._shared.ensemble import calibrated, enter_ensemble, require_validation_films, why_no_ensemble
 from ray_jobs._shared.entrants import enter_baselines, enter_runs, find_checkpoints, require_unseen, score
 from ray_jobs._shared.films import open_store
@@ -44,6 +45,9 @@ class Options:
     """Overview LSTM to judge instead of the best one below --runs, as --cnn."""
     fusion: tuple[str, ...] = ()
     """Model of poster and overview together to judge instead of the best one below --runs, as --cnn."""
+    beside: tuple[str, ...] = ()
+    """Further runs or checkpoints of the same models with other settings, say the coursework's: each is judged too, and
+    how far the judged model of its kind is ahead of it."""
     ensemble: bool = True
     """Judge all trained models as one too (late fusion, learned on the validation films, nothing is trained again)."""
     ensemble_with_tfidf: bool = True
@@ -93,7 +97,10 @@ def main(options: Options) -> None:
             entrants = [calibrated(one, store) for one in entrants]
         how = {"resamples": options.resamples, "seed": options.seed}
         behind = sweeps_behind(scored, store, judged, options.runs, screen, use_gpu=options.use_gpu, **how)
-        report(store, judged, entrants, behind, options.report, screen, **how)
+        others = judged_beside(
+            options.beside, models, store, judged, screen, metric=options.metric, use_gpu=options.use_gpu, **how
+        )
+        report(store, judged, entrants, behind, others, options.report, screen, **how)
 
 
 if __name__ == "__main__":

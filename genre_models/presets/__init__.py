@@ -1,12 +1,14 @@
 """Settings with a name: one short file for each, `KIND_NAME.py`, whose docstring says what to expect of it.
 
-`coursework` is the notebook's model and recipe, kept as it was; `best` is what did best on real films.
+`coursework` is the notebook's model and recipe, kept as it was; `best` is what did best on real films, learned from
+these films alone; `pretrained` learns from what an encoder makes of them that others trained.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from typing import Any
 
 from genre_models.recipe import Recipe
@@ -28,3 +30,12 @@ def preset(kind: str, name: str) -> tuple[Recipe, Any]:
         raise ValueError(f"there is no such preset of {kind}; there are {', '.join(names(kind)) or 'none'}")
     module = importlib.import_module(f"{__name__}.{kind}_{name}")
     return module.RECIPE, module.MODEL
+
+
+def name_of(kind: str, recipe: Recipe, config: Any) -> str:
+    """Return the name of the preset with these settings, whatever the seed; empty where none has them all."""
+    for name in names(kind):
+        known, model = preset(kind, name)
+        if (replace(known, seed=recipe.seed), model) == (recipe, config):
+            return name
+    return ""

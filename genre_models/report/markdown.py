@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from genre_models.report import sweep_words
+from genre_models.report import beside, sweep_words
 from genre_models.report.cards import Answer, Card, groups
 from genre_models.report.columns import COLUMNS, caveats, definitions
 from genre_models.report.formats import films, percent, sentence
@@ -29,6 +29,7 @@ def markdown(comparison: Mapping[str, Any]) -> str:
         _figures(comparison),
         "Best of each column in bold; intervals in parentheses.",
         *_several_runs(comparison),
+        *_beside(comparison),
         *_reliability(comparison),
         "## Training",
         *(escape(overfitting_of(comparison, key)["sentence"]) for key in trained(comparison)),
@@ -82,6 +83,14 @@ def _several_runs(comparison: Mapping[str, Any]) -> list[str]:
     found = several_runs(comparison)
     parts = ["## Several runs of one model"] if found else []
     return parts + [table(HEAD, ([escape(text) for text in row] for row in rows)) for _, rows in found]
+
+
+def _beside(comparison: Mapping[str, Any]) -> list[str]:
+    rows = beside.rows(comparison)
+    if not rows:
+        return []
+    found = table(beside.HEAD, ([escape(text) for text in row] for row in rows))
+    return ["## The same models with other settings", escape(beside.finding(comparison)), found]
 
 
 def _reliability(comparison: Mapping[str, Any]) -> list[str]:

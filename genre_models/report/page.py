@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from genre_models.report import cards, figures, formats, reliability, runs, tables, words
+from genre_models.report import beside, cards, figures, formats, reliability, runs, tables, words
 from genre_models.report.colours import Style, styles
 from genre_models.report.columns import COLUMNS, caveats, definitions
 from genre_models.report.lookup import FEWEST_FILMS, genres_by_films, label, pairs_to_show, trained
@@ -123,6 +123,9 @@ def _texts(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "without_film": [g for g in comparison["genres"] if g not in genres_by_films(comparison)],
         "runs_head": runs.HEAD,
         "several_runs": runs.several_runs(comparison),
+        "beside_head": beside.HEAD,
+        "beside_rows": beside.rows(comparison),
+        "beside_finding": beside.finding(comparison),
         "reliability": reliability.reliability(comparison),
         "groups": cards.groups(comparison),
         "definitions": definitions(comparison),

@@ -111,25 +111,30 @@ def _all(found: Mapping[str, Sequence[Found]]) -> list[Found]:
     return [one for kind in found.values() for one in kind]
 
 
-def _best_of(place: str, kind: str, metric: str) -> str:
+def find_checkpoint(place: str, store: Store, *, metric: str) -> Found:
+    """Return the checkpoint, of whatever kind, that a place stands for; errors as of `read_checkpoint`."""
+    return read_checkpoint(None, _best_of(place, None, metric), store)
+
+
+def _best_of(place: str, kind: str | None, metric: str) -> str:
     """Return the checkpoint that a place stands for: itself, or the best of the run (or the runs) below it."""
     if files.exists(files.join(place, "checkpoint.json")):
         return place
     best = runs.best_below(place, kind=kind, metric=metric)
     if best is None:
-        raise CheckpointError(f"{place} is no checkpoint of a {kind}, and none is below it")
+        raise CheckpointError(f"{place} is no checkpoint{f' of a {kind}' if kind else ''}, and none is below it")
     return best.path
 
 
-def read_checkpoint(kind: str, path: str, store: Store) -> Found:
-    """Read a checkpoint of a kind that tells the store's genres.
+def read_checkpoint(kind: str | None, path: str, store: Store) -> Found:
+    """Read a checkpoint of a kind, or of any, that tells the store's genres.
 
     Raises:
         CheckpointError: it is of another kind, tells other genres, or is none.
     """
     with tempfile.TemporaryDirectory() as copy:
         about = checkpoints.read(files.download(path, Path(copy)))
-    if about.kind != kind:
+    if kind not in (None, about.kind):
         raise CheckpointError(f"{path} holds a {about.kind}, not a {kind}")
     if about.genres != store.manifest.genres:
         raise CheckpointError(f"{path} tells other genres than {store.path}: evaluate it with its own store")

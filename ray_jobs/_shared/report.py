@@ -34,13 +34,17 @@ def report(
     judged: Judged,
     entrants: Sequence[Entrant],
     sweeps: Sequence[dict[str, Any]],
+    beside: Sequence[dict[str, Any]],
     folder: str,
     screen: Screen,
     *,
     resamples: int,
     seed: int,
 ) -> None:
-    """Judge the entrants, write the comparison, with the sweeps behind them, into a folder; show the headline."""
+    """Judge the entrants, write the comparison into a folder, show the headline.
+
+    The comparison also tells of the sweeps behind the entrants and of the runs judged beside them.
+    """
     screen.status(f"judging: {resamples:,} resamples of {len(judged.labels):,} films")
     timer = Countdown()
     comparison = _about(store, judged) | compare(
@@ -48,6 +52,8 @@ def report(
     )
     if sweeps:
         comparison["sweeps"] = list(sweeps)
+    if beside:
+        comparison["beside"] = list(beside)
     comparison["showcase"] = _showcase(judged, entrants, store.manifest.genres)
     with written_to(folder) as local:
         page = write_report(comparison, local).html.name

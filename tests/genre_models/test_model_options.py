@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -118,6 +119,8 @@ def test_presets(kind: str, name: str) -> None:
     recipe, model = presets.preset(kind, name)
     assert isinstance(recipe, Recipe) and isinstance(model, KINDS[kind].config_class)
     told = " ".join(str(inspect.getdoc(importlib.import_module(f"genre_models.presets.{kind}_{name}"))).split())
+    assert presets.name_of(kind, replace(recipe, seed=7), model) == name
+    assert presets.name_of(kind, replace(recipe, epochs=recipe.epochs + 1), model) == ""
     assert f"--preset {name}" in told and "mean average precision" in told and " min" in told
 
 

@@ -148,7 +148,8 @@ def test_several_runs_are_averaged_and_probabilities_calibrated(home: Path, tmp_
     store = ("--store", home / "store", "--runs", tmp_path, "--report", tmp_path / "report", "--resamples", 100)
     for copy in ("one", "two"):
         shutil.copytree(home / "runs" / "cnn", tmp_path / copy)
-    said = run_job("evaluate", *store, "--cnn", tmp_path / "one", tmp_path / "two", "--calibrate")
+    beside = ("--beside", home / "runs" / "lstm")
+    said = run_job("evaluate", *store, "--cnn", tmp_path / "one", tmp_path / "two", "--calibrate", *beside)
     assert "No ensemble: it takes two kinds of model" in said.stdout
     told, before = comparison(tmp_path / "report")["models"], comparison(home / "report")["models"]
     assert list(told) == ["cnn", "prior", "tfidf"]
@@ -162,6 +163,12 @@ def test_several_runs_are_averaged_and_probabilities_calibrated(home: Path, tmp_
             assert kept == (None if entry["average_precision"] is None else pytest.approx(entry["average_precision"]))
         assert told[key]["metrics"]["loss"] != pytest.approx(before[key]["metrics"]["loss"], abs=1e-6)
     assert told["prior"]["metrics"] == before["prior"]["metrics"]
+    (other,) = comparison(tmp_path / "report")["beside"]
+    lstm = before["lstm"]["metrics"]["mean_average_precision"]
+    assert (other["kind"], other["against"], other["run"]) == ("lstm", "cnn", "lstm")
+    assert other["figures"]["mean_average_precision"] == pytest.approx(lstm)
+    lead = before["cnn"]["metrics"]["mean_average_precision"] - lstm
+    assert other["differences"]["mean_average_precision"]["difference"] == pytest.approx(lead)
     twice = run_job("evaluate", *store, "--cnn", tmp_path / "one", tmp_path / "one", fails=True)
     assert "is named twice" in twice.stderr
 

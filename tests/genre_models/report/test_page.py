@@ -195,6 +195,33 @@ def test_several_runs_of_a_model_are_listed_with_their_spread(tmp_path: Path) ->
     assert "Of the 3 runs averaged" in json.loads(text)["models"]["cnn"]["overfitting"]["sentence"]
 
 
+def test_runs_with_other_settings_stand_beside_the_judged_models(tmp_path: Path) -> None:
+    def run(kind: str, name: str, preset: str, ahead: float, interval: list[float]) -> dict[str, Any]:
+        names = ("loss", "mean_average_precision", "at_tuned_micro_f1", "at_tuned_macro_f1")
+        difference = {"difference": ahead, "interval": interval}
+        return {
+            "kind": kind, "label": f"Model {kind}", "run": name, "preset": preset, "against": kind,
+            "checkpoint": f"runs/{name}/epoch-003", "epoch": 3, "epochs": 9, "parameters": 7,
+            "figures": dict.fromkeys(names, 0.25), "intervals": {key: [0.125, 0.5] for key in names},
+            "differences": dict.fromkeys(names, difference),
+        }  # fmt: skip
+
+    comparison = example_comparison()
+    comparison["beside"] = [
+        run("cnn", "old<b>", "coursework", 0.04, [0.02, 0.06]),
+        run("cnn", "twin", "", -0.001, [-0.01, 0.008]),
+        run("lstm", "more", "pretrained", -0.09, [-0.11, -0.07]),
+    ]
+    page, markdown, text = rewritten(comparison, tmp_path)
+    assert page.open == []
+    for words in (page.text, markdown.replace("\\", "").replace("&lt;", "<").replace("&gt;", ">")):
+        assert "Poster CNN is clearly ahead of Model cnn, coursework (old<b>) (+0.040)" in words
+        assert "and not to be told apart from Model cnn (twin) (−0.001)." in words
+        assert "Overview BiLSTM is clearly behind Model lstm, pretrained (more) (−0.090)." in words
+        assert "3 of 9" in words and "−0.090 (−0.110 to −0.070)" in words
+    assert json.loads(text)["beside"] == comparison["beside"]
+
+
 def test_a_comparison_from_before_calibration_was_measured_works(tmp_path: Path) -> None:
     comparison = example_comparison()
     for model in comparison["models"].values():

@@ -1,0 +1,67 @@
+"""Further runs beside the judged ones: the same models with other settings, and how far the judged ones are ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import files
+from datasets.store import Store
+from genre_models import judge, presets
+from genre_models.comparison import Entrant, compare, figure
+from ray_jobs._shared.entrants import find_checkpoint, require_unseen, score
+from ray_jobs._shared.judged import Judged
+from ray_jobs._shared.screen import Screen
+
+_FIGURES = ("loss", "mean_average_precision", "at_tuned_micro_f1", "at_tuned_macro_f1")
+
+
+def judged_beside(
+    places: Sequence[str],
+    models: Sequence[Entrant],
+    store: Store,
+    judged: Judged,
+    screen: Screen,
+    *,
+    metric: str,
+    use_gpu: bool,
+    resamples: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Return what the page tells of further runs, in their order: figures, and the difference to the judged model.
+
+    Args:
+        places: checkpoints, or runs for their best one by `metric`.
+        models: the judged models; a run is held against the one of its kind, or the first where there is none.
+
+    Raises:
+        CheckpointError: one is none, tells other genres or may have seen the judged films.
+    """
+    told = []
+    for place in places:
+        found = find_checkpoint(files.absolute(place), store, metric=metric)
+        if judged.store.path == store.path:
+            require_unseen({found.about.kind: [found]}, store)
+        other = score(found, store, judged, screen, use_gpu=use_gpu).entrant
+        rival = next((model for model in models if model.key == other.key), models[0])
+        screen.status(f"judging {found.run}")
+        pair = [Entrant("judged", rival.scores, rival.thresholds), Entrant("other", other.scores, other.thresholds)]
+        compared = compare(judged.labels, pair, store.manifest.genres, resamples=resamples, seed=seed)
+        metrics = judge.metrics(judged.labels, other.scores, other.thresholds)
+        told.append(
+            {
+                "kind": other.key,
+                "label": other.about["label"],
+                "run": found.run,
+                "preset": presets.name_of(found.about.kind, found.about.recipe, found.about.config),
+                "checkpoint": found.path,
+                "epoch": other.about["epoch"],
+                "epochs": other.about["epochs"],
+                "parameters": other.about["parameters"],
+                "against": rival.key,
+                "figures": {name: figure(metrics, name) for name in _FIGURES},
+                "intervals": {name: compared["models"]["other"]["intervals"][name] for name in _FIGURES},
+                "differences": {name: compared["differences"][0]["metrics"][name] for name in _FIGURES},
+            }
+        )
+    return told
