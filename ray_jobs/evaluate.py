@@ -46,8 +46,8 @@ class Options:
     fusion: tuple[str, ...] = ()
     """Model of poster and overview together to judge instead of the best one below --runs, as --cnn."""
     beside: tuple[str, ...] = ()
-    """Further runs or checkpoints of the same models with other settings, say the coursework's: each is judged too, and
-    how far the judged model of its kind is ahead of it."""
+    """Further checkpoints, runs, or folders of runs (the best of each kind) with other settings, say the coursework's:
+    each is judged too, and how far the judged model of its kind is ahead of it."""
     ensemble: bool = True
     """Judge all trained models as one too (late fusion, learned on the validation films, nothing is trained again)."""
     ensemble_with_tfidf: bool = True

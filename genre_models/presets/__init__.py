@@ -33,9 +33,9 @@ def preset(kind: str, name: str) -> tuple[Recipe, Any]:
 
 
 def name_of(kind: str, recipe: Recipe, config: Any) -> str:
-    """Return the name of the preset with these settings, whatever the seed; empty where none has them all."""
+    """Say which preset has these settings, whatever the seed, or this model at least; empty where none has."""
     for name in names(kind):
         known, model = preset(kind, name)
-        if (replace(known, seed=recipe.seed), model) == (recipe, config):
-            return name
+        if model == config:
+            return name if replace(known, seed=recipe.seed) == recipe else f"{name} with another recipe"
     return ""

@@ -9,7 +9,7 @@ from datasets import files
 from datasets.store import Store
 from genre_models import judge, presets
 from genre_models.comparison import Entrant, compare, figure
-from ray_jobs._shared.entrants import find_checkpoint, require_unseen, score
+from ray_jobs._shared.entrants import checkpoints_at, require_unseen, score
 from ray_jobs._shared.judged import Judged
 from ray_jobs._shared.screen import Screen
 
@@ -31,15 +31,18 @@ def judged_beside(
     """Return what the page tells of further runs, in their order: figures, and the difference to the judged model.
 
     Args:
-        places: checkpoints, or runs for their best one by `metric`.
+        places: checkpoints, runs for their best one by `metric`, or folders of runs for the best of each kind; what is
+            judged already is passed over.
         models: the judged models; a run is held against the one of its kind, or the first where there is none.
 
     Raises:
         CheckpointError: one is none, tells other genres or may have seen the judged films.
     """
     told = []
-    for place in places:
-        found = find_checkpoint(files.absolute(place), store, metric=metric)
+    all_found = [found for place in places for found in checkpoints_at(files.absolute(place), store, metric=metric)]
+    for found in all_found:
+        if any(found.path in _paths(model) for model in models):
+            continue
         if judged.store.path == store.path:
             require_unseen({found.about.kind: [found]}, store)
         other = score(found, store, judged, screen, use_gpu=use_gpu).entrant
@@ -65,3 +68,7 @@ def judged_beside(
             }
         )
     return told
+
+
+def _paths(model: Entrant) -> list[str]:
+    return [str(run["checkpoint"]) for run in model.about.get("runs") or [model.about]]

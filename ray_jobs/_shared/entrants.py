@@ -111,18 +111,29 @@ def _all(found: Mapping[str, Sequence[Found]]) -> list[Found]:
     return [one for kind in found.values() for one in kind]
 
 
-def find_checkpoint(place: str, store: Store, *, metric: str) -> Found:
-    """Return the checkpoint, of whatever kind, that a place stands for; errors as of `read_checkpoint`."""
-    return read_checkpoint(None, _best_of(place, None, metric), store)
+def checkpoints_at(place: str, store: Store, *, metric: str) -> list[Found]:
+    """Return the checkpoint at a place, or of the runs below it the best of each kind trained on this store.
+
+    Raises:
+        CheckpointError: there is none, or one tells other genres.
+    """
+    if files.exists(files.join(place, "checkpoint.json")):
+        return [read_checkpoint(None, place, store)]
+    fingerprint = store.manifest.fingerprint
+    best = [runs.best_below(place, kind=kind, fingerprint=fingerprint, metric=metric) for kind in KINDS]
+    found = [read_checkpoint(None, one.path, store) for one in best if one]
+    if not found:
+        raise CheckpointError(f"{place} is no checkpoint, and none that was trained on {store.path} is below it")
+    return found
 
 
-def _best_of(place: str, kind: str | None, metric: str) -> str:
+def _best_of(place: str, kind: str, metric: str) -> str:
     """Return the checkpoint that a place stands for: itself, or the best of the run (or the runs) below it."""
     if files.exists(files.join(place, "checkpoint.json")):
         return place
     best = runs.best_below(place, kind=kind, metric=metric)
     if best is None:
-        raise CheckpointError(f"{place} is no checkpoint{f' of a {kind}' if kind else ''}, and none is below it")
+        raise CheckpointError(f"{place} is no checkpoint of a {kind}, and none is below it")
     return best.path
 
 

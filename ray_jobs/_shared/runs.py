@@ -58,14 +58,14 @@ def checkpoints_below(folder: str) -> list[Found]:
 
 
 def best_below(
-    folder: str, *, kind: str | None, fingerprint: str | None = None, metric: str = "validation_loss"
+    folder: str, *, kind: str, fingerprint: str | None = None, metric: str = "validation_loss"
 ) -> Found | None:
-    """Return the checkpoint of a kind, or of any, that is best by a metric, among those trained on the store of this
+    """Return the checkpoint of a kind that is best by a metric, among those trained on the store of this
     fingerprint: figures on other films do not compare."""
     fitting = [
         found
         for found in checkpoints_below(folder)
-        if kind in (None, found.about["kind"]) and fingerprint in (None, found.about["store"].get("fingerprint"))
+        if found.about["kind"] == kind and fingerprint in (None, found.about["store"].get("fingerprint"))
     ]
     return min(fitting, key=lambda found: found.badness(metric), default=None)
 

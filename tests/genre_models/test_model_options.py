@@ -120,7 +120,8 @@ def test_presets(kind: str, name: str) -> None:
     assert isinstance(recipe, Recipe) and isinstance(model, KINDS[kind].config_class)
     told = " ".join(str(inspect.getdoc(importlib.import_module(f"genre_models.presets.{kind}_{name}"))).split())
     assert presets.name_of(kind, replace(recipe, seed=7), model) == name
-    assert presets.name_of(kind, replace(recipe, epochs=recipe.epochs + 1), model) == ""
+    assert presets.name_of(kind, replace(recipe, epochs=99), model) == f"{name} with another recipe"
+    assert presets.name_of(kind, recipe, replace(model, start_at_prior=not model.start_at_prior)) == ""
     assert f"--preset {name}" in told and "mean average precision" in told and " min" in told
 
 
