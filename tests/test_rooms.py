@@ -92,7 +92,8 @@ def test_report_needs_only_results() -> None:
 
 
 def test_nobody_imports_the_jobs() -> None:
-    others = [path for path in sources("datasets", "genre_models", "benchmarks") if path.is_file()]
+    """But for the benchmarks: what is timed is the very code that the jobs run."""
+    others = [path for path in sources("datasets", "genre_models") if path.is_file()]
     assert list(breaches(others, {"ray_jobs"})) == []
 
 

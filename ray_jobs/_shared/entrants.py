@@ -24,7 +24,7 @@ from genre_models.thresholds import tune_thresholds
 from ray_jobs._shared import runs
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.judged import Judged
-from ray_jobs._shared.predict import predict
+from ray_jobs._shared.predict import predict_splits
 from ray_jobs._shared.screen import Countdown, Screen
 
 # What is told of each of several runs, by its name there.
@@ -173,29 +173,27 @@ def require_unseen(found: Mapping[str, Iterable[Found]], store: Store) -> None:
 def score(
     found: Found, store: Store, judged: Judged, screen: Screen, *, use_gpu: bool, validate: bool = False
 ) -> Scored:
-    """Let a checkpoint's model score the judged films and, with `validate`, the store's validation films."""
+    """Let a checkpoint's model, loaded once, score the judged films and, with `validate`, the store's validation
+    films."""
     about, timer = found.about, Countdown()
     kind, label = about.model_kind, f"{about.model_kind.label} ({found.run})"
     screen.status(f"{label}: loading")
-
-    def scores(films: Store, split: str) -> np.ndarray:
-        number = films.manifest.films[split]
+    wanted = [(judged.store, "test"), *([(store, "validation")] if validate else [])]
+    fed: dict[str, Any] = {}
+    for films, split in wanted:
         fed = with_features(with_encoder(about), films, (split,), screen, use_gpu=use_gpu).features
-        return predict(
-            films,
-            split,
-            found.path,
-            sees=kind.sees,
-            features=Features(**fed) if fed else None,
-            use_gpu=use_gpu,
-            progress=lambda done: screen.status(
-                f"{label}: {done:,} of {number:,} {split} films{timer.left(done, number)}"
-            ),
-        )
-
+    number = sum(films.manifest.films[split] for films, split in wanted)
+    scores = predict_splits(
+        wanted,
+        found.path,
+        sees=kind.sees,
+        features=Features(**fed) if fed else None,
+        use_gpu=use_gpu,
+        progress=lambda done: screen.status(f"{label}: {done:,} of {number:,} films{timer.left(done, number)}"),
+    )
     entrant = Entrant(
         about.kind,
-        scores(judged.store, "test"),
+        scores[0],
         np.array(about.thresholds),
         {
             "label": kind.label,
@@ -211,7 +209,7 @@ def score(
             "versions": about.versions,
             "history": [dataclasses.asdict(epoch) for epoch in about.history],
         },
-        scores(store, "validation") if validate else None,
+        scores[1] if validate else None,
     )
     return Scored(found, entrant)
 

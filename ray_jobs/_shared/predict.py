@@ -1,14 +1,16 @@
-"""Predicting a split of a store through Ray Data, the model loaded once per actor."""
+"""Predicting splits of stores through Ray Data, the model loaded once per actor."""
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import ray
 import ray.data
 
 from datasets import files
@@ -21,67 +23,89 @@ from ray_jobs._shared.board import Board
 from ray_jobs._shared.cluster import actors_for
 from ray_jobs._shared.quiet import quiet_stderr
 
-_BATCH = 256
+Films = tuple[Store, str]
+"""A split of a store."""
+
 _FILMS_AN_ACTOR = 2_000
-_PIECE = 64  # of overviews: of like length, so that little padding is computed
+# Films an actor is given at once: enough that pieces of like length have little padding, and that the short piece a
+# batch may end in costs nothing.
+BATCH = 1_024
+_BATCH_BYTES = 128 * 2**20  # and no more of large posters
+# Films computed at once. On a CPU what a layer makes of 64 films stays in its cache: the CNN took 1.5 times as long on
+# batches of 256.
+PIECE = 64
+_PIECE_ON_GPU = 512
 
 
 class Predictor:
     """A checkpoint's model, fed from rows of a store; one of these lives in each Ray Data actor."""
 
-    def __init__(self, path: str, poster_shape: tuple[int, int, int], board: Any) -> None:
-        """Load the checkpoint at `path`; `board` is told the number of films done."""
+    def __init__(
+        self, path: str, poster_shape: tuple[int, int, int], board: Any, threads: int | None = None, piece: int = PIECE
+    ) -> None:
+        """Load the checkpoint at `path`.
+
+        Args:
+            path: the checkpoint's folder or URI.
+            poster_shape: (height, width, 3) of the store's posters.
+            board: told the number of films done; None for nobody.
+            threads: compute threads of this process; None leaves them to TensorFlow.
+            piece: films computed at once.
+        """
+        from genre_models import fit  # imports TensorFlow: in the actor and nowhere else
+
         with tempfile.TemporaryDirectory() as copy:
             folder = files.download(path, Path(copy))
             self._about = checkpoints.read(folder)
+            if threads:
+                threads = min(threads, os.cpu_count() or 1)
+                fit.set_up_tensorflow(workers=1, threads=threads, side_by_side=self._about.model_kind.reads)
             self._model = checkpoints.load_model(folder)
         self._vocabulary = Vocabulary(
             self._about.vocabulary, tokenizer=getattr(self._about.config, "tokenizer", "split")
         )
-        self._poster_shape = poster_shape
+        self._poster_shape, self._piece = poster_shape, piece
         self._board = board
 
     def __call__(self, films: pa.Table) -> dict[str, np.ndarray]:
-        """Return row int64 [n] and scores float32 [n, genres] of the films."""
+        """Return scores float32 [n, genres] of the films, beside their row and, if they have it, part, int64 [n]."""
+        pieces = self._from_features(films) if self._about.features else self._from_films(films)
+        scores = np.empty((len(films), len(self._about.genres)), np.float32)
+        for rows, inputs in pieces:
+            scores[rows] = self._model.predict_on_batch(inputs)[: len(rows)]
+            if self._board is not None:
+                self._board.post.remote(len(rows))
+        numbers = {name: films[name].to_numpy() for name in ("part", "row") if name in films.column_names}
+        return {**numbers, "scores": scores}
+
+    def _from_films(self, films: pa.Table) -> Iterator[tuple[np.ndarray, Any]]:
+        """Yield row numbers and a model's inputs: posters in their order, overviews shortest first in pieces of like
+        length, so that little padding is computed."""
         kind = self._about.model_kind
-        if self._about.features:
-            scores = self._from_features(films)
-        else:
-            posters = poster_array(films["poster"], self._poster_shape) if kind.looks else None
-            scores = self._read(films["overview"].to_pylist(), posters) if kind.reads else self._scores(posters)
-        if self._board is not None:
-            self._board.post.remote(len(films))
-        return {"row": films["row"].to_numpy(), "scores": scores}
+        posters = poster_array(films["poster"], self._poster_shape) if kind.looks else None
+        if not kind.reads and posters is not None:
+            for rows in self._cut(np.arange(len(films))):
+                yield rows, posters[rows[0] : rows[-1] + 1]  # a view: no pixel is copied
+            return
+        ids, lengths = self._vocabulary.encode(films["overview"].to_pylist(), max_tokens=self._about.config.max_tokens)
+        for rows in self._cut(np.argsort(lengths, kind="stable")):
+            tokens = ids[rows, : padded_length(int(lengths[rows[-1]]), ids.shape[1])]
+            yield rows, tokens if posters is None else {"poster": posters[rows], "tokens": tokens}
 
-    def _read(self, overviews: list[str], posters: np.ndarray | None) -> np.ndarray:
-        """Score overviews, with their posters if the model sees both: shortest first in pieces of like length, so that
-        little padding is computed."""
-        ids, lengths = self._vocabulary.encode(overviews, max_tokens=self._about.config.max_tokens)
-        order = np.argsort(lengths, kind="stable")
-        scores = np.empty((len(ids), len(self._about.genres)), np.float32)
-        for rows in np.array_split(order, max(1, len(order) // _PIECE)):
-            tokens = ids[rows, : padded_length(int(lengths[rows].max()), ids.shape[1])]
-            scores[rows] = self._scores(tokens if posters is None else {"poster": posters[rows], "tokens": tokens})
-        return scores
-
-    def _from_features(self, films: pa.Table) -> np.ndarray:
-        """Score films by their features, those of overviews in pieces of like length."""
+    def _from_features(self, films: pa.Table) -> Iterator[tuple[np.ndarray, Any]]:
+        """Yield row numbers and the features of films, those of overviews in pieces of like length."""
         about = self._about
         most = about.config.max_tokens if about.model_kind.reads else 0
         block = inputs_of(films, about.features["units"], max_tokens=most)
-        scores = np.empty((len(films), len(about.genres)), np.float32)
-        done = 0
         order = np.argsort(block["lengths"], kind="stable") if most else np.arange(len(films))
-        batching = Batching(_PIECE)
         ordered = {name: column[order] for name, column in block.items()} | {"labels": np.zeros((len(films), 0))}
-        for batch in validation_batches([ordered], batching):
-            told = self._scores(batch["inputs"])[batch["weights"] > 0]
-            scores[order[done : done + len(told)]] = told
-            done += len(told)
-        return scores
+        for batch in validation_batches([ordered], Batching(self._piece)):
+            count = int((batch["weights"] > 0).sum())
+            yield order[:count], batch["inputs"]
+            order = order[count:]
 
-    def _scores(self, inputs: Any) -> np.ndarray:
-        return np.asarray(self._model.predict_on_batch(inputs), np.float32)
+    def _cut(self, rows: np.ndarray) -> list[np.ndarray]:
+        return np.array_split(rows, -(-len(rows) // self._piece)) if len(rows) else []
 
 
 def predict(
@@ -94,16 +118,25 @@ def predict(
     progress: Callable[[int], None] = lambda _: None,
     use_gpu: bool = False,
 ) -> np.ndarray:
-    """Return a checkpoint's scores of a split, float32 [films, genres], in the store's order; it `sees` "poster",
-    "overview" or "both". A model with a backbone is given these `features`, which the store must have.
+    """Return a checkpoint's scores of one split: see `predict_splits`."""
+    return predict_splits([(store, split)], path, sees=sees, features=features, progress=progress, use_gpu=use_gpu)[0]
 
-    The films stream through as many actors as there are CPUs free (GPUs with `use_gpu`), never all in memory.
+
+def predict_splits(
+    wanted: Sequence[Films],
+    path: str,
+    *,
+    sees: str,
+    features: Features | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+    use_gpu: bool = False,
+) -> list[np.ndarray]:
+    """Return a checkpoint's scores of several splits, each float32 [films, genres] in the store's order; it `sees`
+    "poster", "overview" or "both". A model with a backbone is given these `features`, which the stores must have.
+
+    The stores must have posters of one size. All films stream through the same actors, as many as there are CPUs free
+    (GPUs with `use_gpu`): never all in memory, and the model is loaded once in each actor.
     """
-    if features:
-        films = feature_table(store, split, features.name)
-    else:
-        films = read_films(store, split, ["row", *(("poster", "overview") if sees == "both" else (sees,))])
-    actors = actors_for(store.manifest.films[split], each=_FILMS_AN_ACTOR, use_gpu=use_gpu)
     done = 0
 
     def show(more: int) -> None:
@@ -112,24 +145,59 @@ def predict(
         progress(done)
 
     with Board(show) as board:
-        scored = films.map_batches(
-            Predictor,
-            fn_constructor_args=(path, store.manifest.poster_shape, board.actor),
-            batch_size=_BATCH,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=actors),
-            num_cpus=1,
-            num_gpus=1 if use_gpu else 0,
-        )
-        # Ray's core prints a warning about the arguments of Data's own actors that nobody can act on.
-        with quiet_stderr():
-            parts = list(scored.iter_batches(batch_size=None, batch_format="numpy"))
-    scores = dict(
-        zip(
-            np.concatenate([p["row"] for p in parts]).tolist(),
-            np.concatenate([p["scores"] for p in parts]),
-            strict=True,
-        )
+        told = list(scored(wanted, path, sees=sees, features=features, board=board.actor, use_gpu=use_gpu))
+    parts, rows, scores = (np.concatenate([batch[name] for batch in told]) for name in ("part", "row", "scores"))
+    return [_in_order(store, split, rows[parts == n], scores[parts == n]) for n, (store, split) in enumerate(wanted)]
+
+
+def scored(
+    wanted: Sequence[Films],
+    path: str,
+    *,
+    sees: str,
+    features: Features | None = None,
+    board: Any = None,
+    use_gpu: bool = False,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield what `Predictor` returns of the films of `wanted`, in batches as they are done; "part" is the place of
+    their split in `wanted`. The board's actor is told the number of films done."""
+    count = sum(store.manifest.films[split] for store, split in wanted)
+    shape = wanted[0][0].manifest.poster_shape
+    actors = actors_for(count, each=_FILMS_AN_ACTOR, use_gpu=use_gpu)
+    threads = None if use_gpu else max(1, int(ray.cluster_resources().get("CPU", 1)) // actors)
+    first, *others = (_read(store, split, part, sees, features) for part, (store, split) in enumerate(wanted))
+    films = first.union(*others) if others else first
+    scored = films.map_batches(
+        Predictor,
+        fn_constructor_args=(path, shape, board, threads, _PIECE_ON_GPU if use_gpu else PIECE),
+        batch_size=max(PIECE, min(BATCH, _BATCH_BYTES // int(np.prod(shape)))),
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=actors),
+        num_cpus=1,
+        num_gpus=1 if use_gpu else 0,
     )
-    rows = store.table(split, ["row"])["row"].to_pylist()
-    return np.stack([scores[row] for row in rows])
+    # Ray's core prints a warning about the arguments of Data's own actors that nobody can act on.
+    with quiet_stderr():
+        yield from scored.iter_batches(batch_size=None, batch_format="numpy")
+
+
+def _read(store: Store, split: str, part: int, sees: str, features: Features | None) -> ray.data.Dataset:
+    """Read what a model needs of a split's films, each with the number of its part."""
+    if features:
+        films = feature_table(store, split, features.name)
+    else:
+        films = read_films(store, split, ["row", *(("poster", "overview") if sees == "both" else (sees,))])
+
+    def numbered(table: pa.Table) -> pa.Table:
+        return table.append_column("part", pa.array(np.full(len(table), part)))
+
+    return films.map_batches(numbered, batch_format="pyarrow", batch_size=None)
+
+
+def _in_order(store: Store, split: str, rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return scores of films, given with their row numbers in any order, in the store's order."""
+    wanted = store.table(split, ["row"])["row"].to_numpy()
+    order = np.argsort(rows)
+    if not np.array_equal(rows[order], np.sort(wanted)):
+        raise RuntimeError(f"{len(wanted):,} {split} films of {store.path} were sent, {len(rows):,} came back")
+    return scores[order][np.argsort(np.argsort(wanted))]

@@ -1,0 +1,214 @@
+"""Claim: a checkpoint predicts films through Ray Data at least 0.9 times as fast as a bare loop over arrays in memory.
+
+    python benchmarks/predict_rate.py                       both models, on the drawn sample
+    python benchmarks/predict_rate.py --store DIR --model lstm
+
+One side is what `evaluate.py` runs: films read from the store, an actor that loaded the checkpoint, scores gathered in
+the driver; timed from the first batch of scores to the last, so that starting Ray and loading the model, which happen
+once, are not in it. The other is a loop over batches cut beforehand, in a process of its own: bare, Ray, bare. It is
+given the same films in the same pieces and threads, and the model compiled as `predict_on_batch` compiles it, which is
+the strictest floor; what the model called as it is (`model(batch)`, nothing compiled) reaches is told beside it. The
+weights are those of the first step: they take as long as trained ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tyro
+from claims import Claim, machine, tell
+
+ROOT = Path(__file__).resolve().parent.parent
+CLAIM = 0.9
+_UNCOMPILED_PIECES = 3
+_SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is timed."""
+
+    store: str = ""
+    """Film store to predict; by default one of the drawn sample, made for this run."""
+    sample_films: int = 2_000
+    """Films of that sample."""
+    model: Literal["both", "cnn", "lstm"] = "both"
+    """Which model, at the coursework's size."""
+    seconds: float = 40.0
+    """About how long each side of a model predicts."""
+    quick: bool = False
+    """A tenth of the time, for `make bench`."""
+    claims: str = ""
+    """JSON file for what was found."""
+    side: Literal["both", "bare"] = "both"
+    """Internal: "bare" runs the plain loop alone and prints its rates as JSON."""
+    checkpoint: str = ""
+    """Internal: the checkpoint that the plain loop loads, or makes where it is missing."""
+
+
+def main(options: Options) -> None:
+    """Time both sides of each model and print the ratios."""
+    if options.side == "bare":
+        print(json.dumps(bare(options)))
+        return
+    from ray_jobs._shared import cluster
+    from ray_jobs._shared.screen import Screen
+
+    claims = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = options.store or sample_store(options, folder)
+        cluster.connect(Screen())
+        for model in ("cnn", "lstm") if options.model == "both" else (options.model,):
+            claims.append(compare(model, store, folder, options))
+    print(f"Machine: {machine()}")
+    tell(claims, options.claims)
+
+
+def compare(model: str, store: str, folder: str, options: Options) -> Claim:
+    """Time bare, Ray, bare and return the claim of one model."""
+    checkpoint = f"{folder}/{model}/epoch-001"
+    seconds = options.seconds / 10 if options.quick else options.seconds
+    before = bare_side(model, store, checkpoint)
+    ours = ray_side(model, store, checkpoint, films=int(before["films_per_second"] * seconds))
+    after = bare_side(model, store, checkpoint)
+    floor = (before["films_per_second"] + after["films_per_second"]) / 2
+    print(
+        f"{model}: {ours:.0f} films/s through Ray Data; bare loop {before['films_per_second']:.0f} and "
+        f"{after['films_per_second']:.0f}, not compiled {before['uncompiled']:.0f}"
+    )
+    return Claim(
+        f"{model.upper()} prediction through Ray Data, films/s against a bare compiled loop",
+        ours / floor,
+        CLAIM,
+        "at least",
+        f"bare compiled loop {floor:.0f} films/s",
+    )
+
+
+def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
+    """Return films per second from the first batch of scores on, over at least so many films after it."""
+    from datasets.store import Store
+    from genre_models.catalog import KINDS
+    from ray_jobs._shared.predict import scored
+
+    opened = Store.open(store)
+    splits = [(opened, split) for split in _SPLITS]
+    count, batch = sum(opened.manifest.films.values()), 1_100
+    wanted = splits * -(-(films + batch) // count)
+    done, started = 0, 0.0
+    for told in scored(wanted, checkpoint, sees=KINDS[model].sees):
+        if started:
+            done += len(told["row"])
+        started = started or time.perf_counter()
+        ended = time.perf_counter()
+    return done / (ended - started)
+
+
+def sample_store(options: Options, folder: str) -> str:
+    """Prepare the drawn sample."""
+    store = f"{folder}/store"
+    run("ray_jobs/prepare_data.py", "--store", store, "--sample-films", str(options.sample_films))
+    return store
+
+
+def run(script: str, *arguments: str) -> str:
+    """Run a script of the project and return what it prints."""
+    command = [sys.executable, str(ROOT / script), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{result.stdout}\n{result.stderr}")
+    return result.stdout
+
+
+def bare_side(model: str, store: str, checkpoint: str) -> dict[str, float]:
+    """Return the rates of the plain loop, from a fresh process."""
+    said = run(
+        "benchmarks/predict_rate.py", "--side", "bare", "--store", store, "--model", model, "--checkpoint", checkpoint
+    )
+    return dict(json.loads(said.splitlines()[-1]))
+
+
+def bare(options: Options) -> dict[str, float]:
+    """Predict by a loop over batches in memory: films per second compiled, and called as it is."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    from datasets.store import Store
+    from genre_models import checkpoint as checkpoints
+    from genre_models import fit
+    from genre_models.catalog import KINDS
+
+    store, kind = Store.open(options.store), KINDS[options.model]
+    folder = Path(options.checkpoint)
+    fit.set_up_tensorflow(workers=1, threads=os.cpu_count(), side_by_side=kind.reads)
+    if not folder.exists():
+        untrained(store, options.model, folder)
+    model = checkpoints.load_model(folder)
+    batches = pieces(store, checkpoints.read(folder))
+    for batch in batches[:: max(1, len(batches) // 20)]:
+        model.predict_on_batch(batch)
+    started = time.perf_counter()
+    for batch in batches:
+        model.predict_on_batch(batch)
+    compiled = time.perf_counter() - started
+    few = batches[:: max(1, len(batches) // _UNCOMPILED_PIECES)]
+    started = time.perf_counter()
+    for batch in few:
+        np.asarray(model(batch))
+    uncompiled = time.perf_counter() - started
+    return {
+        "films_per_second": sum(map(len, batches)) / compiled,
+        "uncompiled": sum(map(len, few)) / uncompiled,
+    }
+
+
+def pieces(store: Any, about: Any) -> list[np.ndarray]:
+    """Return the store's films as a model's inputs, in the pieces that a `Predictor` cuts them to."""
+    from datasets.store import poster_array
+    from datasets.stream import padded_length
+    from datasets.vocabulary import Vocabulary
+    from ray_jobs._shared.predict import BATCH, PIECE
+
+    made: list[np.ndarray] = []
+    for split in _SPLITS:
+        table = store.table(split, ["overview" if about.model_kind.reads else "poster"])
+        for start in range(0, len(table), BATCH):
+            films = table.slice(start, BATCH)
+            count = -(-len(films) // PIECE)
+            if not about.model_kind.reads:
+                made += np.array_split(poster_array(films["poster"], store.manifest.poster_shape), count)
+                continue
+            ids, lengths = Vocabulary(about.vocabulary).encode(
+                films["overview"].to_pylist(), max_tokens=about.config.max_tokens
+            )
+            for rows in np.array_split(np.argsort(lengths, kind="stable"), count):
+                made.append(ids[rows, : padded_length(int(lengths[rows[-1]]), ids.shape[1])])
+    return made
+
+
+def untrained(store: Any, key: str, folder: Path) -> None:
+    """Save a checkpoint of the coursework's model as it is before training."""
+    from datasets.vocabulary import Vocabulary
+    from genre_models import checkpoint as checkpoints
+    from genre_models.catalog import KINDS
+    from genre_models.recipe import Recipe
+
+    kind, genres = KINDS[key], store.manifest.genres
+    config = kind.config_class()
+    words: tuple[str, ...] = ()
+    if kind.reads:
+        words = Vocabulary.from_counts(store.word_counts(), size=config.vocabulary_size).tokens
+    trained_on = {"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films}
+    about = checkpoints.Checkpoint(key, genres, config, Recipe(), trained_on, vocabulary=words)
+    checkpoints.save(folder, about, kind.build(config, genres=len(genres)))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
