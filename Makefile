@@ -36,9 +36,9 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The short sizes, under 15 minutes on 2 idle cores; the full ones: `benchmarks/table.py` without --quick.
 bench: install
-	$(BIN)/python benchmarks/lstm_step.py
-	$(BIN)/python benchmarks/train_throughput.py
+	@$(BIN)/python benchmarks/table.py --quick
 
 install: .venv/.installed
 

@@ -4,17 +4,19 @@
     python benchmarks/predict_rate.py --store DIR --model lstm
 
 One side is what `evaluate.py` runs: films read from the store, an actor that loaded the checkpoint, scores gathered in
-the driver; timed from the first batch of scores to the last, so that starting Ray and loading the model, which happen
-once, are not in it. The other is a loop over batches cut beforehand, in a process of its own: bare, Ray, bare. It is
-given the same films in the same pieces and threads, and the model compiled as `predict_on_batch` compiles it, which is
-the strictest floor; what the model called as it is (`model(batch)`, nothing compiled) reaches is told beside it. The
-weights are those of the first step: they take as long as trained ones.
+the driver; starting Ray and loading the model, which happen once, are not in it. The other is a loop over batches cut
+beforehand, in a process of its own: bare, Ray, bare. It is given the same films in the same pieces and threads, and the
+model compiled as `predict_on_batch` compiles it, which is the strictest floor; what the model called as it is
+(`model(batch)`, nothing compiled) reaches is told beside it. Each side's rate is the median over stretches of about a
+thousand films, so that a moment in which the machine does something else does not count. The weights are those before
+the first step: they take as long as trained ones.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,7 @@ from claims import Claim, machine, tell
 ROOT = Path(__file__).resolve().parent.parent
 CLAIM = 0.9
 _UNCOMPILED_PIECES = 3
+_STRETCH = 16  # pieces
 _SPLITS = ("train", "validation", "test")
 
 
@@ -95,22 +98,24 @@ def compare(model: str, store: str, folder: str, options: Options) -> Claim:
 
 
 def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
-    """Return films per second from the first batch of scores on, over at least so many films after it."""
+    """Return films per second, the median over batches of scores, of at least so many films."""
     from datasets.store import Store
     from genre_models.catalog import KINDS
-    from ray_jobs._shared.predict import scored
+    from ray_jobs._shared.board import Board
+    from ray_jobs._shared.predict import BATCH, scored
 
     opened = Store.open(store)
     splits = [(opened, split) for split in _SPLITS]
-    count, batch = sum(opened.manifest.films.values()), 1_100
-    wanted = splits * -(-(films + batch) // count)
-    done, started = 0, 0.0
-    for told in scored(wanted, checkpoint, sees=KINDS[model].sees):
-        if started:
-            done += len(told["row"])
-        started = started or time.perf_counter()
-        ended = time.perf_counter()
-    return done / (ended - started)
+    wanted = splits * -(-(films + 2 * BATCH) // sum(opened.manifest.films.values()))
+    rates, last = [], 0.0
+    with Board(lambda _: None) as board:
+        for told in scored(wanted, checkpoint, sees=KINDS[model].sees, board=board.actor):
+            now = time.perf_counter()
+            if last:
+                rates.append(len(told["row"]) / (now - last))
+            last = now
+    # Not the first, in which the model is compiled again, nor the last, which is short.
+    return statistics.median(rates[1:-1])
 
 
 def sample_store(options: Options, folder: str) -> str:
@@ -154,17 +159,20 @@ def bare(options: Options) -> dict[str, float]:
     batches = pieces(store, checkpoints.read(folder))
     for batch in batches[:: max(1, len(batches) // 20)]:
         model.predict_on_batch(batch)
-    started = time.perf_counter()
-    for batch in batches:
-        model.predict_on_batch(batch)
-    compiled = time.perf_counter() - started
+    stretches = [batches[start : start + _STRETCH] for start in range(0, len(batches), _STRETCH)]
+    rates = []
+    for stretch in stretches * 2:
+        started = time.perf_counter()
+        for batch in stretch:
+            model.predict_on_batch(batch)
+        rates.append(sum(map(len, stretch)) / (time.perf_counter() - started))
     few = batches[:: max(1, len(batches) // _UNCOMPILED_PIECES)]
     started = time.perf_counter()
     for batch in few:
         np.asarray(model(batch))
     uncompiled = time.perf_counter() - started
     return {
-        "films_per_second": sum(map(len, batches)) / compiled,
+        "films_per_second": statistics.median(rates),
         "uncompiled": sum(map(len, few)) / uncompiled,
     }
 
