@@ -63,7 +63,7 @@ def test_each_film_of_each_split_gets_the_model_s_own_scores(kind: str, store: S
     sees = KINDS[kind].sees
     told = predict_splits([(store, split) for split in splits], str(folder), sees=sees, progress=told_done.append)
     assert [len(scores) for scores in told] == [store.manifest.films[split] for split in splits]
-    assert np.array_equal(told[0], told[2])
+    assert told[2] == pytest.approx(told[0], abs=1e-6)  # in other pieces, so but for rounding
     assert told_done == sorted(told_done)
     model, about = checkpoints.load_model(folder), checkpoints.read(folder)
     for split, scores in zip(splits[:2], told, strict=False):
