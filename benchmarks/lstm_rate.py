@@ -5,11 +5,11 @@
     python benchmarks/lstm_rate.py --quick                  a minute and a half, for `make bench`
 
 The notebook's side is Keras' own LSTM layers and Adam under `Model.fit`, in random batches of 64, each padded to its
-longest overview. Ours is what train_lstm.py runs in its worker: batches of like length in a few fixed shapes, the LSTM's
-loop written out, two operations side by side. Same network, dropout (recurrent .2 as well), batch and films.
+longest overview. Ours is what train_lstm.py runs in its worker: batches of like length in a few fixed shapes, the
+LSTM's loop written out, two operations side by side. Same network, dropout (recurrent .2 as well), batch and films.
 
-Each side lives in a process of its own, as their threads differ, and is told to train an epoch in turns with the other;
-the first epoch, which compiles, is not counted. The floor is the padding: how many tokens each side computes for a word.
+Each side lives in a process of its own, as their threads differ, and trains an epoch in turns with the other; the first
+epoch, which compiles, is not counted. The floor is the padding: how many tokens each side computes for a word.
 """
 
 from __future__ import annotations
