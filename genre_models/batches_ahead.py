@@ -1,4 +1,4 @@
-"""Batches made ready in a thread of their own, while the step before them computes."""
+"""Batches made ready in a thread of their own, while the step before them computes; several at a time if asked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
+
+import numpy as np
 
 _AHEAD = 2  # batches made ready and not yet taken
 
@@ -55,3 +57,35 @@ class loaded_ahead(Generic[Batch, Ready]):  # noqa: N801  (reads as a verb where
             except queue.Full:
                 continue
         return False
+
+
+def in_stacks(batches: Iterable[dict[str, Any]], steps: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield batches in their order: `steps` that follow each other and have one shape as (steps, their stack
+    [steps, B, ...]), all others one by one as (1, batch).
+
+    Args:
+        batches: dicts of arrays, or of dicts of arrays.
+        steps: batches in a stack; 1 stacks none.
+    """
+    held: list[dict[str, Any]] = []
+    for batch in batches:
+        if steps > 1 and held and _shapes(batch) != _shapes(held[0]):
+            yield from ((1, one) for one in held)
+            held = []
+        held.append(batch)
+        if len(held) == steps:
+            yield (1, batch) if steps == 1 else (steps, _stacked(held))
+            held = []
+    yield from ((1, one) for one in held)
+
+
+def _shapes(batch: Any) -> Any:
+    if isinstance(batch, dict):
+        return {name: _shapes(part) for name, part in batch.items()}
+    return batch.shape
+
+
+def _stacked(parts: list[Any]) -> Any:
+    if isinstance(parts[0], dict):
+        return {name: _stacked([part[name] for part in parts]) for name in parts[0]}
+    return np.stack(parts)

@@ -72,3 +72,13 @@ KINDS: dict[str, ModelKind] = {
         ),
     )
 }
+
+
+def without_cudnn(config: Any) -> str:
+    """Say why a model's LSTM cannot run on cuDNN's kernel, in a sentence; nothing where it can, or has none."""
+    if not (dropped := getattr(config, "recurrent_dropout", 0.0)):
+        return ""
+    return (
+        f"recurrent_dropout {dropped:g} rules out cuDNN's LSTM kernel, so the loop over words runs step by step: "
+        "--recurrent-dropout 0 is many times as fast on a GPU"
+    )

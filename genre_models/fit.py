@@ -21,9 +21,10 @@ import tensorflow as tf
 from tensorflow.python.framework.ops import gradient_registry
 
 from genre_models import losses, mixup, optimizer
-from genre_models.batches_ahead import loaded_ahead
+from genre_models.batches_ahead import in_stacks, loaded_ahead
 from genre_models.fit_state import FitState, Step, diverged, figures_of
 from genre_models.history import Epoch
+from genre_models.precision import computing_in
 from genre_models.recipe import Recipe
 
 Batch = dict[str, Any]
@@ -65,6 +66,23 @@ def set_up_tensorflow(
     return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
 
 
+def _adam_update(*, weight: Any, momentum: Any, velocity: Any, gradient: Any, rate: Any, step: Any, adam: Any) -> None:
+    """Move a weight and its moments by TensorFlow's kernel for Adam, see `optimizer.Update`."""
+    step = tf.cast(step, tf.float32)
+    tf.raw_ops.ResourceApplyAdam(
+        var=weight.handle,
+        m=momentum.handle,
+        v=velocity.handle,
+        beta1_power=tf.pow(adam.beta_1, step),
+        beta2_power=tf.pow(adam.beta_2, step),
+        lr=tf.cast(rate, tf.float32),
+        beta1=adam.beta_1,
+        beta2=adam.beta_2,
+        epsilon=adam.epsilon,
+        grad=gradient,
+    )
+
+
 class Trainer:
     """Model, optimizer and the two compiled steps, built under one strategy."""
 
@@ -80,60 +98,62 @@ class Trainer:
         self._film_losses = losses.trained_on(recipe, genre_counts)
         keras.utils.set_random_seed(recipe.seed)
         with strategy.scope():
-            self.model = build()
+            with computing_in(recipe.precision):
+                self.model = build()
             weights = self.model.trainable_variables
-            self.optimizer = optimizer.build(recipe, weights)
+            self.optimizer = optimizer.build(recipe, weights, _adam_update)
             self._average = optimizer.MovingAverage(recipe.ema, weights, self.optimizer) if recipe.ema else None
         if recipe.mixup:
             mixup.require_pictures(self.model)
         self._train = tf.function(self._train_step, reduce_retracing=True)
+        self._train_stack = tf.function(self._train_steps, reduce_retracing=True)
         self._predict = tf.function(self._predict_step, reduce_retracing=True)
 
     # -- the two steps --------------------------------------------------------------------------------------------
 
     def _train_step(self, inputs: Any, labels: Any, weights: Any) -> Any:
-        """One step on every replica; returns this worker's float32 [5]: loss sum, films, true pos., pred. pos., pos."""
+        """One step on every replica; returns this worker's float32 [5], see `losses.counted`."""
+        return self.strategy.run(self._replica_step, args=(inputs, labels, weights))
 
-        def replica(inputs: Any, labels: Any, weights: Any) -> Any:
-            if self.recipe.mixup:
-                inputs, labels = self._mixed(inputs, labels, weights)
-            with tf.GradientTape() as tape:
-                scores = self.model(inputs, training=True)
-                film_losses = keras.losses.binary_crossentropy(labels, scores)
-                loss_sum = tf.reduce_sum(film_losses * weights)
-                # Divided by the global batch: gradients are summed over workers, so each film counts the same
-                # whatever the number of workers, and filling counts nothing.
-                loss = self._trained_on(loss_sum, labels, scores, weights) / self.recipe.batch_size
-            gradients = tape.gradient(loss, self.model.trainable_variables)
-            # An embedding's gradient comes as slices, one for each place of a word, which Keras' Adam squares one by
-            # one where it should square their sum (3.15); and only dense ones are summed over workers like all others.
-            gradients = [tf.convert_to_tensor(g) for g in gradients]
-            if self.recipe.clip_norm:
-                gradients = self._clipped(gradients)
-            self.optimizer.apply(gradients, self.model.trainable_variables)
-            if self._average:
-                self._average.update()
-            chosen = tf.cast(scores >= 0.5, tf.float32) * weights[:, None]
-            return tf.stack(
-                [
-                    loss_sum,
-                    tf.reduce_sum(weights),
-                    tf.reduce_sum(chosen * labels),
-                    tf.reduce_sum(chosen),
-                    tf.reduce_sum(labels * weights[:, None]),
-                ]
-            )
+    def _train_steps(self, steps: Any, inputs: Any, labels: Any, weights: Any) -> Any:
+        """One step after the other, on batches stacked [steps, B, ...]; returns the sum of their figures."""
 
-        return self.strategy.run(replica, args=(inputs, labels, weights))
+        def one(step: Any, inputs: Any, labels: Any, weights: Any) -> Any:
+            return self._replica_step(*tf.nest.map_structure(lambda part: part[step], (inputs, labels, weights)))
 
-    def _trained_on(self, loss_sum: Any, labels: Any, scores: Any, weights: Any) -> Any:
-        """Return the loss sum that the gradients are of; the one that is told compares across losses and recipes."""
-        if self._film_losses:
-            return tf.reduce_sum(self._film_losses(labels, scores) * weights)
-        if not self.recipe.label_smoothing:
-            return loss_sum
-        film_losses = keras.losses.binary_crossentropy(labels, scores, label_smoothing=self.recipe.label_smoothing)
-        return tf.reduce_sum(film_losses * weights)
+        def add(step: Any, sums: Any) -> tuple[Any, Any]:
+            # The loop is around the strategy: within a replica none may hold what sums over workers.
+            told = self.strategy.run(one, args=(step, inputs, labels, weights))
+            return step + 1, sums + self.strategy.experimental_local_results(told)[0]
+
+        return tf.while_loop(lambda step, _: step < steps, add, (tf.constant(0), tf.zeros(5)))[1]
+
+    def _replica_step(self, inputs: Any, labels: Any, weights: Any) -> Any:
+        """Move the weights by one batch of this worker's films."""
+        if self.recipe.mixup:
+            inputs, labels = self._mixed(inputs, labels, weights)
+        with tf.GradientTape() as tape:
+            scores = self.model(inputs, training=True)
+            loss_sum = tf.reduce_sum(keras.losses.binary_crossentropy(labels, scores) * weights)
+            # What the gradients are of; the sum that is told compares across losses and recipes.
+            trained_on = tf.reduce_sum(self._film_losses(labels, scores) * weights) if self._film_losses else loss_sum
+            # Divided by the global batch: gradients are summed over workers, so each film counts the same
+            # whatever the number of workers, and filling counts nothing.
+            loss = self.optimizer.scale_loss(trained_on / self.recipe.batch_size)
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        # An embedding's gradient comes as slices, one for each place of a word, which Keras' Adam squares one by
+        # one where it should square their sum (3.15); and only dense ones are summed over workers like all others.
+        gradients = [tf.convert_to_tensor(g) for g in gradients]
+        half = self.recipe.precision == "float16"
+        if self.recipe.clip_norm or half:
+            gradients = self._together(gradients)
+        steps = tf.identity(self.optimizer.iterations.value)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        if self._average:
+            self._average.update(taken=self.optimizer.iterations.value > steps)
+        sums = losses.counted(loss_sum, labels, scores, weights)
+        # A float16 that overflowed on its way to the loss: the step was left out, and so are its figures.
+        return tf.where(tf.math.is_finite(loss_sum), sums, tf.zeros_like(sums)) if half else sums
 
     def _mixed(self, inputs: Any, labels: Any, weights: Any) -> tuple[Any, Any]:
         """Return pictures and labels mixed two by two within this worker's batch, see `mixup.mixed`.
@@ -151,8 +171,9 @@ class Trainer:
         own = tf.math.divide_no_nan(two[0], two[0] + two[1])
         return mixup.mixed(inputs, labels, real=weights > 0, own=own, order=order)
 
-    def _clipped(self, gradients: list[Any]) -> list[Any]:
-        """Return gradients shortened together to the recipe's norm.
+    def _together(self, gradients: list[Any]) -> list[Any]:
+        """Return this worker's share of gradients that all workers look at together: shortened to the recipe's norm,
+        if it has one, and to be found finite, or not, by all alike.
 
         Not by the optimizer's `global_clipnorm`: Keras clips each worker's share, before they are summed (3.15), and
         a run's course would hang on the number of workers.
@@ -160,7 +181,8 @@ class Trainer:
         workers = self.strategy.num_replicas_in_sync
         if workers > 1:
             gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm)
+        if self.recipe.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.optimizer.scale_loss(self.recipe.clip_norm))
         return [g / workers for g in gradients]  # for the optimizer sums them over the workers
 
     def _predict_step(self, inputs: Any) -> Any:
@@ -173,8 +195,10 @@ class Trainer:
 
     # -- an epoch ---------------------------------------------------------------------------------------------------
 
-    def train_epoch(self, epoch: int, batches: Iterable[Batch], on_step: Callable[[Step], None]) -> np.ndarray:
-        """Train on one epoch's batches; return float64 [5] sums over all workers, in the order of `_train_step`.
+    def train_epoch(
+        self, epoch: int, batches: Iterable[Batch], on_step: Callable[[Step], None], steps_per_call: int = 1
+    ) -> np.ndarray:
+        """Train on one epoch's batches; return float64 [5] sums over all workers, in the order of `losses.counted`.
 
         Raises:
             TrainingDivergedError: the loss of a step is not finite, if this is the only worker.
@@ -183,12 +207,13 @@ class Trainer:
         # The sums of a step are read one step late, so that reading never waits for the step just started.
         pending = None
         step = 0
-        with loaded_ahead(batches, self._to_device) as tensors:
-            for step, (inputs, labels, weights) in enumerate(tensors, start=1):
-                sums = self._train(inputs, labels, weights)
+        with loaded_ahead(in_stacks(batches, steps_per_call), self._stack_to_device) as tensors:
+            for steps, parts in tensors:
+                sums = self._train(*parts) if steps == 1 else self._train_stack(tf.constant(steps), *parts)
                 if pending is not None:
-                    totals += self._finite(pending, epoch, step - 1)
+                    totals += self._finite(pending, epoch, step)
                 pending = sums
+                step += steps
                 on_step(Step(epoch, step, "training"))
         if pending is not None:
             totals += self._finite(pending, epoch, step)
@@ -208,6 +233,9 @@ class Trainer:
         return np.concatenate(labels), np.concatenate(scores)
 
     # -- between numpy, this worker's device and the other workers --------------------------------------------------
+
+    def _stack_to_device(self, stack: tuple[int, Batch]) -> tuple[int, tuple[Any, Any, Any]]:
+        return stack[0], self._to_device(stack[1])
 
     def _to_device(self, batch: Batch) -> tuple[Any, Any, Any]:
         parts = (batch["inputs"], batch["labels"], batch["weights"])
@@ -249,6 +277,7 @@ def fit(
     validation: Callable[[], Iterator[Batch]],
     genre_counts: np.ndarray | None = None,
     metric: str = "validation_loss",
+    steps_per_call: int = 1,
     resume: Callable[[Any, Any], list[Epoch]] | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
     on_epoch: Callable[[FitState], None] = lambda _: None,
@@ -267,6 +296,7 @@ def fit(
         validation: gives this worker's part of the validation films; as many steps on every worker.
         genre_counts: training films of each genre [G], over all workers; needed where the recipe weighs genres.
         metric: figure of `history.METRICS` that must get better within the recipe's patience.
+        steps_per_call: steps that the device takes by itself where so many batches of one shape follow each other.
         resume: fills model and optimizer from a checkpoint and returns its history.
         on_step: told after each training step; must be cheap.
         on_epoch: told after each epoch, on every worker.
@@ -285,7 +315,7 @@ def fit(
         rate = recipe.learning_rate_at(epoch)
         trainer.optimizer.learning_rate.assign(rate)
         trainer.swap_weights()
-        sums = trainer.train_epoch(epoch, training(epoch), on_step)
+        sums = trainer.train_epoch(epoch, training(epoch), on_step, steps_per_call)
         trainer.swap_weights()
         trained = time.monotonic()
         on_step(Step(epoch, 0, "validation"))

@@ -58,7 +58,8 @@ def figures_of(sums: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> dict
     loss_sum, films, true_positives, predicted, positives = (float(x) for x in sums)
     half = judge.precision_recall(labels, scores >= 0.5)
     return {
-        "loss": loss_sum / films,
+        # Without a film none of the steps was taken: float16 overflowed in all.
+        "loss": loss_sum / films if films else np.nan,
         "precision": true_positives / predicted if predicted else 0.0,
         "recall": true_positives / positives if positives else 0.0,
         "validation_loss": judge.binary_crossentropy(labels, scores),

@@ -19,6 +19,9 @@ class FusedLSTM(keras.layers.LSTM):
 
     On a GPU without recurrent dropout Keras' own is kept, which is cuDNN's kernel. Bias, tanh and sigmoid are taken for
     granted, as cuDNN takes them, and outputs at masked tokens repeat the last one, as Keras has it.
+
+    Under mixed precision the matrix products are of the layer's precision, and the states are float32 in the loop: they
+    add up over all tokens.
     """
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
@@ -29,21 +32,24 @@ class FusedLSTM(keras.layers.LSTM):
             mask = mask[0]
         # Time first, as the loop goes along it.
         inputs = ops.transpose(sequences, (1, 0, 2))
-        real = ops.ones_like(inputs[:, :, :1])
+        precise = "float32" if inputs.dtype in ("bfloat16", "float16") else inputs.dtype
+        real = ops.ones_like(inputs[:, :, :1], dtype=precise)
         if mask is not None:
-            real = ops.cast(ops.transpose(ops.cast(mask, "int32"))[:, :, None], inputs.dtype)
+            real = ops.cast(ops.transpose(ops.cast(mask, "int32"))[:, :, None], precise)
         if self.go_backwards:
             inputs, real = ops.flip(inputs, axis=0), ops.flip(real, axis=0)
         cell = self.cell
-        gates = _gates_of_inputs(inputs, cell, training)
+        gates = ops.cast(_gates_of_inputs(inputs, cell, training), precise)
         kept = cell.get_recurrent_dropout_mask(initial_state[0]) if training else None
         # A copy: a gradient of one's own is of tensors and not of variables.
         kernel = ops.copy(ops.cast(cell.recurrent_kernel, inputs.dtype))
+        states = [ops.cast(state, precise) for state in initial_state]
         if kept is None:
-            outputs, carried = _loop(gates, real, kernel, *initial_state)
+            outputs, carried = _loop(gates, real, kernel, *states)
         else:
-            outputs, carried = _loop_with_dropout(gates, real, kernel, ops.stack(kept), *initial_state)
-        return outputs[-1], ops.transpose(outputs, (1, 0, 2)), [outputs[-1], carried[-1]]
+            outputs, carried = _loop_with_dropout(gates, real, kernel, ops.cast(ops.stack(kept), precise), *states)
+        outputs, last = ops.cast(outputs, inputs.dtype), ops.cast(carried[-1], inputs.dtype)
+        return outputs[-1], ops.transpose(outputs, (1, 0, 2)), [outputs[-1], last]
 
 
 def _has_gpu() -> bool:
@@ -75,13 +81,13 @@ def _loop(gates: Any, real: Any, kernel: Any, h: Any, c: Any) -> Any:
 
     def run(gates: Any, real: Any, kernel: Any, h: Any, c: Any) -> Any:
         def forward(state: Any) -> Any:
-            return ops.matmul(state, kernel)
+            return _product(state, kernel)
 
         def backward(gradient: Any) -> Any:
-            return ops.matmul(gradient, ops.transpose(kernel))
+            return _product(gradient, ops.transpose(kernel))
 
         def of_kernel(states: Any, gradients: Any) -> Any:
-            return ops.matmul(ops.transpose(_flat(states)), _flat(gradients))
+            return _product_over_time(states, gradients, kernel.dtype)
 
         states, gradients = _run(gates, real, h, c, forward, backward)
 
@@ -103,16 +109,16 @@ def _loop_with_dropout(gates: Any, real: Any, kernel: Any, kept: Any, h: Any, c:
         masks = [kept[gate] for gate in range(4)]
 
         def forward(state: Any) -> Any:
-            return ops.concatenate([ops.matmul(state * m, k) for m, k in zip(masks, kernels, strict=True)], axis=-1)
+            return ops.concatenate([_product(state * m, k) for m, k in zip(masks, kernels, strict=True)], axis=-1)
 
         def backward(gradient: Any) -> Any:
             parts = ops.split(gradient, 4, axis=-1)
-            return sum(ops.matmul(part, k) * m for part, k, m in zip(parts, turned, masks, strict=True))
+            return sum(_product(part, k) * m for part, k, m in zip(parts, turned, masks, strict=True))
 
         def of_kernel(states: Any, gradients: Any) -> Any:
             parts = ops.split(gradients, 4, axis=-1)
             products = [
-                ops.matmul(ops.transpose(_flat(states * m)), _flat(part)) for m, part in zip(masks, parts, strict=True)
+                _product_over_time(states * m, part, kernel.dtype) for m, part in zip(masks, parts, strict=True)
             ]
             return ops.concatenate(products, axis=-1)
 
@@ -183,6 +189,16 @@ def _run(gates: Any, real: Any, h: Any, c: Any, forward: Any, backward: Any) -> 
 def _activated(gates: Any) -> tuple[Any, Any, Any, Any]:
     i, f, g, o = ops.split(gates, 4, axis=-1)
     return ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
+
+
+def _product(values: Any, kernel: Any) -> Any:
+    """Return [B, n] times the kernel [n, m], multiplied in the kernel's precision and returned in the values' own."""
+    return ops.cast(ops.matmul(ops.cast(values, kernel.dtype), kernel), values.dtype)
+
+
+def _product_over_time(states: Any, gradients: Any, dtype: Any) -> Any:
+    """Return the sum over time and films of states [T, B, n] times gradients [T, B, m]: [n, m], in this precision."""
+    return ops.matmul(ops.cast(ops.transpose(_flat(states)), dtype), ops.cast(_flat(gradients), dtype))
 
 
 def _flat(values: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from keras import ops
+from keras.losses import binary_crossentropy
 
 from genre_models.recipe import GenreWeights, Recipe
 
@@ -42,21 +43,24 @@ def weights_of(kind: GenreWeights, genre_films: np.ndarray) -> np.ndarray:
 
 
 def trained_on(recipe: Recipe, genre_films: np.ndarray | None) -> FilmLosses | None:
-    """Return the loss that a recipe trains on; None where it is plain binary cross-entropy, smoothed or not.
+    """Return the loss that a recipe trains on; None where it is plain binary cross-entropy.
 
     Raises:
         ValueError: genres are to be weighed, and how many films each has is not told.
     """
     if recipe.genre_weights != "none" and genre_films is None:
         raise ValueError(f"genre_weights {recipe.genre_weights} needs the number of training films of each genre")
+    smoothing = recipe.label_smoothing
     if recipe.loss == "binary_crossentropy" and recipe.genre_weights == "none":
-        return None
+        if not smoothing:
+            return None
+        return lambda labels, scores: binary_crossentropy(labels, scores, label_smoothing=smoothing)
     weights = None if genre_films is None else weights_of(recipe.genre_weights, genre_films)
     focus = 0.0 if recipe.loss == "binary_crossentropy" else recipe.focus
 
     def losses(labels: Any, scores: Any) -> Any:
         return focused(
-            labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2,
+            labels * (1 - smoothing) + smoothing / 2,
             scores,
             positives=focus if recipe.loss == "focal" else 0.0,
             negatives=focus,
@@ -65,6 +69,22 @@ def trained_on(recipe: Recipe, genre_films: np.ndarray | None) -> FilmLosses | N
         )
 
     return losses
+
+
+def counted(loss_sum: Any, labels: Any, scores: Any, weights: Any) -> Any:
+    """Return what a step adds to its epoch's figures, float32 [5]: loss sum, films, true positives, predicted
+    positives, positives.
+
+    Args:
+        loss_sum: of the films that count.
+        labels: [B, G].
+        scores: probabilities [B, G].
+        weights: float32 [B], 0 for rows that only fill the batch.
+    """
+    chosen = ops.cast(scores >= 0.5, "float32") * weights[:, None]
+    return ops.stack(
+        [loss_sum, ops.sum(weights), ops.sum(chosen * labels), ops.sum(chosen), ops.sum(labels * weights[:, None])]
+    )
 
 
 def focused(

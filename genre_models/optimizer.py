@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,15 +10,62 @@ from keras import ops
 
 from genre_models.recipe import Recipe
 
+Update = Callable[..., None]
+"""Adam's update of one weight in one pass over its memory, called with keywords: "weight", "momentum", "velocity" (the
+backend's variables), "gradient", "rate", "step" (from 1) and "adam", the optimizer."""
 
-def build(recipe: Recipe, weights: list[Any]) -> Any:
-    """Return the built optimizer: Adam, or with weight decay AdamW (Loshchilov & Hutter 2019)."""
+
+class _InOnePass:
+    """Lets Adam's update be one operation of the backend: Keras writes it as a dozen, each a pass over the memory of
+    weight, gradient and moments. The same formula, to rounding (Kingma & Ba 2015, with epsilon as Keras has it)."""
+
+    update: Update
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Move one weight; Keras calls this for each."""
+        index = self._get_variable_index(variable)  # type: ignore[attr-defined]
+        self.update(
+            weight=variable,
+            momentum=self._momentums[index].value,  # type: ignore[attr-defined]
+            velocity=self._velocities[index].value,  # type: ignore[attr-defined]
+            gradient=gradient,
+            rate=learning_rate,
+            step=self.iterations + 1,  # type: ignore[attr-defined]
+            adam=self,
+        )
+
+
+class _Adam(_InOnePass, keras.optimizers.Adam):
+    pass
+
+
+class _AdamW(_InOnePass, keras.optimizers.AdamW):
+    pass
+
+
+def build(recipe: Recipe, weights: list[Any], update: Update | None = None) -> Any:
+    """Return the built optimizer: Adam, or with weight decay AdamW (Loshchilov & Hutter 2019).
+
+    For float16 it scales the loss (`scale_loss`), so that small gradients are not rounded to 0, and its `apply` leaves
+    out a step whose gradients are not finite; it takes gradients that are summed over workers already, or they would
+    not agree on that.
+
+    Args:
+        recipe: how fast, and what holds the weights back.
+        weights: the model's.
+        update: moves one weight in place of Keras' own code.
+    """
+    adam = (_Adam if update else keras.optimizers.Adam, _AdamW if update else keras.optimizers.AdamW)
     if recipe.weight_decay:
-        optimizer = keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = adam[1](recipe.learning_rate, weight_decay=recipe.weight_decay, name="adamw")
         # Vectors are biases, or what scales and shifts a normalised layer: none of them can make a model complex.
         optimizer.exclude_from_weight_decay(var_list=[weight for weight in weights if len(weight.shape) < 2])
     else:
-        optimizer = keras.optimizers.Adam(recipe.learning_rate)
+        optimizer = adam[0](recipe.learning_rate, name="adam")
+    if update:
+        optimizer.update = update
+    if recipe.precision == "float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(weights)
     return optimizer
 
@@ -42,10 +90,14 @@ class MovingAverage:
         for average, weight in zip(self._averages, weights, strict=True):
             average.assign(weight)
 
-    def update(self) -> None:
-        """Take in the weights after a step: the momentum is min(momentum, (1 + t) / (10 + t)), t steps before it."""
+    def update(self, taken: Any = True) -> None:
+        """Take in the weights after a step: the momentum is min(momentum, (1 + t) / (10 + t)), t steps before it.
+
+        Args:
+            taken: whether the step was taken, bool; without one, nothing is new.
+        """
         steps = ops.cast(self._optimizer.iterations, "float32")  # this one is counted already
-        momentum = ops.minimum(self._momentum, steps / (9 + steps))
+        momentum = ops.where(taken, ops.minimum(self._momentum, steps / (9 + steps)), 1.0)
         for average, weight in zip(self._averages, self._weights, strict=True):
             average.assign(average + ops.cast(1 - momentum, weight.dtype) * (weight - average))
 

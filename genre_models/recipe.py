@@ -12,6 +12,7 @@ from genre_models.history import Epoch, best_epoch
 Schedule = Literal["hold_then_decay", "cosine", "constant"]
 Loss = Literal["binary_crossentropy", "focal", "asymmetric"]
 GenreWeights = Literal["none", "inverse_frequency", "effective_number"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 _COSINE_END = 0.01  # what the cosine leaves of the learning rate: the last epoch still learns a little
 
@@ -59,6 +60,9 @@ class Recipe:
     """A step's gradient over all weights is shortened to this length where it is longer; 0 is never."""
     patience: int = 0
     """Training ends after so many epochs without a better figure on the validation films; 0 is never."""
+    precision: Precision = "float32"
+    """What the layers compute in; weights and output are float32 in any case. bfloat16 is for GPUs since 2020 and CPUs
+    with AMX or AVX512-BF16, float16, whose loss is scaled and steps that overflow left out, for older GPUs."""
     seed: int = 0
     """Seeds the weights, the dropout and the order of the films."""
 
@@ -68,7 +72,12 @@ class Recipe:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, not {self.learning_rate}")
-        of: tuple[tuple[str, Any], ...] = (("schedule", Schedule), ("loss", Loss), ("genre_weights", GenreWeights))
+        of: tuple[tuple[str, Any], ...] = (
+            ("schedule", Schedule),
+            ("loss", Loss),
+            ("genre_weights", GenreWeights),
+            ("precision", Precision),
+        )
         for name, kind in of:
             if getattr(self, name) not in get_args(kind):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}")

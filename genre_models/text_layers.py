@@ -1,6 +1,7 @@
 """Layers of the models that read: pooling over the words there are, and words that vote for genres one by one.
 
-Written with `keras.ops`, so that they run on any Keras backend. Masks are those of `Embedding(mask_zero=True)`.
+Written with `keras.ops`, so that they run on any Keras backend. Masks are those of `Embedding(mask_zero=True)`. Sums
+over words are float32 whatever the precision of the layer: a bfloat16 counts to 256.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ class MeanAndMax(keras.layers.Layer):
         """Pool over time; mask bool [B, T] is true at tokens that count."""
         if mask is None:
             return ops.concatenate([ops.mean(sequences, axis=1), ops.max(sequences, axis=1)], axis=-1)
-        counts = ops.cast(mask, sequences.dtype)[:, :, None]
+        counts = ops.cast(mask, "float32")[:, :, None]
         number = ops.sum(counts, axis=1)
-        mean = ops.sum(sequences * counts, axis=1) / ops.maximum(number, 1)
+        mean = ops.sum(ops.multiply(sequences, counts), axis=1) / ops.maximum(number, 1)
+        mean = ops.cast(mean, sequences.dtype)
         # Far below anything a layer gives, and still a float16.
         highest = ops.max(ops.where(counts > 0, sequences, ops.full_like(sequences, -1e4)), axis=1)
         return ops.concatenate([mean, ops.where(number > 0, highest, ops.zeros_like(highest))], axis=-1)
@@ -42,8 +44,8 @@ class Attention(keras.layers.Layer):
     def __init__(self, units: int = 64, **options: Any) -> None:
         super().__init__(**options)
         self.units = units
-        self.inner = keras.layers.Dense(units, activation="tanh")
-        self.score = keras.layers.Dense(1, use_bias=False)
+        self.inner = keras.layers.Dense(units, activation="tanh", dtype=self.dtype_policy)
+        self.score = keras.layers.Dense(1, use_bias=False, dtype=self.dtype_policy)
 
     def build(self, shape: Any) -> None:
         """Make the weights."""
@@ -52,12 +54,13 @@ class Attention(keras.layers.Layer):
 
     def call(self, sequences: Any, mask: Any = None) -> Any:
         """Pool over time; mask bool [B, T] is true at tokens that count."""
-        scores = self.score(self.inner(sequences))
+        scores = ops.cast(self.score(self.inner(sequences)), "float32")
         if mask is not None:
             scores = ops.where(mask[:, :, None], scores, ops.full_like(scores, -1e4))
         # Not `ops.softmax`, which warns of a single token.
         shares = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
-        return ops.sum(sequences * shares, axis=1) / ops.sum(shares, axis=1)
+        pooled = ops.sum(ops.multiply(sequences, shares), axis=1) / ops.sum(shares, axis=1)
+        return ops.cast(pooled, sequences.dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Nothing is masked any more: time is gone."""
@@ -79,8 +82,10 @@ class RootSum(keras.layers.Layer):
 
     def call(self, sequences: Any, mask: Any = None) -> Any:
         """Pool over time; mask bool [B, T] is true at tokens that count."""
-        counts = ops.ones_like(sequences[:, :, :1]) if mask is None else ops.cast(mask, sequences.dtype)[:, :, None]
-        return ops.sum(sequences * counts, axis=1) / ops.sqrt(ops.maximum(ops.sum(counts, axis=1), 1))
+        there = ops.ones_like(sequences[:, :, 0]) if mask is None else mask
+        counts = ops.cast(there, "float32")[:, :, None]
+        pooled = ops.sum(ops.multiply(sequences, counts), axis=1) / ops.sqrt(ops.maximum(ops.sum(counts, axis=1), 1))
+        return ops.cast(pooled, sequences.dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Nothing is masked any more: time is gone."""
@@ -99,8 +104,10 @@ class WordVotes(keras.layers.Layer):
     def __init__(self, vocabulary_size: int, genres: int, dropout: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
         self.vocabulary_size, self.genres, self.rate = vocabulary_size, genres, dropout
-        self.votes = keras.layers.Embedding(vocabulary_size, genres, embeddings_initializer="zeros", name="votes")
-        self.dropout = keras.layers.Dropout(dropout, noise_shape=(None, None, 1))
+        self.votes = keras.layers.Embedding(
+            vocabulary_size, genres, embeddings_initializer="zeros", dtype=self.dtype_policy, name="votes"
+        )
+        self.dropout = keras.layers.Dropout(dropout, noise_shape=(None, None, 1), dtype=self.dtype_policy)
 
     def build(self, shape: Any) -> None:
         """Make the table of votes."""
@@ -109,8 +116,9 @@ class WordVotes(keras.layers.Layer):
     def call(self, tokens: Any, training: bool = False) -> Any:
         """Sum over the tokens that are not padding."""
         votes = self.dropout(self.votes(tokens), training=training)
-        counts = ops.cast(ops.not_equal(tokens, 0), votes.dtype)[:, :, None]
-        return ops.sum(votes * counts, axis=1) / ops.sqrt(ops.maximum(ops.sum(counts, axis=1), 1))
+        counts = ops.cast(ops.not_equal(tokens, 0), "float32")[:, :, None]
+        told = ops.sum(ops.multiply(votes, counts), axis=1) / ops.sqrt(ops.maximum(ops.sum(counts, axis=1), 1))
+        return ops.cast(told, votes.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes the same layer again."""

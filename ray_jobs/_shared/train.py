@@ -8,7 +8,7 @@ from typing import Any
 from datasets import files
 from datasets.store import Store
 from genre_models import history as histories
-from genre_models.catalog import KINDS
+from genre_models.catalog import KINDS, without_cudnn
 from genre_models.checkpoint import Checkpoint
 from genre_models.history import Epoch
 from genre_models.recipe import Recipe
@@ -84,6 +84,8 @@ def _train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Tra
         f"{recipe.epochs} epochs in batches of {recipe.batch_size}, on {options.workers} "
         f"worker{'s' if options.workers > 1 else ''}"
     )
+    if options.use_gpu and (said := without_cudnn(config)):
+        screen.line(said)
     about = with_features(about, store, TRAINING_SPLITS, screen, use_gpu=options.use_gpu)
     with Board(_Display(recipe.epochs, screen).show) as board:
         screen.status("reading the films")
@@ -102,6 +104,7 @@ def _train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Tra
             validation_films=shares["validation"],
             shuffle_window=options.shuffle_window,
             use_gpu=options.use_gpu,
+            steps_per_call=options.steps_per_call,
             metric=options.metric,
             board=board.actor,
             genre_films=store.manifest.films_of_genres("train"),

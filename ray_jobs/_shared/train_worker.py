@@ -43,6 +43,8 @@ class TrainJob:
     """Films in each rank's share of the validation films."""
     shuffle_window: int
     use_gpu: bool
+    steps_per_call: int = 1
+    """Steps that a worker's device takes by itself where so many batches of one shape follow each other."""
     metric: str = "validation_loss"
     """Figure of `history.METRICS` by which an epoch is the best."""
     board: Any = None
@@ -127,6 +129,7 @@ def train_on(job: TrainJob, feed: Feed, reporter: Reporter, *, strategy: Any, re
         validation=feed.validation,
         genre_counts=np.array(job.genre_films) if job.genre_films else None,
         metric=job.metric,
+        steps_per_call=job.steps_per_call,
         resume=(lambda model, optimizer: restore(resume_from, model, optimizer)) if resume_from else None,
         on_step=lambda step: reporter.step(step, feed.steps),
         on_epoch=reporter.epoch,
