@@ -251,6 +251,7 @@ def fit(
     metric: str = "validation_loss",
     resume: Callable[[Any, Any], list[Epoch]] | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
+    on_trained: Callable[[FitState], None] = lambda _: None,
     on_epoch: Callable[[FitState], None] = lambda _: None,
 ) -> FitState:
     """Train a model and return where it stands at the end.
@@ -269,6 +270,7 @@ def fit(
         metric: figure of `history.METRICS` that must get better within the recipe's patience.
         resume: fills model and optimizer from a checkpoint and returns its history.
         on_step: told after each training step; must be cheap.
+        on_trained: told when an epoch has trained, before it is validated: the weights are those that will be.
         on_epoch: told after each epoch, on every worker.
 
     Raises:
@@ -288,6 +290,7 @@ def fit(
         sums = trainer.train_epoch(epoch, training(epoch), on_step)
         trainer.swap_weights()
         trained = time.monotonic()
+        on_trained(state)
         on_step(Step(epoch, 0, "validation"))
         state.validation_labels, state.validation_scores = trainer.predict_epoch(validation())
         figures = figures_of(sums, state.validation_labels, state.validation_scores)
