@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from genre_models.catalog import KINDS
 from genre_models.checkpoint import Checkpoint
 from genre_models.history import Epoch
 from genre_models.recipe import Recipe
-from ray_jobs._shared import cluster, runs
+from ray_jobs._shared import cluster, runs, start
 from ray_jobs._shared.board import Board
 from ray_jobs._shared.claim import claim, settings_of
 from ray_jobs._shared.features import with_encoder, with_features
@@ -35,7 +36,7 @@ from ray_jobs._shared.options import TrainError, TrainOptions, timestamp
 from ray_jobs._shared.runs import RunFolder
 from ray_jobs._shared.screen import Countdown, Screen, duration
 from ray_jobs._shared.timing import DRIVER, FIRST_STEP, Clock, Span, process_started, table
-from ray_jobs._shared.train_run import import_behind, run_workers
+from ray_jobs._shared.train_run import run_workers
 from ray_jobs._shared.train_worker import Progress, TrainJob
 
 
@@ -58,13 +59,15 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
     screen = Screen()
     spans: list[Span] = []
     clock = Clock(DRIVER, spans.append if options.timing else None)
-    clock.told("Python, imports, command line", process_started())
-    with clock.span("starting Ray"):
-        have = cluster.connect(screen)
+    imported = time.time()
+    have = cluster.connect(screen)
+    begun, ended = start.started or (imported, time.time())
+    clock.told("Python, the command line", process_started(), begun)
+    clock.told("starting Ray", begun, ended)
+    clock.told("importing the rest", ended, imported)
     per_worker = cluster.worker_resources(
         workers=options.workers, use_gpu=options.use_gpu, cpus_per_worker=options.cpus_per_worker, have=have
     )
-    import_behind(options.workers, have, use_gpu=options.use_gpu)
     store = open_store(options.store, screen)
     _check(kind, config, recipe, options, store)
     folder = RunFolder(files.absolute(options.runs), options.name or f"{kind}-{timestamp()}")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import socket
-import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +15,7 @@ from ray.train.backend import Backend, BackendConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from genre_models.history import METRICS
-from ray_jobs._shared import cluster, runs
+from ray_jobs._shared import runs
 from ray_jobs._shared.options import TrainError
 from ray_jobs._shared.train_worker import TrainJob, train_fn_per_worker
 
@@ -26,9 +23,6 @@ _RESTARTS = 3  # a worker or node that dies costs at most the epoch under way, t
 # Ray Train asks its workers how they are every 2 s, and takes one report of an epoch each time: an epoch shorter than
 # that would wait for it, and the run's end for the next question.
 _ASK_EVERY_S = "0.25"
-# Part of what Ray matches processes by. The second is Ray Train's own, which its controller would add.
-_WORKER_ENV = {"TF_CPP_MIN_LOG_LEVEL": "2", "RAY_WARN_BLOCKING_GET_INSIDE_ASYNC": "0"}
-_ALL_COME_UP_S = 1.0
 
 
 @dataclass
@@ -70,35 +64,6 @@ def _set_tf_config(addresses: list[str], rank: int) -> None:
     )
 
 
-def import_behind(workers: int, have: cluster.Resources, *, use_gpu: bool) -> None:
-    """Let processes begin to import TensorFlow that Ray will then make the workers, while Ray Train starts.
-
-    Ray gives a new actor a process that is idle and has its environment; which these have, and no other tasks. If it
-    takes another one, nothing is lost but the import. Only on one machine, where they cannot be on the wrong node,
-    and without GPUs, which Ray shows to a process only when it becomes the worker.
-    """
-    if have.nodes > 1 or use_gpu:
-        return
-    start = ray.remote(num_cpus=0, runtime_env={"env_vars": _worker_env()})(_start_importing)
-    for _ in range(workers):
-        start.remote(_ALL_COME_UP_S if workers > 1 else 0)
-
-
-def _start_importing(stay: float) -> None:
-    """Import what a worker computes with in a thread, and leave this process to the worker: where there are several,
-    not before each of them has one."""
-    threading.Thread(target=importlib.import_module, args=("genre_models.fit",), daemon=True).start()
-    time.sleep(stay)
-
-
-def _worker_env() -> dict[str, str]:
-    """Return the environment that Ray Train gives its workers: ours, and what it hands on itself."""
-    from ray.train.v2._internal.constants import get_env_vars_to_propagate
-
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", _ASK_EVERY_S)
-    return {**get_env_vars_to_propagate(), **_WORKER_ENV}
-
-
 def run_workers(
     job: TrainJob,
     datasets: dict[str, Any],
@@ -122,6 +87,10 @@ def run_workers(
     Raises:
         TrainError: the run failed; the reason in a line, and what is left of it.
     """
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", _ASK_EVERY_S)
+    if len(ray.nodes()) == 1:
+        # A process less to start, which would watch for nodes that the cloud is about to take away.
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     runs_folder, name = job.run.rsplit("/", 1)
     trainer = DataParallelTrainer(
         train_fn_per_worker,
@@ -140,7 +109,6 @@ def run_workers(
             ),
             failure_config=ray.train.FailureConfig(max_failures=_RESTARTS, controller_failure_limit=_RESTARTS),
             callbacks=list(callbacks),
-            worker_runtime_env={"env_vars": _worker_env()},
         ),
     )
     try:
