@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 DRIVER, WORKER = "driver", "worker"
 FIRST_STEP = "first step, traced"
@@ -33,15 +34,33 @@ class Span:
         return self.end - self.start
 
 
-Tell = Callable[[Span], None]
-"""Takes a span; a clock without one measures nothing."""
+@dataclass(frozen=True)
+class Gap:
+    """What passed from the end of an epoch's training to the next one's first step."""
+
+    epoch: int
+    """The epoch that follows."""
+    seconds: float
+    """Validation apart."""
+    validation_seconds: float
+
+    def line(self) -> str:
+        """Return it as a line of text."""
+        return (
+            f"from epoch {self.epoch - 1} to the first step of {self.epoch}: {self.seconds:.3f} s, "
+            f"and validation {self.validation_seconds:.3f} s"
+        )
+
+
+Tell = Callable[[Any], None]
+"""Takes a span or a gap; a clock without one measures nothing."""
 
 
 class Clock:
     """Takes the time of what one process does, and tells it; without anybody to tell, it does nothing."""
 
     def __init__(self, who: str, tell: Tell | None) -> None:
-        self._who, self._tell = who, tell
+        self._who, self.tell = who, tell
 
     @contextlib.contextmanager
     def span(self, what: str) -> Iterator[None]:
@@ -52,8 +71,38 @@ class Clock:
 
     def told(self, what: str, start: float, end: float | None = None) -> None:
         """Tell a piece of work that began then and ends now, or ended then."""
-        if self._tell is not None:
-            self._tell(Span(what, self._who, start, end or time.time()))
+        if self.tell is not None:
+            self.tell(Span(what, self._who, start, end or time.time()))
+
+
+class Gaps:
+    """Takes the time of a worker's first step, and of what lies between its epochs."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._begun = self._stepped = time.time()
+        self._trained = self._validated = 0.0
+
+    def trained(self) -> None:
+        """Take the time at the end of an epoch's training."""
+        self._trained = time.time()
+
+    def validated(self) -> None:
+        """Take the time when its validation is over."""
+        self._validated = time.time()
+
+    def step(self, step: Any) -> None:
+        """Take the time of a step done. When an epoch's first one began is known once the second has told how long
+        a step takes."""
+        if self._clock.tell is None or step.phase != "training":
+            return
+        now = time.time()
+        if step.step == 1 and not self._trained:
+            self._clock.told(FIRST_STEP, self._begun, now)
+        if step.step == 2 and self._trained:
+            began = self._stepped - (now - self._stepped)
+            self._clock.tell(Gap(step.epoch, began - self._validated, self._validated - self._trained))
+        self._stepped = now
 
 
 def process_started() -> float:

@@ -35,7 +35,7 @@ from ray_jobs._shared.films import open_store
 from ray_jobs._shared.options import TrainError, TrainOptions, timestamp
 from ray_jobs._shared.runs import RunFolder
 from ray_jobs._shared.screen import Countdown, Screen, duration
-from ray_jobs._shared.timing import DRIVER, FIRST_STEP, Clock, Span, process_started, table
+from ray_jobs._shared.timing import DRIVER, FIRST_STEP, Clock, Gap, Span, process_started, table
 from ray_jobs._shared.train_run import run_workers
 from ray_jobs._shared.train_worker import Progress, TrainJob
 
@@ -180,8 +180,11 @@ class _Display:
         self._timer: Countdown | None = None
         self._before = 0.0
 
-    def show(self, word: Progress | Span) -> None:
-        """Show one word from rank 0: with `--timing` the table of the start, once it is over."""
+    def show(self, word: Progress | Span | Gap) -> None:
+        """Show one word from rank 0: with `--timing` the table of the start, once it is over, and gaps of epochs."""
+        if isinstance(word, Gap):
+            self._screen.line(word.line())
+            return
         if isinstance(word, Span):
             self._spans.append(word)
             if word.what == FIRST_STEP:

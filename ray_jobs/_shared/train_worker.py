@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +22,7 @@ from datasets.stream import Batching, Block, blocks_of, join_blocks, narrowed, t
 from genre_models.checkpoint import Checkpoint
 from genre_models.history import Epoch, best_epoch
 from ray_jobs._shared.runs import RunFolder, TensorBoard, epoch_folder
-from ray_jobs._shared.timing import FIRST_STEP, WORKER, Clock, process_started
+from ray_jobs._shared.timing import WORKER, Clock, Gaps, process_started
 
 _POST_EVERY_S = 0.5
 
@@ -163,6 +164,8 @@ class Feed:
         self._held: dict[str, list[Block]] = {}
         self._behind = ThreadPoolExecutor(1, "read ahead")
         self._ahead: dict[int, Future[Iterator[Block]]] = {}
+        self._lock = threading.Lock()
+        self._taken = self._read = 0  # the epochs whose batches were asked for, whose last film was read
 
     def _steps(self, shares: tuple[int, ...]) -> int:
         """Return how many batches the largest share makes: every rank takes as many."""
@@ -171,18 +174,24 @@ class Feed:
     def training(self, epoch: int) -> Iterator[Block]:
         """Yield this worker's batches of an epoch, whose first window may have been read during the one before."""
         ahead = self._ahead.pop(epoch, None)
-        return ahead.result() if ahead else self._batches(epoch)
+        batches = ahead.result() if ahead else self._batches(epoch)
+        self._read_ahead(taken=epoch)
+        return batches
 
-    def _read_ahead(self, epoch: int) -> None:
-        """Begin to read an epoch's films in a thread, up to the first batch: that takes its first window."""
-        if not self._job.read_ahead or epoch > self._job.checkpoint.recipe.epochs or epoch in self._ahead:
-            return
+    def _read_ahead(self, *, taken: int = 0, read: int = 0) -> None:
+        """Once an epoch is both under way and read, begin to read the next in a thread, up to its first batch: that
+        takes its first window."""
 
-        def first_and_others() -> Iterator[Block]:
+        def first_and_others(epoch: int) -> Iterator[Block]:
             batches = self._batches(epoch)
             return chain([next(batches)], batches)
 
-        self._ahead[epoch] = self._behind.submit(first_and_others)
+        with self._lock:
+            self._taken, self._read = max(taken, self._taken), max(read, self._read)
+            epoch = self._taken + 1
+            more = self._job.read_ahead and epoch <= self._job.checkpoint.recipe.epochs
+            if more and self._read == self._taken and epoch not in self._ahead:
+                self._ahead[epoch] = self._behind.submit(first_and_others, epoch)
 
     def _batches(self, epoch: int) -> Iterator[Block]:
         """Yield an epoch's batches; once its last film is read, the next epoch's first window is read behind."""
@@ -190,7 +199,7 @@ class Feed:
 
         def blocks() -> Iterator[Block]:
             yield from self._blocks("training", self._training, job.training_films)
-            self._read_ahead(epoch + 1)
+            self._read_ahead(read=epoch)
 
         return training_batches(
             blocks(),
@@ -229,8 +238,7 @@ class Reporter:
     def __init__(self, job: TrainJob, rank: int, deliver: Deliver, timing: Clock | None = None) -> None:
         self._job, self._first, self._deliver = job, rank == 0, deliver
         self._timing = timing or Clock(WORKER, None)
-        self._started = time.time()
-        self._stepped = False
+        self._gaps = Gaps(self._timing)
         self._posted = 0.0
         self._weights: Future[tempfile.TemporaryDirectory[str]] | None = None
         self._behind = ThreadPoolExecutor(1, "checkpoint")
@@ -239,20 +247,20 @@ class Reporter:
 
     def step(self, step: Any, steps: int) -> None:
         """Post a step, at most twice a second."""
-        if not self._stepped:
-            self._stepped = True
-            self._timing.told(FIRST_STEP, self._started)
+        self._gaps.step(step)
         if self._first and time.monotonic() - self._posted > _POST_EVERY_S:
             self._posted = time.monotonic()
             self._post(Progress(step.epoch, step.step, steps, step.phase))
 
     def trained(self, state: Any) -> None:
         """Begin to write the weights, which stay as they are while the epoch is validated."""
+        self._gaps.trained()
         if self._first:
             self._weights = self._behind.submit(_write_weights, state)
 
     def epoch(self, state: Any) -> None:
         """Write the epoch's figures and deliver it with its checkpoint: every rank delivers equally often."""
+        self._gaps.validated()
         figures: Epoch = state.history[-1]
         best = best_epoch(state.history, self._job.metric)
         metrics = {**asdict(figures), "best": getattr(best, self._job.metric), "best_epoch": best.epoch}
