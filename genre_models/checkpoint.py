@@ -72,11 +72,22 @@ class Checkpoint:
 def save(folder: Path, checkpoint: Checkpoint, model: Any, optimizer: Any | None = None) -> None:
     """Write a checkpoint of a Keras model into an empty folder; with its optimizer, if training is to go on."""
     folder.mkdir(parents=True, exist_ok=True)
+    save_weights(folder, model, optimizer)
+    save_about(folder, checkpoint, parameters=model.count_params())
+
+
+def save_weights(folder: Path, model: Any, optimizer: Any | None = None) -> None:
+    """Write the part of a checkpoint that is known as soon as an epoch has trained, and takes time: its weights and,
+    with its optimizer, how to go on from them."""
     model.save(folder / "model.keras")
     if optimizer is not None:
         state = {f"optimizer-{i:04d}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
         state |= {f"seed-{i:04d}": variable.numpy() for i, variable in enumerate(_seed_states(model))}
         np.savez(folder / "training_state.npz", **state)
+
+
+def save_about(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> None:
+    """Write the rest: what a checkpoint says beside the weights, which are there already."""
     if checkpoint.vocabulary:
         (folder / "vocabulary.txt").write_text("\n".join(checkpoint.vocabulary) + "\n", encoding="utf-8")
     (folder / "history.csv").write_text(histories.to_csv(checkpoint.history), encoding="utf-8")
@@ -84,7 +95,7 @@ def save(folder: Path, checkpoint: Checkpoint, model: Any, optimizer: Any | None
         "format": FORMAT,
         "kind": checkpoint.kind,
         "epoch": checkpoint.epoch,
-        "parameters": model.count_params(),
+        "parameters": parameters,
         "genres": checkpoint.genres,
         "thresholds": checkpoint.thresholds,
         "config": dataclasses.asdict(checkpoint.config),

@@ -280,6 +280,7 @@ def fit(
     steps_per_call: int = 1,
     resume: Callable[[Any, Any], list[Epoch]] | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
+    on_trained: Callable[[FitState], None] = lambda _: None,
     on_epoch: Callable[[FitState], None] = lambda _: None,
 ) -> FitState:
     """Train a model and return where it stands at the end.
@@ -299,6 +300,7 @@ def fit(
         steps_per_call: steps that the device takes by itself where so many batches of one shape follow each other.
         resume: fills model and optimizer from a checkpoint and returns its history.
         on_step: told after each training step; must be cheap.
+        on_trained: told when an epoch has trained, before it is validated: the weights are those that will be.
         on_epoch: told after each epoch, on every worker.
 
     Raises:
@@ -318,6 +320,7 @@ def fit(
         sums = trainer.train_epoch(epoch, training(epoch), on_step, steps_per_call)
         trainer.swap_weights()
         trained = time.monotonic()
+        on_trained(state)
         on_step(Step(epoch, 0, "validation"))
         state.validation_labels, state.validation_scores = trainer.predict_epoch(validation())
         figures = figures_of(sums, state.validation_labels, state.validation_scores)

@@ -10,12 +10,16 @@ reached on real films: docs/fusion.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from genre_models.fusion_gmu import FusionGMU
 from genre_models.presets import fusion_best
 from genre_models.recipe import Recipe
 from ray_jobs._shared.options import TrainOptions, run_job
-from ray_jobs._shared.train import TrainResult, train
+from ray_jobs._shared.start import imported_behind, start_ray
+
+if TYPE_CHECKING:
+    from ray_jobs._shared.train import TrainResult
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class Options(TrainOptions):
 
 def main(options: Options) -> TrainResult:
     """Train the model; the best checkpoint is named at the end."""
+    with imported_behind("ray_jobs._shared.train"):
+        start_ray()
+    from ray_jobs._shared.train import train
+
     return train("fusion", options.model, options.recipe, options)
 
 

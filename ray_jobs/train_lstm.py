@@ -10,11 +10,15 @@ take 12 min on 2 cores and reach a validation loss near 0.25 and a mean average 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.recipe import Recipe
 from ray_jobs._shared.options import TrainOptions, run_job
-from ray_jobs._shared.train import TrainResult, train
+from ray_jobs._shared.start import imported_behind, start_ray
+
+if TYPE_CHECKING:
+    from ray_jobs._shared.train import TrainResult
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,10 @@ class Options(TrainOptions):
 
 def main(options: Options) -> TrainResult:
     """Train the model; the best checkpoint is named at the end."""
+    with imported_behind("ray_jobs._shared.train"):
+        start_ray()
+    from ray_jobs._shared.train import train
+
     return train("lstm", options.model, options.recipe, options)
 
 

@@ -1,7 +1,8 @@
-"""The board: where work on any node leaves word of how far it is, and from where the driver shows it."""
+"""The board: where work on any node leaves word for the driver to show, and finds what the driver hands out."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +13,12 @@ _EVERY_S = 0.5
 
 
 class _Messages:
-    """Holds messages until the driver takes them."""
+    """Holds messages until the driver takes them, and what the driver hands out until it is asked for."""
 
     def __init__(self) -> None:
         self._messages: list[Any] = []
+        self._handed: Any = None
+        self._there = asyncio.Event()
 
     def post(self, message: Any) -> None:
         """Leave a message."""
@@ -25,6 +28,16 @@ class _Messages:
         """Take all messages left so far."""
         taken, self._messages = self._messages, []
         return taken
+
+    def hand_out(self, what: Any) -> None:
+        """Keep this for whoever asks."""
+        self._handed = what
+        self._there.set()
+
+    async def handed(self) -> Any:
+        """Return what the driver hands out, once it does."""
+        await self._there.wait()
+        return self._handed
 
 
 class Board:

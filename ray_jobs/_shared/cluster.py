@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import ray.data
 import yaml
 
 from ray_jobs._shared.screen import Screen
+from ray_jobs._shared.start import start_ray
 
 _LAUNCHED = Path("~/ray_bootstrap_config.yaml").expanduser()  # written by `ray up` on the head node
 _NODES_COME_UP_S = 1200
@@ -45,15 +45,7 @@ def connect(screen: Screen, *, dashboard: bool = False) -> Resources:
     """
     if not ray.is_initialized():
         screen.status("starting Ray")
-        with warnings.catch_warnings():
-            # Ray announces a change of a default of its next release; it does not touch what we use.
-            warnings.simplefilter("ignore", FutureWarning)
-            ray.init(
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                include_dashboard=dashboard,
-                configure_logging=True,
-            )
+        start_ray(dashboard=dashboard)
     calm_data()
     return resources()
 

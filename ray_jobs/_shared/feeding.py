@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import ray
 import ray.data
+from ray.data import ExecutionResources
 
 from datasets.features import Features, feature_films, kept_bytes
 from datasets.store import Store
@@ -135,6 +138,22 @@ def held_parts(films: ray.data.Dataset, shares: tuple[int, ...], name: str) -> d
     return {f"{name}-{rank}": part for rank, part in enumerate(held.split_at_indices(ends))}
 
 
+def are_held(
+    about: Checkpoint, store: Store, have: cluster.Resources, *, hold: Literal["auto", "always", "never"], share: float
+) -> bool:
+    """Return whether the training films are kept in the object store, and not read again in every epoch.
+
+    Raises:
+        TrainError: they are to be kept there, but it is smaller than they are.
+    """
+    if hold == "always" and not fit_the_object_store(about, store, have, 1.0):
+        raise TrainError(
+            f"--hold-films always: the {store.manifest.films['train']:,} training films take more than the "
+            f"{have.object_store_bytes / 1e9:.1f} GB of Ray's object store; give it more, or leave the option out"
+        )
+    return hold == "always" or (hold == "auto" and fit_the_object_store(about, store, have, share))
+
+
 def fit_the_object_store(about: Checkpoint, store: Store, have: cluster.Resources, share: float) -> bool:
     """Return whether the training films, as the model's inputs, take at most this share of Ray's object store."""
     if about.features:
@@ -151,26 +170,44 @@ def _film_bytes(about: Checkpoint, store: Store) -> int:
     return poster + overview + 4 * len(about.genres)
 
 
-def datasets_for_workers(
-    about: Checkpoint,
-    store: Store,
-    *,
-    workers: int,
-    object_store_share: float,
-    have: cluster.Resources,
-    spare_cpus: float,
-) -> tuple[dict[str, ray.data.Dataset], list[str], dict[str, tuple[int, ...]]]:
-    """Return the datasets for Ray Train, which of them it must split itself, and each rank's number of films.
+@dataclass(frozen=True)
+class FilmsForWorkers:
+    """Where the workers' films come from."""
 
-    Films that fit are decoded and tokenised once into the object store, and every rank gets an equal share of its
-    own, so that an epoch starts at once and no film is lost to equal splitting. Where they do not fit, Ray Data
-    reads the store again in every epoch and splits the stream.
+    shares: dict[str, tuple[int, ...]]
+    """Films in each rank's share of a split; none for training films that Ray Data reads and splits as it goes."""
+    read: Callable[[], dict[str, ray.data.Dataset]]
+    """Reads what is kept in the object store: `train-0`, `validation-0`, …, a dataset for each rank."""
+    streams: dict[str, ray.data.Dataset]
+    """For Ray Train to split over the ranks, which read it again in every epoch: `train`, or nothing."""
+
+
+def films_for_workers(
+    about: Checkpoint, store: Store, *, per_worker: dict[str, float], workers: int, held: bool, have: cluster.Resources
+) -> FilmsForWorkers:
+    """Return where the films come from; nothing is read yet, so that it can be while the workers start.
+
+    Films that are held are decoded and tokenised once into the object store, and every rank gets an equal share of its
+    own, so that an epoch starts at once and no film is lost to equal splitting. Otherwise Ray Data reads the training
+    films again in every epoch and splits the stream.
     """
     shares = shares_of(store, workers)
-    datasets = held_parts(films_of(about, store, "validation"), shares["validation"], "validation")
-    if fit_the_object_store(about, store, have, object_store_share):
-        datasets |= held_parts(films_of(about, store, "train"), shares["train"], "train")
-        return datasets, [], shares
-    # Read while the workers hold their CPUs: a task that asked for more than they leave would wait for ever.
-    streamed = films_of(about, store, "train", cpus=spare_cpus)
-    return {**datasets, "train": streamed}, ["train"], {**shares, "train": ()}
+    # Read while the workers hold their CPUs, or wait for them: a task that asked for more than they leave would wait
+    # for ever, and tasks that took theirs would keep them waiting.
+    cpus = cluster.spare_cpus(workers, per_worker, have)
+
+    def films(split: str) -> ray.data.Dataset:
+        dataset = films_of(about, store, split, cpus=cpus)
+        if workers * per_worker["CPU"] < have.cpus:
+            free = have.cpus - workers * per_worker["CPU"]
+            dataset.context.execution_options.resource_limits = ExecutionResources.for_limits(cpu=free)
+        return dataset
+
+    def read() -> dict[str, ray.data.Dataset]:
+        splits = TRAINING_SPLITS if held else ("validation",)
+        parts = [held_parts(films(split), shares[split], split) for split in splits]
+        return {name: part for split in parts for name, part in split.items()}
+
+    if held:
+        return FilmsForWorkers(shares, read, {})
+    return FilmsForWorkers({**shares, "train": ()}, read, {"train": films_of(about, store, "train", cpus=cpus)})

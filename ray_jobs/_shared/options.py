@@ -50,9 +50,14 @@ class TrainOptions:
     """Go on with the run --name from its last epoch, with the same options (more --epochs are fine)."""
     shuffle_window: int = 16_384
     """Films each worker holds in memory to draw its batches from; where they are all, shuffling is complete."""
+    hold_films: Literal["auto", "always", "never"] = "auto"
+    """Training films are kept decoded in Ray's object store ("always"), or read again in every epoch ("never"). "auto"
+    keeps them if they take at most --object-store-share of it."""
     object_store_share: float = 0.5
-    """Training films are kept decoded in Ray's object store, and not read again every epoch, if they take at most
-    this share of it."""
+    """Most of Ray's object store that the training films may take to be kept there."""
+    read_ahead: bool = True
+    """Begin to read an epoch's films while the epoch before trains on its last window and is validated; the worker then
+    holds up to two windows of films."""
     metric: Metric = "validation_loss"
     """What makes an epoch the best, whose checkpoint is kept."""
     preset: str = "coursework"
@@ -62,6 +67,8 @@ class TrainOptions:
     config: str = ""
     """YAML file with settings of the recipe and the model, such as the best_config.yaml of a sweep; what is given on
     the command line goes before it."""
+    timing: bool = False
+    """Say where the time went from the command to the first training step, and from each epoch to the next."""
 
     def __post_init__(self) -> None:
         if self.workers < 1:

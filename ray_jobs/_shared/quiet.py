@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 
 
@@ -27,17 +26,3 @@ def quiet_stderr(*, show_on_error: bool = True) -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-
-
-def import_trainer_behind() -> threading.Thread:
-    """Import Ray's TensorFlow trainer in a thread, while Ray starts and films are read: it imports TensorFlow (4 s)."""
-
-    def load() -> None:
-        # Whatever breaks here, also the end of a job that had nothing to train, comes up again where it matters:
-        # at the import in the driver itself.
-        with contextlib.suppress(Exception), quiet_stderr(show_on_error=False):
-            import ray.train.tensorflow  # noqa: F401
-
-    thread = threading.Thread(target=load, daemon=True, name="import tensorflow")
-    thread.start()
-    return thread

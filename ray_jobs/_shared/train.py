@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from dataclasses import dataclass
 from typing import Any
+
+import ray
 
 from datasets import files
 from datasets.store import Store
@@ -12,13 +17,15 @@ from genre_models.catalog import KINDS, without_cudnn
 from genre_models.checkpoint import Checkpoint
 from genre_models.history import Epoch
 from genre_models.recipe import Recipe
-from ray_jobs._shared import cluster, runs
+from ray_jobs._shared import cluster, runs, start
 from ray_jobs._shared.board import Board
 from ray_jobs._shared.claim import claim, settings_of
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.feeding import (
     TRAINING_SPLITS,
-    datasets_for_workers,
+    FilmsForWorkers,
+    are_held,
+    films_for_workers,
     require_films_enough,
     require_posters_that_fit,
     vocabulary_of,
@@ -26,9 +33,9 @@ from ray_jobs._shared.feeding import (
 )
 from ray_jobs._shared.films import open_store
 from ray_jobs._shared.options import TrainError, TrainOptions, timestamp
-from ray_jobs._shared.quiet import import_trainer_behind
 from ray_jobs._shared.runs import RunFolder
 from ray_jobs._shared.screen import Countdown, Screen, duration
+from ray_jobs._shared.timing import DRIVER, FIRST_STEP, Clock, Gap, Span, process_started, table
 from ray_jobs._shared.train_run import run_workers
 from ray_jobs._shared.train_worker import Progress, TrainJob
 
@@ -49,18 +56,15 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
     Raises:
         TrainError, StoreError, ClusterError: with what was found and what to do.
     """
-    importing = import_trainer_behind()
-    try:
-        return _train(kind, config, recipe, options)
-    finally:
-        # The import holds stderr back: what went wrong must not be said before it is done.
-        importing.join()
-
-
-def _train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> TrainResult:
-    """Train one model while Ray's trainer is imported behind it."""
     screen = Screen()
+    spans: list[Span] = []
+    clock = Clock(DRIVER, spans.append if options.timing else None)
+    imported = time.time()
     have = cluster.connect(screen)
+    begun, ended = start.started or (imported, time.time())
+    clock.told("Python, the command line", process_started(), begun)
+    clock.told("starting Ray", begun, ended)
+    clock.told("importing the rest", ended, imported)
     per_worker = cluster.worker_resources(
         workers=options.workers, use_gpu=options.use_gpu, cpus_per_worker=options.cpus_per_worker, have=have
     )
@@ -87,21 +91,14 @@ def _train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Tra
     if options.use_gpu and (said := without_cudnn(config)):
         screen.line(said)
     about = with_features(about, store, TRAINING_SPLITS, screen, use_gpu=options.use_gpu)
-    with Board(_Display(recipe.epochs, screen).show) as board:
-        screen.status("reading the films")
-        datasets, split, shares = datasets_for_workers(
-            about,
-            store,
-            workers=options.workers,
-            object_store_share=options.object_store_share,
-            have=have,
-            spare_cpus=cluster.spare_cpus(options.workers, per_worker, have),
-        )
+    held = are_held(about, store, have, hold=options.hold_films, share=options.object_store_share)
+    films = films_for_workers(about, store, per_worker=per_worker, workers=options.workers, held=held, have=have)
+    with Board(_Display(recipe.epochs, screen, spans).show) as board:
         job = TrainJob(
             checkpoint=about,
             run=folder.path,
-            training_films=shares["train"],
-            validation_films=shares["validation"],
+            training_films=films.shares["train"],
+            validation_films=films.shares["validation"],
             shuffle_window=options.shuffle_window,
             use_gpu=options.use_gpu,
             steps_per_call=options.steps_per_call,
@@ -109,9 +106,13 @@ def _train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Tra
             board=board.actor,
             genre_films=store.manifest.films_of_genres("train"),
             word_vectors=word_vectors_of(about, store),
+            films_handed=True,
+            read_ahead=options.read_ahead,
+            timing=options.timing,
         )
-        screen.status("starting the workers")
-        run_workers(job, datasets, workers=options.workers, per_worker=per_worker, split=split)
+        screen.status("starting the workers, reading the films")
+        with _HandedOut(films, board, clock):
+            run_workers(job, films.streams, workers=options.workers, per_worker=per_worker, split=list(films.streams))
     return _finish(folder, kind, options.metric, screen)
 
 
@@ -145,16 +146,53 @@ def _finish(folder: RunFolder, kind: str, metric: str, screen: Screen) -> TrainR
     return TrainResult(best.path, figures, history)
 
 
+class _HandedOut:
+    """Reads the films while the workers start, and hands them out on the board.
+
+    What went wrong is raised at the end: workers that get no films end at once.
+    """
+
+    def __init__(self, films: FilmsForWorkers, board: Board, clock: Clock) -> None:
+        self._films, self._board, self._clock = films, board, clock
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._read, daemon=True, name="read films")
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _read(self) -> None:
+        handed = None
+        try:
+            with self._clock.span("reading the films"):
+                handed = self._films.read()
+        except BaseException as error:  # raised where the run ends
+            self._failure = error
+        with contextlib.suppress(ray.exceptions.RayError):  # the run has ended without them
+            ray.get(self._board.actor.hand_out.remote(handed))
+
+
 class _Display:
     """Shows the run's progress: a line an epoch, and in between a line that says how far and how long still."""
 
-    def __init__(self, epochs: int, screen: Screen) -> None:
-        self._epochs, self._screen = epochs, screen
+    def __init__(self, epochs: int, screen: Screen, spans: list[Span]) -> None:
+        self._epochs, self._screen, self._spans = epochs, screen, spans
         self._timer: Countdown | None = None
         self._before = 0.0
 
-    def show(self, word: Progress) -> None:
-        """Show one word from rank 0."""
+    def show(self, word: Progress | Span | Gap) -> None:
+        """Show one word from rank 0: with `--timing` the table of the start, once it is over, and gaps of epochs."""
+        if isinstance(word, Gap):
+            self._screen.line(word.line())
+            return
+        if isinstance(word, Span):
+            self._spans.append(word)
+            if word.what == FIRST_STEP:
+                self._screen.line("\n".join(table(self._spans)))
+            return
         if self._timer is None:
             self._timer = Countdown()
             self._before = word.epoch - 1 + (word.step / word.steps if word.steps else 0)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import ray
 import ray.train
+from ray.train.backend import Backend, BackendConfig
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from genre_models.history import METRICS
 from ray_jobs._shared import runs
@@ -13,6 +20,48 @@ from ray_jobs._shared.options import TrainError
 from ray_jobs._shared.train_worker import TrainJob, train_fn_per_worker
 
 _RESTARTS = 3  # a worker or node that dies costs at most the epoch under way, this many times
+# Ray Train asks its workers how they are every 2 s, and takes one report of an epoch each time: an epoch shorter than
+# that would wait for it, and the run's end for the next question.
+_ASK_EVERY_S = "0.25"
+
+
+@dataclass
+class TensorFlowWorkers(BackendConfig):
+    """Tells TensorFlow, through TF_CONFIG, which workers train together.
+
+    Ray Train has one of its own (`TensorflowConfig`), but every process that unpickles it imports TensorFlow: the
+    driver and Ray Train's controller too, neither of which computes.
+    """
+
+    @property
+    def backend_cls(self) -> type[Backend]:
+        """Return what sets the workers up."""
+        return _TensorFlowBackend
+
+
+class _TensorFlowBackend(Backend):
+    def on_start(self, worker_group: Any, backend_config: BackendConfig) -> None:
+        """Name all workers to each of them; a single one needs nobody's name."""
+        del backend_config
+        if len(worker_group) == 1:
+            return
+        addresses = worker_group.execute(_free_address)
+        for rank in range(len(addresses)):
+            worker_group.execute_single(rank, _set_tf_config, addresses, rank)
+
+
+def _free_address() -> str:
+    """Return this node's address with a port that is free."""
+    ip = ray.util.get_node_ip_address()
+    with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET) as probe:
+        probe.bind(("", 0))
+        return f"[{ip}]:{probe.getsockname()[1]}" if ":" in ip else f"{ip}:{probe.getsockname()[1]}"
+
+
+def _set_tf_config(addresses: list[str], rank: int) -> None:
+    os.environ["TF_CONFIG"] = json.dumps(
+        {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}},
+    )
 
 
 def run_workers(
@@ -28,7 +77,8 @@ def run_workers(
 
     Args:
         job: what to train.
-        datasets: each rank's own (`train-0`, `validation-0`, …), or one stream `train` named in `split`.
+        datasets: each rank's own (`train-0`, `validation-0`, …), or one stream `train` named in `split`; those that
+            are still being read come through the job's board.
         workers: processes, one for each rank.
         per_worker: what each asks of Ray.
         split: the datasets that Ray Data is to split over the ranks.
@@ -37,12 +87,15 @@ def run_workers(
     Raises:
         TrainError: the run failed; the reason in a line, and what is left of it.
     """
-    from ray.train.tensorflow import TensorflowTrainer
-
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", _ASK_EVERY_S)
+    if len(ray.nodes()) == 1:
+        # A process less to start, which would watch for nodes that the cloud is about to take away.
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     runs_folder, name = job.run.rsplit("/", 1)
-    trainer = TensorflowTrainer(
+    trainer = DataParallelTrainer(
         train_fn_per_worker,
         train_loop_config={"job": job},
+        backend_config=TensorFlowWorkers(),
         datasets=datasets,
         dataset_config=ray.train.DataConfig(datasets_to_split=list(split)),
         scaling_config=ray.train.ScalingConfig(

@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from datasets.stream import Batching, Block, blocks_of, join_blocks, narrowed, t
 from genre_models.checkpoint import Checkpoint
 from genre_models.history import Epoch, best_epoch
 from ray_jobs._shared.runs import RunFolder, TensorBoard, epoch_folder
+from ray_jobs._shared.timing import WORKER, Clock, Gaps, process_started
 
 _POST_EVERY_S = 0.5
 
@@ -54,6 +59,12 @@ class TrainJob:
     their shares."""
     word_vectors: Any = None
     """What words' vectors are before training, float [vocabulary or more, units], where the model asks for it."""
+    films_handed: bool = False
+    """Whether the films come through the board, once they are read; else they are Ray Train's datasets."""
+    read_ahead: bool = True
+    """Whether an epoch's films begin to be read while the epoch before still trains."""
+    timing: bool = False
+    """Whether the board is told where the time goes."""
 
 
 @dataclass(frozen=True)
@@ -71,21 +82,28 @@ def train_fn_per_worker(config: dict[str, TrainJob]) -> None:
     """Train on this worker's share of the films; Ray Train runs it on every worker."""
     import ray.train
 
-    from genre_models import fit  # imports TensorFlow: here and nowhere earlier
-
     job = config["job"]
     context = ray.train.get_context()
     rank, workers = context.get_world_rank(), context.get_world_size()
+    clock = Clock(WORKER, job.board.post.remote if job.timing and rank == 0 else None)
+    clock.told("its process started, Ray Train in it", process_started())
+    with clock.span("importing TensorFlow"):
+        from genre_models import fit  # imports TensorFlow: here and nowhere earlier
     threads = None if job.use_gpu else max(1, (os.cpu_count() or 1) // context.get_local_world_size())
     # A share of its own for every rank (see `_shared.feeding`), or one stream that Ray Data splits as it reads.
-    training = ray.train.get_dataset_shard(f"train-{rank}" if job.training_films else "train")
-    validation = ray.train.get_dataset_shard(f"validation-{rank}")
+    with clock.span("waiting for the films"):
+        handed = ray.get(job.board.handed.remote()) if job.films_handed else {}
+    if handed is None:
+        return  # they could not be read: the driver knows, and says why
+    shard = ray.train.get_dataset_shard
+    training = handed.get(f"train-{rank}") or shard(f"train-{rank}" if job.training_films else "train")
+    validation = handed.get(f"validation-{rank}") or shard(f"validation-{rank}")
     feed = Feed(job, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation))
     latest = ray.train.get_checkpoint()
     reads = job.checkpoint.model_kind.reads
     strategy = fit.set_up_tensorflow(workers=workers, threads=threads, side_by_side=reads)
     with latest.as_directory() if latest else contextlib.nullcontext() as folder:
-        reporter = Reporter(job, rank, _to_ray_train)
+        reporter = Reporter(job, rank, _to_ray_train, clock)
         train_on(job, feed, reporter, strategy=strategy, resume_from=Path(folder) if folder else None)
 
 
@@ -132,6 +150,7 @@ def train_on(job: TrainJob, feed: Feed, reporter: Reporter, *, strategy: Any, re
         steps_per_call=job.steps_per_call,
         resume=(lambda model, optimizer: restore(resume_from, model, optimizer)) if resume_from else None,
         on_step=lambda step: reporter.step(step, feed.steps),
+        on_trained=reporter.trained,
         on_epoch=reporter.epoch,
     )
 
@@ -146,16 +165,47 @@ class Feed:
         self._training, self._validation = training, validation
         self.steps = self._steps(job.training_films) if job.training_films else 0
         self._held: dict[str, list[Block]] = {}
+        self._behind = ThreadPoolExecutor(1, "read ahead")
+        self._ahead: dict[int, Future[Iterator[Block]]] = {}
+        self._lock = threading.Lock()
+        self._taken = self._read = 0  # the epochs whose batches were asked for, whose last film was read
 
     def _steps(self, shares: tuple[int, ...]) -> int:
         """Return how many batches the largest share makes: every rank takes as many."""
         return -(-max(shares) // self._batching.batch_size)
 
     def training(self, epoch: int) -> Iterator[Block]:
-        """Yield this worker's batches of an epoch."""
+        """Yield this worker's batches of an epoch, whose first window may have been read during the one before."""
+        ahead = self._ahead.pop(epoch, None)
+        batches = ahead.result() if ahead else self._batches(epoch)
+        self._read_ahead(taken=epoch)
+        return batches
+
+    def _read_ahead(self, *, taken: int = 0, read: int = 0) -> None:
+        """Once an epoch is both under way and read, begin to read the next in a thread, up to its first batch: that
+        takes its first window."""
+
+        def first_and_others(epoch: int) -> Iterator[Block]:
+            batches = self._batches(epoch)
+            return chain([next(batches)], batches)
+
+        with self._lock:
+            self._taken, self._read = max(taken, self._taken), max(read, self._read)
+            epoch = self._taken + 1
+            more = self._job.read_ahead and epoch <= self._job.checkpoint.recipe.epochs
+            if more and self._read == self._taken and epoch not in self._ahead:
+                self._ahead[epoch] = self._behind.submit(first_and_others, epoch)
+
+    def _batches(self, epoch: int) -> Iterator[Block]:
+        """Yield an epoch's batches; once its last film is read, the next epoch's first window is read behind."""
         job = self._job
+
+        def blocks() -> Iterator[Block]:
+            yield from self._blocks("training", self._training, job.training_films)
+            self._read_ahead(read=epoch)
+
         return training_batches(
-            self._blocks("training", self._training, job.training_films),
+            blocks(),
             self._batching,
             seed=job.checkpoint.recipe.seed,
             epoch=epoch,
@@ -188,20 +238,32 @@ class Feed:
 class Reporter:
     """Tells how far the run is, and hands over each epoch's figures and checkpoint; rank 0 does the writing."""
 
-    def __init__(self, job: TrainJob, rank: int, deliver: Deliver) -> None:
+    def __init__(self, job: TrainJob, rank: int, deliver: Deliver, timing: Clock | None = None) -> None:
         self._job, self._first, self._deliver = job, rank == 0, deliver
+        self._timing = timing or Clock(WORKER, None)
+        self._gaps = Gaps(self._timing)
         self._posted = 0.0
+        self._weights: Future[tempfile.TemporaryDirectory[str]] | None = None
+        self._behind = ThreadPoolExecutor(1, "checkpoint")
         self._folder = RunFolder(*job.run.rsplit("/", 1))
         self._tensorboard = TensorBoard(job.run) if self._first else None
 
     def step(self, step: Any, steps: int) -> None:
         """Post a step, at most twice a second."""
+        self._gaps.step(step)
         if self._first and time.monotonic() - self._posted > _POST_EVERY_S:
             self._posted = time.monotonic()
             self._post(Progress(step.epoch, step.step, steps, step.phase))
 
+    def trained(self, state: Any) -> None:
+        """Begin to write the weights, which stay as they are while the epoch is validated."""
+        self._gaps.trained()
+        if self._first:
+            self._weights = self._behind.submit(_write_weights, state)
+
     def epoch(self, state: Any) -> None:
         """Write the epoch's figures and deliver it with its checkpoint: every rank delivers equally often."""
+        self._gaps.validated()
         figures: Epoch = state.history[-1]
         best = best_epoch(state.history, self._job.metric)
         metrics = {**asdict(figures), "best": getattr(best, self._job.metric), "best_epoch": best.epoch}
@@ -225,6 +287,10 @@ class Reporter:
     def _save(self, folder: Path, state: Any) -> None:
         from genre_models import checkpoint, thresholds
 
+        assert self._weights is not None
+        with self._weights.result() as written:
+            for part in Path(written).iterdir():
+                shutil.move(part, folder / part.name)
         tuned = thresholds.tune_thresholds(state.validation_labels, state.validation_scores)
         about = replace(
             self._job.checkpoint,
@@ -232,4 +298,13 @@ class Reporter:
             history=tuple(state.history),
             thresholds=tuple(float(t) for t in tuned),
         )
-        checkpoint.save(folder, about, state.model, state.optimizer)
+        checkpoint.save_about(folder, about, parameters=state.model.count_params())
+
+
+def _write_weights(state: Any) -> tempfile.TemporaryDirectory[str]:
+    """Write a checkpoint's weights and training state into a folder of their own."""
+    from genre_models import checkpoint
+
+    folder = tempfile.TemporaryDirectory(prefix="weights-")
+    checkpoint.save_weights(Path(folder.name), state.model, state.optimizer)
+    return folder

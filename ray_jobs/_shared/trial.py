@@ -159,10 +159,8 @@ def _train_on_workers(job: TrainJob, sweep: SweepJob) -> None:
     from ray.tune.integration.ray_train import TuneReportCallback
 
     from ray_jobs._shared.cluster import calm_data
-    from ray_jobs._shared.quiet import import_trainer_behind
     from ray_jobs._shared.train_run import run_workers
 
-    import_trainer_behind().join()
     calm_data()
     run_workers(
         job,
