@@ -58,14 +58,21 @@ def checkpoints_below(folder: str) -> list[Found]:
 
 
 def best_below(
-    folder: str, *, kind: str, fingerprint: str | None = None, metric: str = "validation_loss"
+    folder: str,
+    *,
+    kind: str,
+    fingerprint: str | None = None,
+    metric: str = "validation_loss",
+    but: Collection[str] = (),
 ) -> Found | None:
     """Return the checkpoint of a kind that is best by a metric, among those trained on the store of this
-    fingerprint: figures on other films do not compare."""
+    fingerprint (figures on other films do not compare), `but` for those in some runs' folders."""
     fitting = [
         found
         for found in checkpoints_below(folder)
-        if found.about["kind"] == kind and fingerprint in (None, found.about["store"].get("fingerprint"))
+        if found.about["kind"] == kind
+        and fingerprint in (None, found.about["store"].get("fingerprint"))
+        and found.path.rsplit("/", 1)[0] not in but
     ]
     return min(fitting, key=lambda found: found.badness(metric), default=None)
 
