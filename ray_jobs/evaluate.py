@@ -101,7 +101,9 @@ def main(options: Options) -> None:
         others = judged_beside(
             options.beside, models, store, judged, screen, metric=options.metric, use_gpu=options.use_gpu, **how
         )
-        report(store, judged, entrants, behind, others, ablations_on(store, options.runs), options.report, screen, **how)
+        report(
+            store, judged, entrants, behind, others, ablations_on(store, options.runs), options.report, screen, **how
+        )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.comparison import Entrant, figure
 from genre_models.thresholds import tune_thresholds
 from ray_jobs._shared import runs
-from ray_jobs._shared.ablations_found import variants_below
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.judged import Judged
 from ray_jobs._shared.predict import predict
@@ -77,18 +76,13 @@ def find_checkpoints(
         CheckpointError: there is none at all, or one given is of another kind, is named twice or tells other genres.
     """
     found: dict[str, list[Found]] = {}
-    variants = variants_below(files.absolute(runs_folder))
     for kind, places in given.items():
         if places:
             found[kind] = [
                 read_checkpoint(kind, _best_of(files.absolute(place), kind, metric), store) for place in places
             ]
         elif best := runs.best_below(
-            files.absolute(runs_folder),
-            kind=kind,
-            fingerprint=store.manifest.fingerprint,
-            metric=metric,
-            but=variants,
+            files.absolute(runs_folder), kind=kind, fingerprint=store.manifest.fingerprint, metric=metric
         ):
             found[kind] = [read_checkpoint(kind, best.path, store)]
         else:
