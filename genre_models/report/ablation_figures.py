@@ -36,7 +36,7 @@ def bought_plot(ablation: Mapping[str, Any], which: str, name: str) -> str:
     axes.grid(visible=False, axis="y")
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(lambda value, _: signed(value, 2))
+    axes.xaxis.set_major_formatter(lambda value, _: signed(value, 2 if high - low > 0.08 else 3))
     axes.axvline(0, color=INK, linewidth=1)
     for place, variant in enumerate(variants):
         axes.annotate(

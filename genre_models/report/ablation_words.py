@@ -30,7 +30,10 @@ def headline(ablation: Mapping[str, Any]) -> str:
     cures = group(ablation, "without")
     if cures:
         helped = [one for one in cures if side(one) > 0]
-        return f"{name}: {len(helped)} of the {count(len(cures))} cures in its preset {preset} earn their keep"
+        of = f"{count(len(helped))} of the {count(len(cures))} cures" if len(cures) > 1 else "the cure"
+        if not helped:
+            return f"{name}: none of the cures in its preset {preset} can be told from chance"
+        return f"{name}: {of} in its preset {preset} {'earns its' if len(helped) == 1 else 'earn their'} keep"
     return f"{name}: what cures add to its preset {preset}"
 
 
@@ -49,9 +52,9 @@ def findings(ablation: Mapping[str, Any]) -> list[Finding]:
     """A paragraph on each thing there is to say, with a short title."""
     preset = ablation["preset"]
     told = [
-        Finding(_IN, _of_group(group(ablation, "without"), f"cures in the preset {preset}", _HAVE)),
-        Finding(_OFF, _of_group(group(ablation, "with"), f"cures that {preset} leaves off", _WOULD)),
-        Finding(_ALONE, _of_group(group(ablation, "coursework with"), "cures added alone to the coursework", _WOULD)),
+        Finding(_IN, _of_group(group(ablation, "without"), f"in the preset {preset}", _HAVE)),
+        Finding(_OFF, _of_group(group(ablation, "with"), f"that {preset} leaves off", _WOULD)),
+        Finding(_ALONE, _of_group(group(ablation, "coursework with"), "added alone to the coursework", _WOULD)),
         Finding("All of it together", together(ablation)),
         Finding("How sure this is", how_sure(ablation)),
         Finding("What is missing", missing(ablation)),
@@ -71,20 +74,23 @@ def _of_group(variants: Sequence[Mapping[str, Any]], what: str, verbs: tuple[str
     helped, level, hurt = ([one for one in variants if side(one) == which] for which in (1, 0, -1))
     bought, nothing, cost = verbs
     told = []
-    start = f"Of the {count(len(variants))} {what}"
+    start = f"Of the {count(len(variants))} cures {what}" if len(variants) > 1 else f"Of the one cure {what}"
     if helped:
         told.append(
-            f"{start}, {count(len(helped))} {bought} mean average precision on the test films, beyond the interval: "
-            f"{listed([_with_gain(one) for one in helped])}"
-            f"{_confirmed(helped)}."
+            f"{start}, {_number(helped, variants)} {bought} mean average precision on the test films, beyond the "
+            f"interval: {listed([_with_gain(one) for one in helped])}{_confirmed(helped)}."
         )
     else:
         told.append(f"{start}, none {bought} mean average precision on the test films beyond its interval.")
     if level:
-        told.append(f"{count(len(level))} {nothing}: {listed([_elsewhere(one) for one in level])}.")
+        told.append(f"{_number(level, variants).capitalize()} {nothing}: {listed([_elsewhere(one) for one in level])}.")
     if hurt:
-        told.append(f"{count(len(hurt))} {cost} some: {listed([_with_gain(one) for one in hurt])}.")
+        told.append(f"{_number(hurt, variants).capitalize()} {cost} some: {listed([_with_gain(one) for one in hurt])}.")
     return " ".join(told)
+
+
+def _number(some: Sequence[object], variants: Sequence[object]) -> str:
+    return "all" if len(some) == len(variants) > 1 else "one" if len(some) == 1 else count(len(some))
 
 
 def _with_gain(variant: Mapping[str, Any]) -> str:

@@ -93,14 +93,14 @@ def test_cures_are_ranked_by_what_they_bought_and_told_apart(runs: dict[str, dic
 
 def test_the_words_say_what_helped_and_what_did_not(runs: dict[str, dict[int, JudgedRun]]) -> None:
     told = made_ablation(judged=runs)
-    assert headline(told) == "Overview LSTM: 1 of the 2 cures in its preset best earn their keep"
+    assert headline(told) == "Overview LSTM: 1 of the 2 cures in its preset best earns its keep"
     said = {finding.title: finding.text for finding in findings(told)}
     assert (
-        "1 bought mean average precision on the test films, beyond the interval: word dropout (+"
+        "one bought mean average precision on the test films, beyond the interval: word dropout (+"
         in said["What its cures bought"]
     )
-    assert "1 bought nothing that can be told from chance: idle" in said["What its cures bought"]
-    assert "1 would cost some: focal loss (−" in said["What it leaves off"]
+    assert "One bought nothing that can be told from chance: idle" in said["What its cures bought"]
+    assert "One would cost some: focal loss (−" in said["What it leaves off"]
     assert "brings the coursework's mean AP from" in said["All of it together"]
     assert "one seed" not in said["How sure this is"]
     assert "one seed" in {f.title: f.text for f in findings(made_ablation(seeds=1))}["How sure this is"]
