@@ -14,7 +14,7 @@ from genre_models.report.sweep_canvas import cut
 from genre_models.report.sweep_lookup import colour
 
 WIDTH = 430
-ROW = 40
+ROW = 44
 _APART = 0.13  # rows between a cure's test and validation films, to either side of its line
 _GROUPS = {  # drawn to one scale: these are compared with each other
     "without": ("without", "with"),
@@ -40,7 +40,7 @@ def bought_plot(ablation: Mapping[str, Any], which: str, name: str) -> str:
     axes.axvline(0, color=INK, linewidth=1)
     for place, variant in enumerate(variants):
         axes.annotate(
-            cut(str(variant["cure"]), 46), (0, place), (0, 9), xycoords=("axes fraction", "data"),
+            cut(str(variant["cure"]), 46), (0, place), (0, 11), xycoords=("axes fraction", "data"),
             textcoords="offset points", color=INK, fontsize=12.5,
         )  # fmt: skip
         axes.axhline(place, color=GRID, linewidth=1, zorder=0)

@@ -20,6 +20,7 @@ from genre_models.report.words import Finding
 
 # A run with another seed differs from the first: below this many the spread over seeds says next to nothing.
 FEW_SEEDS = 3
+_WORDS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
 def headline(ablation: Mapping[str, Any]) -> str:
@@ -85,12 +86,17 @@ def _of_group(variants: Sequence[Mapping[str, Any]], what: str, verbs: tuple[str
     if level:
         told.append(f"{_number(level, variants).capitalize()} {nothing}: {listed([_elsewhere(one) for one in level])}.")
     if hurt:
-        told.append(f"{_number(hurt, variants).capitalize()} {cost} some: {listed([_with_gain(one) for one in hurt])}.")
+        told.append(
+            f"{_number(hurt, variants).capitalize()} {cost} some of it: {listed([_with_gain(one) for one in hurt])}."
+        )
     return " ".join(told)
 
 
 def _number(some: Sequence[object], variants: Sequence[object]) -> str:
-    return "all" if len(some) == len(variants) > 1 else "one" if len(some) == 1 else count(len(some))
+    """How many some of the variants are, in words where that is short: these follow figures with decimals."""
+    if len(some) == len(variants) > 1:
+        return "all"
+    return _WORDS[len(some)] if len(some) < len(_WORDS) else count(len(some))
 
 
 def _with_gain(variant: Mapping[str, Any]) -> str:
@@ -112,7 +118,11 @@ def _confirmed(helped: Sequence[Mapping[str, Any]]) -> str:
     agree = sum(1 for one in helped if side(one, "validation") > 0)
     if agree == len(helped):
         return "; the validation films say so too" if len(helped) == 1 else "; the validation films say so of all"
-    return f"; the validation films say so of {agree}" if len(helped) > 1 else "; the validation films do not say so"
+    return (
+        f"; the validation films say so of {_number(helped[:agree], helped)}"
+        if len(helped) > 1
+        else "; the validation films do not say so"
+    )
 
 
 def together(ablation: Mapping[str, Any]) -> str:

@@ -100,7 +100,7 @@ def test_the_words_say_what_helped_and_what_did_not(runs: dict[str, dict[int, Ju
         in said["What its cures bought"]
     )
     assert "One bought nothing that can be told from chance: idle" in said["What its cures bought"]
-    assert "One would cost some: focal loss (−" in said["What it leaves off"]
+    assert "One would cost some of it: focal loss (−" in said["What it leaves off"]
     assert "brings the coursework's mean AP from" in said["All of it together"]
     assert "one seed" not in said["How sure this is"]
     assert "one seed" in {f.title: f.text for f in findings(made_ablation(seeds=1))}["How sure this is"]
