@@ -49,15 +49,24 @@ def exists(path: str | Path) -> bool:
 
 def read_text(path: str | Path) -> str:
     """Read a UTF-8 file. Raises FileNotFoundError where there is none."""
+    return read_bytes(path).decode("utf-8")
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read a file. Raises FileNotFoundError where there is none."""
     filesystem, inner = resolve(path)
     with filesystem.open_input_stream(inner) as stream:
-        return str(stream.read().decode("utf-8"))
+        return bytes(stream.read())
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 file whole: readers see the old text or the new, never a part. Folders are made as needed."""
+    """Write a UTF-8 file as `write_bytes` does."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file whole: readers see the old one or the new, never a part. Folders are made as needed."""
     filesystem, inner = resolve(path)
-    data = text.encode("utf-8")
     filesystem.create_dir(str(Path(inner).parent), recursive=True)
     # Only a local file can be seen half written; object stores show an object when it is complete.
     aside = f"{inner}.{os.getpid()}.aside" if is_local(path) else inner

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from genre_models.catalog import KINDS
 from ray_jobs._shared import cluster
+from ray_jobs._shared.ablations_found import ablations_on
 from ray_jobs._shared.beside import judged_beside
 from ray_jobs._shared.ensemble import calibrated, enter_ensemble, require_validation_films, why_no_ensemble
 from ray_jobs._shared.entrants import enter_baselines, enter_runs, find_checkpoints, require_unseen, score
@@ -100,7 +101,9 @@ def main(options: Options) -> None:
         others = judged_beside(
             options.beside, models, store, judged, screen, metric=options.metric, use_gpu=options.use_gpu, **how
         )
-        report(store, judged, entrants, behind, others, options.report, screen, **how)
+        report(
+            store, judged, entrants, behind, others, ablations_on(store, options.runs), options.report, screen, **how
+        )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """The comparison as plain GitHub Markdown: the verdict, both tables, the training runs, the films, the words."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from genre_models.report import beside, sweep_words
+from genre_models.report import ablation_words, beside, sweep_words
+from genre_models.report.ablation_lookup import has_findings
+from genre_models.report.ablation_section import ablation_parts
 from genre_models.report.cards import Answer, Card, groups
 from genre_models.report.columns import COLUMNS, caveats, definitions
 from genre_models.report.formats import films, percent, sentence
 from genre_models.report.lookup import label, trained
+from genre_models.report.markdown_text import escape, table
 from genre_models.report.reliability import error_rows, reliability
 from genre_models.report.runs import HEAD, several_runs
 from genre_models.report.sweep_tables import setting_rows
@@ -34,6 +36,7 @@ def markdown(comparison: Mapping[str, Any]) -> str:
         "## Training",
         *(escape(overfitting_of(comparison, key)["sentence"]) for key in trained(comparison)),
         *_sweeps(comparison),
+        *_ablations(comparison),
         "## Genre by genre",
         _genres(comparison),
         "Precision, recall and F1 at the tuned thresholds unless it says 0.5.",
@@ -47,19 +50,6 @@ def markdown(comparison: Mapping[str, Any]) -> str:
         _list(caveats(comparison)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def escape(text: object) -> str:
-    """Text that Markdown shows as it is: on one line, with nothing read as markup, a table cell or HTML."""
-    line = " ".join(str(text).split())
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of ready texts, all columns but the first to the right."""
-    align = [":--", *["--:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, align, *rows))
 
 
 def _list(items: Iterable[str]) -> str:
@@ -133,6 +123,14 @@ def _sweeps(comparison: Mapping[str, Any]) -> list[str]:
         parts.append(f"### {escape(sweep_words.headline(sweep))}")
         parts += [f"**{finding.title}.** {escape(finding.text)}" for finding in sweep_words.findings(sweep)]
         parts.append(settings_table(sweep))
+    return parts
+
+
+def _ablations(comparison: Mapping[str, Any]) -> list[str]:
+    told = [one for one in comparison.get("ablations") or [] if has_findings(one)]
+    parts = ["## What each cure bought"] if told else []
+    for one in told:
+        parts += [f"### {escape(ablation_words.headline(one))}", *ablation_parts(one)]
     return parts
 
 

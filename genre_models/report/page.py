@@ -12,7 +12,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from genre_models.report import beside, cards, figures, formats, reliability, runs, tables, words
+from genre_models.report import ablation_lookup, beside, cards, figures, formats, reliability, runs, tables, words
+from genre_models.report.ablation_section import ablation_sections
 from genre_models.report.colours import Style, styles
 from genre_models.report.columns import COLUMNS, caveats, definitions
 from genre_models.report.lookup import FEWEST_FILMS, genres_by_films, label, pairs_to_show, trained
@@ -49,10 +50,13 @@ def write_report(comparison: dict[str, Any], folder: Path) -> ReportPaths:
 
     The dict itself stays as it is; what is written has two more things in it: `verdict`, a list of paragraphs,
     and for each trained model `overfitting`. The JSON leaves the posters out: they are pictures, not findings.
-    `sweeps`, if there are any, must come from `genre_models.sweep.analysed`; ValueError if they do not.
+    `sweeps`, if there are any, must come from `genre_models.sweep.analysed`, and `ablations` from
+    `genre_models.ablation.analysed`; ValueError if they do not.
     """
     for sweep in comparison.get("sweeps") or []:
         require_analysis(sweep)
+    for ablation in comparison.get("ablations") or []:
+        ablation_lookup.require_analysis(ablation)
     told = copy.deepcopy(comparison)
     told["verdict"] = words.verdict(told)
     for key in trained(told):
@@ -133,6 +137,7 @@ def _texts(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "fewest": FEWEST_FILMS,
         "made": _made(comparison),
         "sweeps": sections(comparison, most=MOST_TRIALS),
+        "ablations": ablation_sections(comparison),
     }
 
 

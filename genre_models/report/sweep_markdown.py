@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genre_models.report.markdown import escape, settings_table, table
+from genre_models.report.markdown import settings_table
+from genre_models.report.markdown_text import escape, table
 from genre_models.report.sweep_lookup import START, require_analysis
 from genre_models.report.sweep_section import PICTURES
 from genre_models.report.sweep_tables import gain_rows, trial_columns, trial_rows

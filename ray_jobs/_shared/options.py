@@ -136,6 +136,57 @@ class TuneOptions:
             raise ValueError("--resume needs the --name of the sweep to go on with")
 
 
+@dataclass(frozen=True)
+class AblateOptions:
+    """What is taken apart, on which films, and how it runs."""
+
+    model: Literal["cnn", "lstm", "fusion"] = "lstm"
+    """The kind of model."""
+    preset: str = "best"
+    """Settings with a name (genre_models/presets/) that are taken apart, cure by cure, and compared with the
+    coursework's."""
+    seeds: int = 3
+    """Trainings of each variant; the first seed of all variants comes before the second of any."""
+    cures: str = ""
+    """YAML file with cures of your own instead of those in genre_models/cures.py (docs/tuning.md)."""
+    only: tuple[str, ...] = ()
+    """Names of the cures to look at; all of them otherwise."""
+    on_coursework: bool = False
+    """Also train the coursework with each cure alone."""
+    set: tuple[str, ...] = ()
+    """Options of recipe and model that preset and coursework have otherwise than they say: "epochs: 10" "width: 96"."""
+    store: str = at_home("store")
+    """The film store to train on and, its test films, to judge on. The default one is made of the drawn sample where it
+    is missing."""
+    runs: str = at_home("runs")
+    """Where runs are kept: a folder or URI that every training can write to. evaluate.py finds the ablation there."""
+    name: str = ""
+    """The ablation's name below --runs; by default the model and the time."""
+    metric: Metric = "validation_mean_average_precision"
+    """What makes an epoch a training's best, which is the one judged."""
+    cpus_per_worker: float | None = None
+    """CPUs that each training reserves and computes on; by default 1, or a little less where that would leave none."""
+    max_concurrent: int = 0
+    """Most trainings at the same time; 0 is as many as the cluster has room for."""
+    use_gpu: bool = False
+    """Train on GPUs, one for each training."""
+    time_budget: float | None = None
+    """Minutes after which this launch ends; what it found until then is written, and --resume goes on."""
+    resume: bool = False
+    """Go on with the ablation --name: ended trainings are kept, others go on from their last epoch (more --seeds and
+    other cures are fine)."""
+    resamples: int = 1000
+    """Bootstrap resamples behind each interval."""
+    shuffle_window: int = 16_384
+    """Films each training holds in memory to draw its batches from; where they are all, shuffling is complete."""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise ValueError(f"--seeds must be at least 1, not {self.seeds}")
+        if self.resume and not self.name:
+            raise ValueError("--resume needs the --name of the ablation to go on with")
+
+
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # a full disk, a folder one may not write
 
 Options = TypeVar("Options")

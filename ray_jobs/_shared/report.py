@@ -35,6 +35,7 @@ def report(
     entrants: Sequence[Entrant],
     sweeps: Sequence[dict[str, Any]],
     beside: Sequence[dict[str, Any]],
+    ablations: Sequence[dict[str, Any]],
     folder: str,
     screen: Screen,
     *,
@@ -43,7 +44,7 @@ def report(
 ) -> None:
     """Judge the entrants, write the comparison into a folder, show the headline.
 
-    The comparison also tells of the sweeps behind the entrants and of the runs judged beside them.
+    The comparison also tells of the sweeps behind the entrants, of the ablations and of the runs judged beside them.
     """
     screen.status(f"judging: {resamples:,} resamples of {len(judged.labels):,} films")
     timer = Countdown()
@@ -54,6 +55,8 @@ def report(
         comparison["sweeps"] = list(sweeps)
     if beside:
         comparison["beside"] = list(beside)
+    if ablations:
+        comparison["ablations"] = list(ablations)
     comparison["showcase"] = _showcase(judged, entrants, store.manifest.genres)
     with written_to(folder) as local:
         page = write_report(comparison, local).html.name

@@ -22,6 +22,7 @@ from datasets import files
 from genre_models import checkpoint as checkpoints
 from genre_models import history as histories
 from genre_models.history import Epoch
+from ray_jobs._shared.ablations_found import variants_below
 
 _EPOCH = "epoch-"
 
@@ -61,11 +62,14 @@ def best_below(
     folder: str, *, kind: str, fingerprint: str | None = None, metric: str = "validation_loss"
 ) -> Found | None:
     """Return the checkpoint of a kind that is best by a metric, among those trained on the store of this
-    fingerprint: figures on other films do not compare."""
+    fingerprint: figures on other films do not compare. The variants of an ablation are passed over."""
+    variants = variants_below(folder)
     fitting = [
         found
         for found in checkpoints_below(folder)
-        if found.about["kind"] == kind and fingerprint in (None, found.about["store"].get("fingerprint"))
+        if found.about["kind"] == kind
+        and fingerprint in (None, found.about["store"].get("fingerprint"))
+        and found.path.rsplit("/", 1)[0] not in variants
     ]
     return min(fitting, key=lambda found: found.badness(metric), default=None)
 

@@ -29,7 +29,7 @@ def with_preset(defaults: Any, arguments: Sequence[str]) -> Any:
         TrainError: there is no such preset; the message lists those there are.
     """
     name = _value_of("--preset", arguments)
-    if not name or not hasattr(defaults, "preset"):
+    if not name or not (hasattr(defaults, "preset") and hasattr(defaults, "recipe")):
         return defaults
     try:
         recipe, model = presets.preset(_kind_of(defaults).key, name)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +66,10 @@ class Trial:
         return found
 
 
+IsOver = Callable[[Trial], bool]
+"""Tells whether a trial came to the end of its training."""
+
+
 class SweepFolder(RunFolder):
     """Writes and reads what a sweep keeps of its trials."""
 
@@ -93,3 +98,12 @@ class SweepFolder(RunFolder):
                     trial.history = trial.history[:stands]
                 found.append(trial)
         return sorted(found, key=lambda trial: trial.number)
+
+    def earlier(self, is_over: IsOver) -> list[Trial]:
+        """Return the trials started so far, by number; one that came to its last epoch unseen has ended."""
+        trials = self.trials()
+        for trial in trials:
+            if not trial.ended and is_over(trial):
+                trial.status, trial.reason = "finished", ""
+                self.write_trial(trial)
+        return trials

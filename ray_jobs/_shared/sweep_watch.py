@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from ray.tune import Callback
 
 from genre_models.history import Epoch, badness
 from ray_jobs._shared.screen import Screen, counted, duration
-from ray_jobs._shared.sweep_folder import SweepFolder, Trial
+from ray_jobs._shared.sweep_folder import IsOver, SweepFolder, Trial
 
 _EPOCH_FIELDS = tuple(Epoch.__dataclass_fields__)
 CUT_SHORT = "cut short: goes on with --resume"
-
-IsOver = Callable[[Trial], bool]
-"""Tells whether a trial came to the end of its training."""
 
 
 class Watch(Callback):

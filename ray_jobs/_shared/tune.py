@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
-import os
 import time
 from typing import Any
 
@@ -36,21 +34,12 @@ from ray_jobs._shared.options import TrainError, TuneOptions, timestamp
 from ray_jobs._shared.screen import Screen, counted
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.sweep_result import finish
-from ray_jobs._shared.sweep_watch import IsOver, Watch
+from ray_jobs._shared.sweep_watch import Watch
 from ray_jobs._shared.trial import SweepJob, run_trial
+from ray_jobs._shared.tune_run import run_trials
 from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
 
 _WITHOUT_BACKBONE = ("augmentation", "vocabulary_size")  # settings that have no part in a model with a backbone
-_NEW_ACTORS = 1  # a trial whose process dies is started again so often, from its last epoch
-# A trial of several workers only waits for them, and they reserve their own. It may ask for no CPU, or the last of its
-# workers might find none; so it asks for a crumb of what every head node has, where drivers run anyway.
-_DRIVER = {"node:__internal_head__": 0.001}
-_TUNE_SETTINGS = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # trials write their own histories and TensorBoard events
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial that failed reports why, and no figure
-    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # time for a stopped trial to leave the process it hands on
-    "RAY_AIR_NEW_OUTPUT": "0",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +85,7 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
         own = search_space.split(trial.settings, sweep.recipe, sweep.config)[0]
         return own.is_over(trial.history, options.metric)
 
-    trials = _earlier(folder, is_over)
+    trials = folder.earlier(is_over)
     ended, going_on = [t for t in trials if t.ended], [t for t in trials if not t.ended]
     screen.line(
         f"Searching {len(sweep.space)} settings of the {about.model_kind.label} on "
@@ -124,12 +113,23 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
         screen.status("reading the films")
         job = _job(about, encoded, folder, store, options, per_worker)
         plan = Plan(sampler, start=sweep.start, going_on=going_on, ended=ended, metric=options.metric)
-        _run(job, plan, scheduler, watch, options, trials=remaining, at_once=at_once)
+        run_trials(
+            ray.tune.with_parameters(run_trial, sweep=job),
+            plan,
+            scheduler,
+            watch,
+            sweep=folder.path,
+            per_worker=per_worker,
+            workers=options.workers_per_trial,
+            trials=remaining,
+            at_once=at_once,
+            minutes=options.time_budget,
+        )
     return finish(
         folder,
         about,
         # From the folder: a trial that was cut off may have come an epoch further than this process was told.
-        _earlier(folder, is_over),
+        folder.earlier(is_over),
         space=sweep.space,
         start=sweep.start,
         options=options,
@@ -237,16 +237,6 @@ def _range(setting: search_space.Setting) -> Any:
     return f"{setting.low:g} to {setting.high:g}{scale}"
 
 
-def _earlier(folder: SweepFolder, is_over: IsOver) -> list[Trial]:
-    """Return the trials of earlier launches; one that came to its last epoch unseen has ended."""
-    trials = folder.trials()
-    for trial in trials:
-        if not trial.ended and is_over(trial):
-            trial.status, trial.reason = "finished", ""
-            folder.write_trial(trial)
-    return trials
-
-
 # -- the sweep --------------------------------------------------------------------------------------------------------
 
 
@@ -300,49 +290,3 @@ def _job(
         genre_films=store.manifest.films_of_genres("train"),
         word_vectors=word_vectors_of(encoded, store),
     )
-
-
-def _run(
-    job: SweepJob,
-    plan: Plan,
-    scheduler: Halving | NoHalving,
-    watch: Watch,
-    options: TuneOptions,
-    *,
-    trials: int,
-    at_once: int,
-) -> None:
-    """Let Ray Tune run the trials."""
-    for name, value in _TUNE_SETTINGS.items():
-        os.environ.setdefault(name, value)
-    # A trial that dies would print pages; `Watch` says it in a line, and what breaks the sweep itself is raised.
-    for name in ("ray", "ray.tune"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    here = job.workers == 1
-    tuner = ray.tune.Tuner(
-        ray.tune.with_resources(
-            ray.tune.with_parameters(run_trial, sweep=job),
-            job.per_worker if here else _DRIVER,
-        ),
-        tune_config=ray.tune.TuneConfig(
-            search_alg=plan,
-            scheduler=scheduler,
-            num_samples=trials,
-            max_concurrent_trials=at_once,
-            time_budget_s=options.time_budget * 60 if options.time_budget is not None else None,
-            # The next trial takes over the process of the one that ended: TensorFlow is imported once for each.
-            reuse_actors=here,
-            trial_dirname_creator=lambda trial: f"trial-{trial.config['number']:03d}",
-        ),
-        run_config=ray.tune.RunConfig(
-            name=timestamp(),
-            storage_path=files.join(job.sweep, "tune"),
-            failure_config=ray.tune.FailureConfig(max_failures=_NEW_ACTORS),
-            callbacks=[watch],
-            verbose=0,
-        ),
-    )
-    try:
-        tuner.fit()
-    finally:
-        watch.over()

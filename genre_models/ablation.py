@@ -1,0 +1,128 @@
+"""What an ablation found: each variant's figures over seeds, and what each cure bought, with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genre_models import bootstrap, judge
+from genre_models.comparison import figure
+from genre_models.thresholds import tune_thresholds
+
+SPLITS = ("validation", "test")
+FIGURES = {
+    "mean_average_precision": "mean_average_precision",
+    "micro_f1": "at_tuned_micro_f1",
+    "macro_f1": "at_tuned_macro_f1",
+    "loss": "loss",
+}
+"""What is told of every run, by its name here; F1 at thresholds tuned on the validation films."""
+
+
+@dataclass(frozen=True)
+class JudgedRun:
+    """One training run's figures on the validation and the test films."""
+
+    figures: dict[str, dict[str, float]]
+    """By split and name in FIGURES."""
+    drawn: dict[str, dict[str, np.ndarray]]
+    """The same on every resample of the split's films, float64 [resamples]; all runs are resampled alike."""
+
+
+def judge_run(
+    labels: Mapping[str, np.ndarray], scores: Mapping[str, np.ndarray], *, resamples: int, seed: int = 0
+) -> JudgedRun:
+    """Judge one run, by the thresholds that its scores of the validation films give.
+
+    Args:
+        labels: by split, 0/1 [films, genres].
+        scores: by split, probabilities [films, genres].
+        resamples: bootstrap resamples wanted; fewer are drawn of very many films.
+        seed: seeds them.
+    """
+    thresholds = tune_thresholds(labels["validation"], scores["validation"])
+    figures, drawn = {}, {}
+    for split in SPLITS:
+        metrics = judge.metrics(labels[split], scores[split], thresholds)
+        figures[split] = {name: figure(metrics, flat) for name, flat in FIGURES.items()}
+        draws = bootstrap.resample(
+            labels[split],
+            scores[split],
+            thresholds,
+            resamples=bootstrap.resamples_for(len(labels[split]), resamples),
+            seed=seed,
+            one_ranking=False,
+        )
+        drawn[split] = {name: draws.figures[flat] for name, flat in FIGURES.items()}
+    return JudgedRun(figures, drawn)
+
+
+def over_seeds(runs: Sequence[JudgedRun]) -> dict[str, Any] | None:
+    """Return by split and figure the mean over runs, the lowest, the highest and the standard deviation (of a sample;
+    None for a single run); None where there is no run."""
+    if not runs:
+        return None
+    return {split: {name: _spread([run.figures[split][name] for run in runs]) for name in FIGURES} for split in SPLITS}
+
+
+def _spread(values: Sequence[float]) -> dict[str, float | None]:
+    return {
+        "mean": float(np.mean(values)),
+        "low": float(min(values)),
+        "high": float(max(values)),
+        "deviation": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+    }
+
+
+def bought(cured: Mapping[int, JudgedRun], uncured: Mapping[int, JudgedRun]) -> dict[str, Any] | None:
+    """Return by split and figure what a cure bought, from runs with and without it by seed; None without a common seed.
+
+    Each figure has the `difference`, cured less uncured, as the mean over the seeds that both have; its 95 %
+    `interval`, in which films are resampled and the seeds are those there are; `by_seed`, each seed's own difference;
+    and `clear`: whether the interval leaves out 0 and every seed is on the same side. That second condition is for what
+    the interval cannot know: how far chance alone moves a run.
+    """
+    seeds = sorted(cured.keys() & uncured.keys())
+    if not seeds:
+        return None
+    return {
+        split: {name: _bought([cured[s] for s in seeds], [uncured[s] for s in seeds], split, name) for name in FIGURES}
+        for split in SPLITS
+    }
+
+
+def _bought(cured: Sequence[JudgedRun], uncured: Sequence[JudgedRun], split: str, name: str) -> dict[str, Any]:
+    pairs = list(zip(cured, uncured, strict=True))
+    by_seed = [ours.figures[split][name] - theirs.figures[split][name] for ours, theirs in pairs]
+    difference = float(np.mean(by_seed))
+    draws = np.mean([ours.drawn[split][name] - theirs.drawn[split][name] for ours, theirs in pairs], axis=0)
+    interval = bootstrap.interval(draws, difference)
+    agree = all(one > 0 for one in by_seed) or all(one < 0 for one in by_seed)
+    return {
+        "difference": difference,
+        "interval": interval,
+        "by_seed": by_seed,
+        "clear": bool(agree and interval is not None and (interval[0] > 0 or interval[1] < 0)),
+    }
+
+
+def analysed(ablation: Mapping[str, Any], judged: Mapping[str, Mapping[int, JudgedRun]]) -> dict[str, Any]:
+    """Return the ablation with `figures` and `bought` of each variant, both None where nothing can be said yet.
+
+    What a preset without a cure lacks, the cure bought: there `bought` is the preset less the variant. Of a variant
+    with a cure it is the variant less what it is compared with, and of the coursework the preset less the coursework:
+    all that the preset does.
+
+    Args:
+        ablation: its `variants` have `name`, `group` and `against`.
+        judged: each variant's runs by seed.
+    """
+    told = []
+    for variant in ablation["variants"]:
+        own, other = judged.get(variant["name"], {}), judged.get(variant["against"], {})
+        pair = (own, other) if variant["group"] in ("with", "coursework with") else (other, own)
+        told.append({**variant, "figures": over_seeds([own[seed] for seed in sorted(own)]), "bought": bought(*pair)})
+    return {**ablation, "variants": told}

@@ -1,0 +1,53 @@
+"""Watching an ablation from the driver: recorded as a sweep is, told by the names of its variants."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ray_jobs._shared.screen import counted
+from ray_jobs._shared.sweep_folder import SweepFolder, Trial
+from ray_jobs._shared.sweep_watch import Watch, metric_name
+
+_SHOWN = 6
+
+
+class AblationWatch(Watch):
+    """Ray Tune's callback of an ablation."""
+
+    def __init__(
+        self, folder: SweepFolder, trials: list[Trial], *, names: dict[int, str], epochs_of: dict[int, int], **how: Any
+    ) -> None:
+        self.folder = folder
+        self._names, self._epochs_of = names, epochs_of
+        self._said = {trial.number for trial in trials if trial.ended}
+        super().__init__(folder, trials, **how)
+
+    def show(self) -> None:
+        """Show how the ablation stands, and a line for each training that has ended."""
+        for trial in self.trials.values():
+            if trial.ended and trial.number not in self._said:
+                self._said.add(trial.number)
+                best = trial.best(self._metric)
+                if trial.status == "finished" and best is not None:
+                    self._screen.line(
+                        f"{self._names[trial.number]}: {metric_name(self._metric)} {best:.4f} "
+                        f"({counted(len(trial.history), 'epoch')}, trial {trial.number})"
+                    )
+        self._screen.block(self.standing())
+
+    def standing(self) -> list[str]:
+        """Return the block: how many trainings are where, what runs, how long still."""
+        counts = Counter(trial.status for trial in self.trials.values())
+        ended = sum(trial.ended for trial in self.trials.values())
+        parts = [f"{counts[status]} {status}" for status in ("finished", "failed", "running") if counts[status]]
+        told = f" ({', '.join(parts)})" if parts else ""
+        lines = [f"{ended} of {self._asked} trainings ended{told}{self._left(ended)}"]
+        running = [trial for trial in self.trials.values() if trial.status == "running"]
+        for trial in running[:_SHOWN]:
+            lines.append(
+                f"now:  {self._names[trial.number]}, epoch {len(trial.history)}/{self._epochs_of[trial.number]}"
+            )
+        if len(running) > _SHOWN:
+            lines.append(f"      and {len(running) - _SHOWN} more")
+        return lines

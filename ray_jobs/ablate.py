@@ -1,0 +1,23 @@
+"""Tells what each cure bought: trains a preset without each of its cures, and with each that it leaves off.
+
+    python ray_jobs/ablate.py --model lstm --store DIR --runs DIR --name NAME
+    python ray_jobs/ablate.py --model lstm --store DIR --runs DIR --name NAME --resume
+
+Every variant is trained to its end with several seeds and judged on the validation and the test films. Writes
+RUNS/NAME: a folder for each training, ablation.html (the page to read), its tables as .md, .csv and .json, pictures;
+evaluate.py shows it on its page. docs/tuning.md tells the rest.
+"""
+
+from __future__ import annotations
+
+from ray_jobs._shared.ablate import ablate
+from ray_jobs._shared.options import AblateOptions, run_job
+
+
+def main(options: AblateOptions) -> str:
+    """Run the ablation; the folder is returned."""
+    return ablate(options)
+
+
+if __name__ == "__main__":
+    run_job(main, AblateOptions)
