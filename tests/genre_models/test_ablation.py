@@ -15,7 +15,9 @@ from genre_models.report.ablation_lookup import group, side
 from genre_models.report.ablation_page import write_ablation
 from genre_models.report.ablation_tables import variants_csv
 from genre_models.report.ablation_words import findings, headline, outcome, screen_table
+from genre_models.report.page import write_report
 from tests.genre_models.made_ablation import judged_runs, made_ablation
+from tests.genre_models.report.example import example_comparison
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +146,21 @@ def test_the_files_hold_every_variant(runs: dict[str, dict[int, JudgedRun]], tmp
     assert "<what>" not in (tmp_path / "ablation.html").read_text()
     with (tmp_path / "ablation_runs.csv").open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 18
+
+
+def test_the_comparison_s_page_shows_what_each_cure_bought(
+    runs: dict[str, dict[int, JudgedRun]], tmp_path: Path
+) -> None:
+    told = made_ablation(judged=runs)
+    paths = write_report(example_comparison(showcase=0) | {"ablations": [told, made_ablation(judged={})]}, tmp_path)
+    html, text = paths.html.read_text(), paths.markdown.read_text()
+    for page in (html, text):
+        # The one that nothing can be said of yet is not shown.
+        assert page.count("Overview LSTM: 1 of the 2 cures in its preset best earns its keep") == 1
+        assert "What each cure bought" in page
+        assert "word dropout (+" in page
+    assert ".cures {" in html and "ablation-1-bought" in html
+    assert "cure bought" not in write_report(example_comparison(showcase=0), tmp_path).html.read_text()
+    with pytest.raises(ValueError, match="analysed first"):
+        bare = {**told, "variants": [{"name": "best"}]}
+        write_report(example_comparison(showcase=0) | {"ablations": [bare]}, tmp_path)
