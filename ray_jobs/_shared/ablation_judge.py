@@ -23,12 +23,11 @@ from genre_models.ablation import FIGURES, SPLITS, JudgedRun, judge_run
 from genre_models.checkpoint import Checkpoint
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.options import AblateOptions
-from ray_jobs._shared.predict import Predictor
+from ray_jobs._shared.predict import BATCH, Predictor
 from ray_jobs._shared.screen import Countdown, Screen, counted
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.train_run import reason
 
-_BATCH = 256
 _MODELS_A_PROCESS = 25  # then it makes room for a new one: models let go leave something behind
 _JUDGED = "judged.npz"
 
@@ -144,7 +143,7 @@ def _scores(predictor: Predictor, films: Sequence[Any], rows: np.ndarray) -> np.
     parts = []
     for block in films:
         table = ray.get(block)
-        parts += [predictor(table.slice(start, _BATCH)) for start in range(0, len(table), _BATCH)]
+        parts += [predictor(table.slice(start, BATCH)) for start in range(0, len(table), BATCH)]
     found, scores = (np.concatenate([part[name] for part in parts]) for name in ("row", "scores"))
     return scores[np.argsort(found)][np.argsort(np.argsort(rows))]
 
