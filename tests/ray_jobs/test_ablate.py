@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,11 @@ def test_an_ablation_killed_and_gone_on_with_tells_what_each_cure_bought(store: 
     assert "--resume" in run_job("ablate", *command(store, "--seeds", 1), fails=True).stderr
     other = run_job("ablate", *command(store, "--seeds", 1, "--resume", "--metric", "validation_loss"), fails=True)
     assert "metric validation_mean_average_precision -> validation_loss" in other.stderr
+    # Without any time it judges what there is, and says what it found.
+    so_far = run_job("ablate", *command(store, "--seeds", 1, "--resume", "--time-budget", 0)).stdout
+    assert re.search(r"[123] of 4 trainings ended", so_far) and "go on with --name apart --resume" in so_far
+    known = json.loads((folder / "ablation.json").read_text())["variants"]
+    assert any(run["figures"] for variant in known for run in variant["runs"])
     # More seeds are fine, and what had ended is not trained again.
     said = run_job("ablate", *command(store, "--seeds", 2, "--resume"))
     assert "8 of 8 trainings ended" in said.stdout and "Traceback" not in said.stdout + said.stderr
