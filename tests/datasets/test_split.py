@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from datasets.films import FilmsError
-from datasets.split import _FILM, _Handout, stratified_split
+from datasets.split import _FILM, _Handout, pack_labels, stratified_split
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
@@ -77,7 +77,7 @@ def test_genre_at_once_is_the_paper_film_by_film() -> None:
     has, parts = labels.astype(bool), [_FILM * 7 // 10, _FILM // 10, _FILM * 2 // 10]
     has[:5] = False  # Films without any genre come last.
     words = np.random.default_rng(1).integers(0, 2**63, size=len(has)).astype(np.uint64)
-    handout = _Handout(has, parts, words, seed=3)
+    handout = _Handout(pack_labels(has), 9, parts, words, seed=3)
     draw = [int(word) for word in handout.draw]
     genre_desire = [[part * int(has[:, genre].sum()) for genre in range(9)] for part in parts]
     film_desire = [part * len(has) for part in parts]
@@ -201,7 +201,7 @@ def test_shares_that_cannot_be(shares: dict[str, float], said: str) -> None:
 
 
 def test_ids_and_labels_that_cannot_be() -> None:
-    with pytest.raises(ValueError, match="'b' occurs more than once"):
+    with pytest.raises(ValueError, match="Films number 0 and 2 have the same id"):
         stratified_split(["b", "a", "b"], np.ones((3, 1)), shares={"train": 1.0}, seed=0)
     for labels in (np.ones((2, 1)), np.ones(3), np.ones((3, 0))):
         with pytest.raises(ValueError, match="have shape"):
