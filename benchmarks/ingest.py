@@ -32,9 +32,9 @@ from typing import Any
 import numpy as np
 import simplejpeg
 import tyro
+from claims import Claim, machine, tell
 from PIL import Image
 
-from benchmarks.claims import Claim, machine, tell
 from datasets.posters import decode_poster
 from datasets.sample import draw_film
 
@@ -201,8 +201,8 @@ def floor_rate(posters: list[bytes]) -> float:
 
 def tf_data(folder: str) -> dict[str, float]:
     """Return tf.data's posters a second of each way, from a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.ingest", "--side", f"{folder}/films/Images"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]).stdout
+    command = [sys.executable, __file__, "--side", f"{folder}/films/Images"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return dict(json.loads(said.splitlines()[-1]))
 
 

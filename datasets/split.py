@@ -1,7 +1,7 @@
 """Splits films into subsets that each hold every genre in the same proportion.
 
 What is kept of a film in the one process that splits: 16 bytes of its id's hash and one bit for each genre, in numpy
-columns. With what is computed on them that is about 90 bytes a film at the most (`benchmarks/split_memory.py`).
+columns. With what is computed on them that is about 90 bytes a film at the most (`benchmarks/scale_up.py`).
 """
 
 from __future__ import annotations

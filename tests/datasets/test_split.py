@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from datasets.films import FilmsError
-from datasets.split import _FILM, _Handout, pack_labels, stratified_split
+from datasets.split import _FILM, _Handout, hash_words, pack_labels, split_hashed, stratified_split
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
@@ -142,6 +143,26 @@ def test_order_of_the_films_does_not_matter() -> None:
     assert (moved == subset[order]).all()
     for dtype in (bool, np.int64, np.uint8, np.float64):
         assert (stratified_split(ids, labels.astype(dtype), shares=SHARES, seed=5) == subset).all()
+
+
+def test_what_is_held_of_a_film_is_a_few_bytes() -> None:
+    """Of ids and labels as numpy columns; ten million films must not fill a machine."""
+    ids, labels = films(60_000, genres=25)
+    words, packed = hash_words(ids, 4), pack_labels(labels)
+    tracemalloc.start()
+    subset = split_hashed(words, packed, genres=25, shares=SHARES, seed=4)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert subset.dtype == np.int8 and most / len(ids) < 120
+    assert (np.array(list(SHARES))[subset] == stratified_split(ids, labels, shares=SHARES, seed=4)).all()
+
+
+def test_more_genres_than_a_machine_word_has_bits() -> None:
+    ids, labels = films(500, genres=9)
+    wide = np.zeros((500, 70), np.float32)
+    wide[:, 3:12] = labels
+    narrow = stratified_split(ids, labels, shares=SHARES, seed=1)
+    assert (stratified_split(ids, wide, shares=SHARES, seed=1) == narrow).all()
 
 
 def test_seeds_differ() -> None:
