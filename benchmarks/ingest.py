@@ -143,8 +143,8 @@ def write_films(folder: Path, options: Options) -> list[bytes]:
 def photograph(index: int) -> bytes:
     """Draw a poster with the detail of a photograph: noise of every scale over a drawn one; JPEG of 300 by 444."""
     draw = np.random.default_rng(index)
-    pixels = np.asarray(Image.open(io.BytesIO(draw_film(index, seed=0).poster_jpeg))).astype(np.float32)
-    pixels = pixels + 0.8 * noise(draw)[..., None] + 0.35 * np.stack([noise(draw) for _ in range(3)], axis=-1)
+    grain = 0.8 * noise(draw)[..., None] + 0.35 * np.stack([noise(draw) for _ in range(3)], axis=-1)
+    pixels = np.asarray(Image.open(io.BytesIO(draw_film(index, seed=0).poster_jpeg))) + grain
     stream = io.BytesIO()
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(stream, "JPEG", quality=88)
     return stream.getvalue()

@@ -199,13 +199,13 @@ def _repair_sizes(subset: np.ndarray, packed: np.ndarray, genres: int, parts: li
 
 def _kinds(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A film of each combination of genres, in the order of their bits, and each film's number among them."""
-    if packed.shape[1] > 8:
-        keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
-    else:  # As whole numbers, which sort ten times as fast.
-        keys = np.zeros(len(packed), np.uint64)
+    keys: np.ndarray = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    if packed.shape[1] <= 8:  # As whole numbers, which sort faster than bytes do, and alike.
+        numbers = np.zeros(len(packed), np.uint64)
         for column in packed.T:
-            keys <<= np.uint64(8)
-            keys |= column
+            numbers <<= np.uint64(8)
+            numbers |= column
+        keys = numbers
     _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
     return first, kind
 
