@@ -4,7 +4,8 @@
     FOLDER/Images/<Id>.jpg              the film's poster
 
 Every film of the CSV ends up in exactly one place: in the table, among the rejects with a reason, or in the
-count of repeats.
+count of repeats. Films are written to a file as they are read, and mapped: what a process keeps of them in memory is
+the eight bytes each by which repeats are found.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import difflib
 import io
 import re
+import tempfile
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +49,7 @@ _PLACEHOLDERS = frozenset(
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _FILE_NAME_LIMIT = 255  # Bytes, on every common filesystem.
+_FILMS_A_BATCH = 4096  # Held as Python objects until they are written.
 _PROBED_ROWS = 1000  # So many rows tell that a column is no genre at all.
 
 
@@ -56,7 +60,8 @@ class FilmList:
     genres: tuple[str, ...]
     table: pa.Table
     """id string, row int64, overview string, labels fixed_size_list<float32>[G], poster string: the poster's
-    path on the filesystem that `find_folder` gives. May have no rows, where every film is a reject."""
+    path on the filesystem that `find_folder` gives. Mapped from a file that goes when the table does. May have no
+    rows, where every film is a reject."""
     rejects: list[Reject]
     repeats: int
     """Films that occur again with the same content, dropped quietly."""
@@ -64,8 +69,11 @@ class FilmList:
     """SHA-256 of the CSV's bytes, in hex."""
 
 
-def read_films(folder: str) -> FilmList:
+def read_films(folder: str, *, aside: str | None = None) -> FilmList:
     """Reads and checks the CSV of a films folder, a local path or any URI Arrow can reach.
+
+    `aside` is a local folder with room for the films' rows while they are in use; by default where Python puts
+    temporary files.
 
     Raises FilmsError where no film can be had: no folder or CSV, no rows, columns missing or not 0/1.
     """
@@ -75,18 +83,16 @@ def read_films(folder: str) -> FilmList:
         with filesystem.open_input_stream(path, compression=None) as raw:
             records = CsvRecords(io.BufferedReader(raw, 1 << 20))
             each = iter(records)
-            films = _Films(path, _columns(next(each, None), path))
-            for record in each:
-                films.add(record)
-            films.finish()
+            columns = _columns(next(each, None), path)
+            with tempfile.NamedTemporaryFile(dir=aside, suffix=".arrow") as file:
+                films = _Films(path, columns, f"{root}/{POSTERS_NAME}", file.name)
+                for record in each:
+                    films.add(record)
+                table = films.finish()
     except OSError as error:
         raise FilmsError(f"{path} cannot be read: {error}") from error
     return FilmList(
-        genres=films.columns.genres,
-        table=films.table(f"{root}/{POSTERS_NAME}"),
-        rejects=films.rejects,
-        repeats=films.repeats,
-        fingerprint=records.sha256,
+        genres=columns.genres, table=table, rejects=films.rejects, repeats=films.repeats, fingerprint=records.sha256
     )
 
 
@@ -179,21 +185,21 @@ def _missing_columns(missing: list[str], names: list[str], path: str) -> str:
 
 
 class _Films:
-    """Takes the records of a CSV one by one, and keeps the films that can be used."""
+    """Takes the records of a CSV one by one, and writes the films that can be used to a file."""
 
-    def __init__(self, path: str, columns: _Columns) -> None:
-        self.path, self.columns = path, columns
+    def __init__(self, path: str, columns: _Columns, posters: str, file: str) -> None:
+        """`posters` is the path of the posters' folder; `file` a local one to write to."""
+        self.path, self.columns, self._posters, self._file = path, columns, posters, file
         self.rejects: list[Reject] = []
         self.repeats = 0
         self._records = 0
         self._judged = 0  # Records whose labels were looked at.
         self._not_binary: Counter[int] = Counter()  # How many values are not 0 or 1, by column.
         self._example: dict[int, str] = {}  # The first such value.
-        self._at: dict[str, int] = {}  # Id -> position in the lists below.
-        self._ids: list[str] = []
-        self._rows: list[int] = []
-        self._overviews: list[str] = []
-        self._labels = bytearray()  # [films, genres] of 0 and 1.
+        self._hashes = array("q")  # Of the ids of all films, to find those that occur again.
+        self._schema = _schema(len(columns.labels))
+        self._writer = pa.ipc.new_file(file, self._schema)
+        self._start_batch()
 
     def add(self, record: Record) -> None:
         """Keeps the film of `record`, or sets it aside, or counts it as a repeat."""
@@ -212,46 +218,71 @@ class _Films:
             return self._reject(film, record.row, LABEL_NOT_BINARY, problem)
         if 1 not in labels:
             return self._reject(film, record.row, NO_GENRE, "0 in every genre column")
-        return self._keep(film, record.row, overview, labels)
+        self._keep(film, record.row, overview, labels)
+        return None
 
-    def finish(self) -> None:
-        """Raises FilmsError where the CSV as a whole is not one of films."""
+    def finish(self) -> pa.Table:
+        """The films kept. Raises FilmsError where the CSV as a whole is not one of films."""
         if not self._records:
             raise FilmsError(f"{self.path} has a header and no films: add a row for each film.")
         self._check_columns()
-
-    def table(self, posters: str) -> pa.Table:
-        """The films kept; `posters` is the path of the posters' folder."""
-        genres = len(self.columns.labels)
-        labels = pa.array(np.frombuffer(self._labels, dtype=np.uint8).astype(np.float32))
-        return pa.table(
-            {
-                "id": pa.array(self._ids, pa.string()),
-                "row": pa.array(self._rows, pa.int64()),
-                "overview": pa.array(self._overviews, pa.string()),
-                "labels": pa.FixedSizeListArray.from_arrays(labels, genres),
-                "poster": pa.array([f"{posters}/{film}.jpg" for film in self._ids], pa.string()),
-            }
-        )
+        self._write_batch()
+        self._writer.close()
+        table = pa.ipc.open_file(pa.memory_map(self._file)).read_all()
+        return _without(table, sorted(self._doubles(table)))
 
     def _reject(self, film: str, row: int, reason: str, detail: str) -> None:
         shown = film.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         self.rejects.append(Reject(shown, row, reason, detail))
 
     def _keep(self, film: str, row: int, overview: str, labels: bytes) -> None:
-        """Keeps a sound film, unless its id was there before."""
-        at = self._at.setdefault(film, len(self._ids))
-        if at == len(self._ids):
-            self._ids.append(film)
-            self._rows.append(row)
-            self._overviews.append(overview)
-            self._labels += labels
-        elif overview == self._overviews[at] and labels == self._labels[at * len(labels) :][: len(labels)]:
-            self.repeats += 1
-        else:
-            what = "other genres" if overview == self._overviews[at] else "another overview"
-            detail = f"also on row {self._rows[at]}, with {what}; that one is kept"
-            self._reject(film, row, DUPLICATE_ID, detail)
+        """Keeps a sound film."""
+        self._hashes.append(hash(film))
+        self._ids.append(film)
+        self._rows.append(row)
+        self._overviews.append(overview)
+        self._labels += labels
+        if len(self._ids) == _FILMS_A_BATCH:
+            self._write_batch()
+
+    def _start_batch(self) -> None:
+        self._ids: list[str] = []
+        self._rows: list[int] = []
+        self._overviews: list[str] = []
+        self._labels = bytearray()  # [films, genres] of 0 and 1.
+
+    def _write_batch(self) -> None:
+        labels = pa.array(np.frombuffer(self._labels, dtype=np.uint8).astype(np.float32))
+        columns = [
+            pa.array(self._ids, pa.string()),
+            pa.array(self._rows, pa.int64()),
+            pa.array(self._overviews, pa.string()),
+            pa.FixedSizeListArray.from_arrays(labels, len(self.columns.labels)),
+            pa.array([f"{self._posters}/{film}.jpg" for film in self._ids], pa.string()),
+        ]
+        self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
+        self._start_batch()
+
+    def _doubles(self, table: pa.Table) -> Iterator[int]:
+        """Finds the films whose id was there before: counts those with the same content, sets others aside."""
+        hashes = np.frombuffer(self._hashes, np.int64)
+        order = np.argsort(hashes, kind="stable")
+        again = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
+        firsts: dict[str, int] = {}
+        # Ids with the same hash may still differ; among the same ids the first comes first.
+        for place in np.unique(np.concatenate([order[again], order[again + 1]])).tolist():
+            film = {name: table[name][place].as_py() for name in ("id", "row", "overview", "labels")}
+            first = firsts.setdefault(film["id"], place)
+            if first == place:
+                continue
+            yield place
+            other_overview = film["overview"] != table["overview"][first].as_py()
+            if other_overview or film["labels"] != table["labels"][first].as_py():
+                what = "another overview" if other_overview else "other genres"
+                detail = f"also on row {table['row'][first].as_py()}, with {what}; that one is kept"
+                self._reject(film["id"], film["row"], DUPLICATE_ID, detail)
+            else:
+                self.repeats += 1
 
     def _read_labels(self, fields: Sequence[str]) -> tuple[bytes, str]:
         """The labels as bytes of 0 and 1, and "" or what is wrong with them."""
@@ -287,6 +318,20 @@ class _Films:
                     f"{self._judged} films, and {self._example[column]!r} in another. Every column but "
                     f"{', '.join(_NOT_GENRES)} is a genre: remove this one, or fill it with 0 and 1."
                 )
+
+
+def _schema(genres: int) -> pa.Schema:
+    """The columns of a `FilmList`'s table."""
+    labels = pa.list_(pa.float32(), genres)
+    return pa.schema(
+        {"id": pa.string(), "row": pa.int64(), "overview": pa.string(), "labels": labels, "poster": pa.string()}
+    )
+
+
+def _without(table: pa.Table, places: list[int]) -> pa.Table:
+    """A table without some of its films, not copied."""
+    starts, ends = [0, *(place + 1 for place in places)], [*places, len(table)]
+    return pa.concat_tables([table.slice(start, end - start) for start, end in zip(starts, ends, strict=True)])
 
 
 def _unsafe_id(film: str) -> str:

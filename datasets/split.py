@@ -1,4 +1,8 @@
-"""Splits films into subsets that each hold every genre in the same proportion."""
+"""Splits films into subsets that each hold every genre in the same proportion.
+
+What is kept of a film in the one process that splits: 16 bytes of its id's hash and one bit for each genre, in numpy
+columns. With what is computed on them that is about 90 bytes a film at the most (`benchmarks/scale_up.py`).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from datasets.films import FilmsError
 # Desires are kept as whole numbers of billionths of a film: ties are then exact, and the split does not hang
 # on how a machine rounds.
 _FILM = 10**9
+_AT_ONCE = 65_536  # films whose bits are unpacked at a time
 
 
 def stratified_split(ids: Sequence[str], labels: np.ndarray, *, shares: Mapping[str, float], seed: int) -> np.ndarray:
@@ -42,21 +47,56 @@ def stratified_split(ids: Sequence[str], labels: np.ndarray, *, shares: Mapping[
         FilmsError: the shares do not add up, or there are fewer films than subsets with a share.
         ValueError: ids repeat, or labels are not [N, G] of 0 and 1.
     """
-    names = list(shares)
-    parts = _parts(shares)
+    names = np.array(list(shares), dtype=np.str_)
     has = _checked_labels(labels, len(ids))
-    sizes = _sizes(len(ids), parts, names)
-    words = _hash_words(ids, seed)
+    return names[split_hashed(hash_words(ids, seed), pack_labels(has), genres=has.shape[1], shares=shares, seed=seed)]
+
+
+def split_hashed(
+    words: np.ndarray, packed: np.ndarray, *, genres: int, shares: Mapping[str, float], seed: int
+) -> np.ndarray:
+    """As `stratified_split`, for many films: of columns that the films' readers made, into a byte for each film.
+
+    Args:
+        words: [N, 2] uint64 of `hash_words`, with the same seed.
+        packed: [N, genres / 8] uint8 of `pack_labels`.
+        genres: how many.
+        shares: as for `stratified_split`.
+        seed: as for `stratified_split`.
+
+    Returns:
+        [N] int8, the number of each film's subset in the order of `shares`.
+
+    Raises:
+        FilmsError: the shares do not add up, or there are fewer films than subsets with a share.
+        ValueError: ids repeat.
+    """
+    parts = _parts(shares)
+    sizes = _sizes(len(words), parts, list(shares))
     order = np.lexsort((words[:, 1], words[:, 0]))
-    words, has = words[order], has[order]
-    if len(ids) > 1 and (words[1:] == words[:-1]).all(axis=1).any():
-        twice = order[np.flatnonzero((words[1:] == words[:-1]).all(axis=1))[0]]
-        raise ValueError(f"The id {ids[twice]!r} occurs more than once; each film is split once.")
-    subset = _Handout(has, parts, words[:, 1], seed).run()
-    _repair_sizes(subset, has, parts, sizes)
-    result = np.empty(len(ids), dtype=np.intp)
+    same = np.flatnonzero((words[order[1:], 0] == words[order[:-1], 0]) & (words[order[1:], 1] == words[order[:-1], 1]))
+    if len(same):
+        twice = sorted(order[same[0] : same[0] + 2].tolist())
+        raise ValueError(f"Films number {twice[0]} and {twice[1]} have the same id; each film is split once.")
+    packed = packed[order]
+    subset = _Handout(packed, genres, parts, words[order, 1], seed).run()
+    _repair_sizes(subset, packed, genres, parts, sizes)
+    result = np.empty(len(words), dtype=np.int8)
     result[order] = subset
-    return np.array(names, dtype=np.str_)[result]
+    return result
+
+
+def pack_labels(labels: np.ndarray) -> np.ndarray:
+    """Labels [N, G] of 0 and 1 as bits, uint8 [N, G / 8 rounded up]."""
+    return np.packbits(labels.astype(bool), axis=1)
+
+
+def count_genres(packed: np.ndarray, genres: int) -> np.ndarray:
+    """The films of each genre, int64 [genres], of bits [N, genres / 8]."""
+    total = np.zeros(genres, np.int64)
+    for start in range(0, len(packed), _AT_ONCE):
+        total += np.unpackbits(packed[start : start + _AT_ONCE], axis=1, count=genres).sum(axis=0, dtype=np.int64)
+    return total
 
 
 class _Handout:
@@ -68,45 +108,63 @@ class _Handout:
     film to the greatest desire merges these lists: one sort for each genre, with the paper's result.
     """
 
-    def __init__(self, has: np.ndarray, parts: list[int], words: np.ndarray, seed: int) -> None:
-        """`has` [N, G] bool, `words` [N] uint64, both by the films' hashes; `parts` in billionths."""
-        self.has, self.words = has, words
+    def __init__(self, packed: np.ndarray, genres: int, parts: list[int], words: np.ndarray, seed: int) -> None:
+        """`packed` [N, genres / 8] uint8, `words` [N] uint64, both by the films' hashes; `parts` in billionths."""
+        self.packed, self.genres, self.words = packed, genres, words
         self.open = [j for j, part in enumerate(parts) if part > 0]
-        self.subset = np.full(len(has), -1, dtype=np.intp)
+        self.subset = np.full(len(packed), -1, dtype=np.int8)
         share = np.array(parts, dtype=np.int64)
-        self.wants_films = share * len(has)
-        self.wants_genre = share[:, None] * has.sum(axis=0, dtype=np.int64)
+        self.left = count_genres(packed, genres)
+        self.wants_films = share * len(packed)
+        self.wants_genre = share[:, None] * self.left
         # An odd number for each subset: times a film's word, it draws between subsets that are tied.
         drawn = [hashlib.blake2b(f"{seed} {j}".encode(), digest_size=8).digest() for j in range(len(parts))]
         self.draw = np.array([int.from_bytes(word, "little") | 1 for word in drawn], dtype=np.uint64)
 
     def run(self) -> np.ndarray:
-        """Returns [N] intp, the subset of each film."""
-        left = self.has.sum(axis=0, dtype=np.int64)
-        while left.any():
-            genre = int(np.where(left > 0, left, np.iinfo(np.int64).max).argmin())
-            films = np.flatnonzero((self.subset < 0) & self.has[:, genre])
-            self._hand_out(films, self.wants_genre[:, genre].copy())
-            left -= self.has[films].sum(axis=0, dtype=np.int64)
-        rest = np.flatnonzero(self.subset < 0)
-        self._hand_out(rest, self.wants_films.copy())
+        """Returns [N] int8, the subset of each film."""
+        while self.left.any():
+            genre = int(np.where(self.left > 0, self.left, np.iinfo(np.int64).max).argmin())
+            of_genre = (self.packed[:, genre // 8] & (128 >> genre % 8)).astype(bool)
+            self._hand_out(np.flatnonzero((self.subset < 0) & of_genre), self.wants_genre[:, genre].tolist())
+        self._hand_out(np.flatnonzero(self.subset < 0), self.wants_films.tolist())
         return self.subset
 
-    def _hand_out(self, films: np.ndarray, desire: np.ndarray) -> None:
-        """Assigns `films` (indices) by `desire` [subsets] int64, and lowers what the subsets desire."""
-        taken = np.arange(len(films), dtype=np.int64) * _FILM
-        to = np.repeat(np.array(self.open, dtype=np.intp), len(films))
-        first = np.concatenate([desire[j] - taken for j in self.open])
-        second = np.concatenate([self.wants_films[j] - taken for j in self.open])
-        third = np.concatenate([self.words[films] * self.draw[j] for j in self.open])
-        self.subset[films] = to[np.lexsort((third, -second, -first))[: len(films)]]
+    def _hand_out(self, films: np.ndarray, desire: list[int]) -> None:
+        """Assigns `films` (indices) by `desire` [subsets], and lowers what the subsets desire."""
+        lengths = self._reached(len(films), desire)
+        first = np.concatenate([desire[j] - np.arange(n) * _FILM for j, n in lengths.items()])
+        second = np.concatenate([self.wants_films[j] - np.arange(n) * _FILM for j, n in lengths.items()])
+        third = np.concatenate([self.words[films[:n]] * self.draw[j] for j, n in lengths.items()])
+        to = np.repeat(np.array(list(lengths), dtype=np.int8), list(lengths.values()))
+        np.negative(first, out=first)
+        np.negative(second, out=second)
+        self.subset[films] = to[np.lexsort((third, second, first))[: len(films)]]
         for j in self.open:
             mine = films[self.subset[films] == j]
+            count = count_genres(self.packed[mine], self.genres)
             self.wants_films[j] -= len(mine) * _FILM
-            self.wants_genre[j] -= self.has[mine].sum(axis=0, dtype=np.int64) * _FILM
+            self.wants_genre[j] -= count * _FILM
+            self.left -= count
+
+    def _reached(self, films: int, desire: list[int]) -> dict[int, int]:
+        """How far down each open subset's list of desires the greatest `films` of all lists can reach.
+
+        The lists together are as many times as long as there are subsets; what cannot be among the greatest need not
+        be sorted.
+        """
+
+        def down_to(least: int) -> dict[int, int]:
+            return {j: min(films, max(0, (desire[j] - least) // _FILM + 1)) for j in self.open}
+
+        low, high = min(desire) - films * _FILM, max(desire) + 1
+        while high - low > 1:  # down to `low` there are enough, down to `high` too few
+            middle = (low + high) // 2
+            low, high = (middle, high) if sum(down_to(middle).values()) >= films else (low, middle)
+        return down_to(low)
 
 
-def _repair_sizes(subset: np.ndarray, has: np.ndarray, parts: list[int], sizes: np.ndarray) -> None:
+def _repair_sizes(subset: np.ndarray, packed: np.ndarray, genres: int, parts: list[int], sizes: np.ndarray) -> None:
     """Moves films, in place, from subsets that are too large until each has its size.
 
     Each move is the one that adds least to the sum over genres of (deviation in films)^2 / films of the
@@ -117,14 +175,11 @@ def _repair_sizes(subset: np.ndarray, has: np.ndarray, parts: list[int], sizes: 
     extra = np.bincount(subset, minlength=len(parts)) - sizes
     if not extra.any():
         return
-    packed = np.packbits(has, axis=1)
-    _, first, kind = np.unique(
-        packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_index=True, return_inverse=True
-    )
-    genres_of = has[first]
-    total = has.sum(axis=0, dtype=np.int64)
+    first, kind = _kinds(packed)
+    genres_of = np.unpackbits(packed[first], axis=1, count=genres).astype(bool)
+    count = np.stack([count_genres(packed[subset == j], genres) for j in range(len(parts))])
+    total = count.sum(axis=0)
     share = np.array(parts, dtype=np.float64) / _FILM
-    count = np.stack([has[subset == j].sum(axis=0, dtype=np.int64) for j in range(len(parts))])
     off = count - share[:, None] * total
     held = np.stack([np.bincount(kind[subset == j], minlength=len(first)) for j in range(len(parts))])
     while extra.any():
@@ -140,6 +195,19 @@ def _repair_sizes(subset: np.ndarray, has: np.ndarray, parts: list[int], sizes: 
             extra[j] += step
             held[j, best] += step
             off[j] += step * genres_of[best]
+
+
+def _kinds(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A film of each combination of genres, in the order of their bits, and each film's number among them."""
+    keys: np.ndarray = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    if packed.shape[1] <= 8:  # As whole numbers, which sort faster than bytes do, and alike.
+        numbers = np.zeros(len(packed), np.uint64)
+        for column in packed.T:
+            numbers <<= np.uint64(8)
+            numbers |= column
+        keys = numbers
+    _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
+    return first, kind
 
 
 def _parts(shares: Mapping[str, float]) -> list[int]:
@@ -187,7 +255,7 @@ def _sizes(films: int, parts: list[int], names: list[str]) -> np.ndarray:
     return sizes
 
 
-def _hash_words(ids: Sequence[str], seed: int) -> np.ndarray:
+def hash_words(ids: Sequence[str], seed: int) -> np.ndarray:
     """[N, 2] uint64, 128 bits of BLAKE2b for each id, keyed by the seed."""
     start = hashlib.blake2b(str(seed).encode(), digest_size=16, person=b"films split")
     digests = bytearray()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -272,3 +273,25 @@ def test_rejects_are_written_by_row(tmp_path: Path) -> None:
         ["ä", "2", POSTER_MISSING, "x"],
         ["b", "9", NO_GENRE, 'a "quoted", detail'],
     ]
+
+
+def test_memory_does_not_grow_with_the_films(tmp_path: Path) -> None:
+    """Of each film the hash of its id is held; rows are mapped from a file that has no name any more."""
+
+    def most_held(films: int) -> int:
+        plot = "A film of many words and hardly a plot. " * 8
+        folder = write_csv(tmp_path, HEADER + "".join(f"tt{film:07d},[],1,0,{plot}{film}\n" for film in range(films)))
+        aside = tmp_path / "aside"
+        aside.mkdir(exist_ok=True)
+        arrow = pa.total_allocated_bytes()
+        tracemalloc.start()
+        read = read_films(folder, aside=str(aside))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(read.table) == films and list(aside.iterdir()) == []
+        assert pa.total_allocated_bytes() - arrow < 100_000
+        assert read.table["overview"][films - 1].as_py().endswith(f" {films - 1}")
+        return most
+
+    few, many = most_held(5_000), most_held(13_000)
+    assert (many - few) / 8_000 < 60, "bytes a film"

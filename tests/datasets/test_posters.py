@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from datasets import posters
 from datasets.films import POSTER_NOT_A_PICTURE, POSTER_TOO_LARGE, POSTER_TRUNCATED
 from datasets.posters import PosterError, decode_poster, thumbnail_jpeg
 from tests.datasets.dirty_films import bad_posters, convertible_posters, drawn
@@ -206,6 +207,32 @@ def test_whatever_is_broken_ends_in_a_reason_or_a_picture(kind: str) -> None:
         except PosterError as error:
             assert error.reason == outcomes[-1]
     assert POSTER_TRUNCATED in outcomes
+
+
+def test_plain_jpegs_come_out_as_pillow_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The short way through libjpeg-turbo gives Pillow's pixels, and leaves to Pillow whatever is not whole."""
+    pytest.importorskip("simplejpeg")
+    grey, cmyk = flat("L", 9), flat("CMYK", (1, 2, 3, 4))
+    plain = [encoded(drawn(8, size), "JPEG", quality=80) for size in ((300, 444), (129, 97), (20, 30), (1000, 60))]
+    odd = [encoded(drawn(8), "JPEG", progressive=True), encoded(drawn(8), "JPEG", subsampling=0)]
+    sound = [*plain, *odd, encoded(grey, "JPEG"), encoded(cmyk, "JPEG")]
+    broken = [corrupted(data, seed) for data in sound[:2] for seed in range(80)]
+    cut = [data[:-most] for data in sound for most in (1, 2, 40)]
+
+    def outcomes() -> list[object]:
+        found: list[object] = []
+        for data in (*sound, *broken, *cut):
+            try:
+                found.append(decode_poster(data, height=20, width=14).tobytes())
+            except PosterError as error:
+                found.append(str(error))
+        return found
+
+    assert posters._plain_jpeg(plain[0], 20, 14, 10**6) is not None
+    assert posters._plain_jpeg(plain[0], 20, 14, 300 * 444 - 1) is None
+    quick = outcomes()
+    monkeypatch.setattr(posters, "simplejpeg", None)
+    assert quick == outcomes()
 
 
 @pytest.mark.parametrize(

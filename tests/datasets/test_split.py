@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from datasets.films import FilmsError
-from datasets.split import _FILM, _Handout, stratified_split
+from datasets.split import _FILM, _Handout, hash_words, pack_labels, split_hashed, stratified_split
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
@@ -77,7 +78,7 @@ def test_genre_at_once_is_the_paper_film_by_film() -> None:
     has, parts = labels.astype(bool), [_FILM * 7 // 10, _FILM // 10, _FILM * 2 // 10]
     has[:5] = False  # Films without any genre come last.
     words = np.random.default_rng(1).integers(0, 2**63, size=len(has)).astype(np.uint64)
-    handout = _Handout(has, parts, words, seed=3)
+    handout = _Handout(pack_labels(has), 9, parts, words, seed=3)
     draw = [int(word) for word in handout.draw]
     genre_desire = [[part * int(has[:, genre].sum()) for genre in range(9)] for part in parts]
     film_desire = [part * len(has) for part in parts]
@@ -144,6 +145,26 @@ def test_order_of_the_films_does_not_matter() -> None:
         assert (stratified_split(ids, labels.astype(dtype), shares=SHARES, seed=5) == subset).all()
 
 
+def test_what_is_held_of_a_film_is_a_few_bytes() -> None:
+    """Of ids and labels as numpy columns; ten million films must not fill a machine."""
+    ids, labels = films(60_000, genres=25)
+    words, packed = hash_words(ids, 4), pack_labels(labels)
+    tracemalloc.start()
+    subset = split_hashed(words, packed, genres=25, shares=SHARES, seed=4)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert subset.dtype == np.int8 and most / len(ids) < 120
+    assert (np.array(list(SHARES))[subset] == stratified_split(ids, labels, shares=SHARES, seed=4)).all()
+
+
+def test_more_genres_than_a_machine_word_has_bits() -> None:
+    ids, labels = films(500, genres=9)
+    wide = np.zeros((500, 70), np.float32)
+    wide[:, 3:12] = labels
+    narrow = stratified_split(ids, labels, shares=SHARES, seed=1)
+    assert (stratified_split(ids, wide, shares=SHARES, seed=1) == narrow).all()
+
+
 def test_seeds_differ() -> None:
     ids, labels = films(800)
     splits = [stratified_split(ids, labels, shares=SHARES, seed=seed) for seed in (0, 1, -1, 2**70)]
@@ -201,7 +222,7 @@ def test_shares_that_cannot_be(shares: dict[str, float], said: str) -> None:
 
 
 def test_ids_and_labels_that_cannot_be() -> None:
-    with pytest.raises(ValueError, match="'b' occurs more than once"):
+    with pytest.raises(ValueError, match="Films number 0 and 2 have the same id"):
         stratified_split(["b", "a", "b"], np.ones((3, 1)), shares={"train": 1.0}, seed=0)
     for labels in (np.ones((2, 1)), np.ones(3), np.ones((3, 0))):
         with pytest.raises(ValueError, match="have shape"):

@@ -1,0 +1,195 @@
+"""The first pass over the films: their order drawn, posters decoded by Ray Data tasks, good films written aside.
+
+The process that drives it holds no film: rows are mapped from a file (`datasets/imdb_folder.py`), dealt out to a file
+for each part, and of each film come back its row in the CSV, 16 bytes of its id's hash and a bit for each genre.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+import ray.data
+
+from datasets import files, store
+from datasets.films import POSTER_MISSING, Reject
+from datasets.imdb_folder import FilmList, find_folder
+from datasets.posters import MAX_PIXELS, PosterError, decode_poster
+from datasets.split import hash_words, pack_labels
+
+_FILMS_A_PART = 256  # small enough for every core to have work and for progress to be seen
+_MOST_PARTS = 2_000  # beyond half a million films parts grow instead of multiplying
+
+Progress = Callable[[str, int, int], None]
+"""Told (what is being done, films done, films in all)."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What the first pass hands back: of the films that can be used a few bytes each."""
+
+    rows: np.ndarray
+    """int64 [films], their rows in the CSV."""
+    words: np.ndarray
+    """uint64 [films, 2], `split.hash_words` of their ids."""
+    labels: np.ndarray
+    """uint8 [films, genres / 8], `split.pack_labels`."""
+    rejects: list[Reject]
+    parts: list[str]
+    """Names of the files in `work`/decoded, in the store's order."""
+    digest: int
+    """Of ids, overviews, labels and pixels, whatever the order."""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """What a task that decodes must know."""
+
+    folder: str
+    work: str
+    schema: pa.Schema
+    """Of the store's files."""
+    height: int
+    width: int
+    seed: int
+    max_pixels: int = MAX_PIXELS
+
+    def part(self, name: str) -> dict[str, Any]:
+        """Decode the posters of one part and write its good films; return what is kept of them."""
+        films = _read(self.work, "rows", name)
+        decoded, posters, rejects = self._posters(films)
+        good = films.take(decoded) if rejects else films
+        good = good.set_column(good.schema.get_field_index("poster"), self.schema.field("poster"), posters)
+        labels = store.label_array(good["labels"])
+        if len(good):
+            write_parquet(good.select(self.schema.names).cast(self.schema), files.join(self.work, "decoded", name))
+        return {
+            "part": name if len(good) else None,
+            "films": len(films),
+            "rows": good["row"].to_numpy().tobytes(),
+            "words": hash_words(good["id"].to_pylist(), self.seed).tobytes(),
+            "labels": pack_labels(labels).tobytes(),
+            "digest": _digest(good, labels),
+            "rejects": [asdict(reject) for reject in rejects],
+        }
+
+    def _posters(self, films: pa.Table) -> tuple[np.ndarray, pa.Array, list[Reject]]:
+        """Return the places of the films whose poster can be used, these posters, and the other films."""
+        filesystem, _ = find_folder(self.folder)
+        pixels = np.empty((len(films), self.height * self.width * 3), np.uint8)
+        good: list[int] = []
+        rejects: list[Reject] = []
+        for place, path in enumerate(films["poster"].to_pylist()):
+            try:
+                data = _read_poster(filesystem, path)
+                array = decode_poster(data, height=self.height, width=self.width, max_pixels=self.max_pixels)
+                pixels[len(good)] = array.reshape(-1)
+                good.append(place)
+            except PosterError as error:
+                film, row = films["id"][place].as_py(), films["row"][place].as_py()
+                rejects.append(Reject(film, row, error.reason, f"{path}: {error.detail}"))
+        buffers = [None, pa.py_buffer(pixels[: len(good)])]
+        posters = pa.FixedSizeBinaryArray.from_buffers(self.schema.field("poster").type, len(good), buffers)
+        return np.array(good, np.int64), posters, rejects
+
+
+def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
+    """Decode every poster in parallel, write the good films to `decoder.work`/decoded, return the rest."""
+    names = list(_deal_out(films.table, decoder.seed, decoder.work))
+    kept = {name: pa.binary() for name in ("rows", "words", "labels", "digest")}
+    reject = pa.struct({"id": pa.string(), "row": pa.int64(), "reason": pa.string(), "detail": pa.string()})
+    schema = pa.schema({"part": pa.string(), "films": pa.int64(), **kept, "rejects": pa.list_(reject)})
+
+    def decode_parts(parts: pa.Table) -> pa.Table:
+        return pa.Table.from_pylist([decoder.part(name) for name in parts["part"].to_pylist()], schema=schema)
+
+    dataset = ray.data.from_arrow([pa.table({"part": [name]}) for name in names])
+    dataset = dataset.map_batches(decode_parts, batch_format="pyarrow", batch_size=None)
+    parts: list[dict[str, Any]] = []
+    done, digest = 0, 0
+    progress("decoding posters", 0, len(films.table))
+    for result in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+        for part in result.to_pylist():
+            parts.append(part)
+            digest ^= int.from_bytes(part["digest"], "big")  # the same in whatever order the parts come back
+            done += part["films"]
+        progress("decoding posters", done, len(films.table))
+    rows, words, labels = (b"".join(part[name] for part in parts) for name in ("rows", "words", "labels"))
+    return Decoded(
+        rows=np.frombuffer(rows, np.int64),
+        words=np.frombuffer(words, np.uint64).reshape(-1, 2),
+        labels=np.frombuffer(labels, np.uint8).reshape(-1, -(-len(films.genres) // 8)),
+        rejects=[Reject(**reject) for part in parts for reject in part["rejects"]],
+        parts=sorted(part["part"] for part in parts if part["part"]),
+        digest=digest,
+    )
+
+
+def _deal_out(table: pa.Table, seed: int, work: str) -> Iterator[str]:
+    """Write the films' rows to `work`/rows, a file for each part; yield the files' names.
+
+    Films come in an order that depends on their ids and the seed alone: a CSV is often sorted by year or genre, and
+    batches are drawn from a window of the store's order.
+    """
+    by_id = pc.sort_indices(table["id"]).to_numpy()
+    order = by_id[np.random.RandomState(seed).permutation(len(by_id))]
+    size = max(_FILMS_A_PART, -(-len(order) // _MOST_PARTS))
+    for start in range(0, len(order), size):
+        part = table.take(pa.array(order[start : start + size]))
+        # Named by its least CSV row, which no other part has: a task that is tried again writes the same file.
+        name = f"part-{pc.min(part['row']).as_py():09d}.parquet"
+        write_parquet(part, files.join(work, "rows", name))
+        yield name
+
+
+def write_parquet(table: pa.Table, path: str) -> None:
+    """Write films to a file of their own."""
+    filesystem, inner = files.resolve(path)
+    filesystem.create_dir(str(Path(inner).parent), recursive=True)
+    # Pixels hardly compress and are read in every epoch: no dictionary, and a codec that costs nothing to read.
+    pq.write_table(table, inner, filesystem=filesystem, compression="lz4", use_dictionary=False)
+
+
+def _read(work: str, kind: str, name: str) -> pa.Table:
+    filesystem, inner = files.resolve(files.join(work, kind, name))
+    return pq.read_table(inner, filesystem=filesystem, partitioning=None)
+
+
+def read_decoded(work: str, name: str) -> pa.Table:
+    """Read back a part that the first pass wrote."""
+    return _read(work, "decoded", name)
+
+
+def _read_poster(filesystem: pafs.FileSystem, path: str) -> bytes:
+    try:
+        if isinstance(filesystem, pafs.LocalFileSystem):
+            return Path(path).read_bytes()
+        with filesystem.open_input_stream(path) as stream:
+            return bytes(stream.read())
+    except FileNotFoundError as error:
+        raise PosterError(POSTER_MISSING, "no such file") from error
+    except OSError as error:
+        raise PosterError(POSTER_MISSING, f"cannot be read ({error})") from error
+
+
+def _digest(films: pa.Table, labels: np.ndarray) -> bytes:
+    """Return the exclusive or of the films' digests."""
+    shown: dict[bytes, bytes] = {}  # few combinations of genres make up most films
+    total = 0
+    columns = (films[name].to_pylist() for name in ("id", "overview", "poster"))
+    for film, overview, poster, mine in zip(*columns, labels, strict=True):
+        key = mine.tobytes()
+        if key not in shown:
+            shown[key] = str(mine.tolist()).encode()
+        parts = (film.encode(), overview.encode(), shown[key], poster)
+        digest = hashlib.blake2b(b"\0".join(parts), digest_size=16).digest()
+        total ^= int.from_bytes(digest, "big")
+    return total.to_bytes(16, "big")
