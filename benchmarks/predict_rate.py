@@ -7,17 +7,15 @@ One side is what `evaluate.py` runs: films read from the store, an actor that lo
 the driver; starting Ray and loading the model, which happen once, are not in it. The other is a loop over batches cut
 beforehand, in a process of its own: bare, Ray, bare. It is given the same films in the same pieces and threads, and the
 model compiled as `predict_on_batch` compiles it, which is the strictest floor; what the model called as it is
-(`model(batch)`, nothing compiled) reaches is told beside it. Each side's rate is the median over stretches of about a
-thousand films, so that a moment in which the machine does something else does not count. The weights are those before
-the first step: they take as long as trained ones.
+(`model(batch)`, nothing compiled) reaches is told beside it. Both rates are of all films of the store, once or
+more, as short overviews take less time than long ones. The weights are those before the first step: they take as long
+as trained ones.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -34,8 +32,6 @@ from claims import Claim, machine, tell
 ROOT = Path(__file__).resolve().parent.parent
 CLAIM = 0.9
 _UNCOMPILED_PIECES = 3
-_FEWEST = 3  # stretches timed
-_STRETCH = 16  # pieces
 _SPLITS = ("train", "validation", "test")
 
 
@@ -104,7 +100,7 @@ def compare(model: str, store: str, folder: str, options: Options) -> Claim:
 
 
 def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
-    """Return films per second, the median over batches of scores, of at least so many films."""
+    """Return films per second, of at least so many films and whole passes over the store."""
     from datasets.store import Store
     from genre_models.catalog import KINDS
     from ray_jobs._shared.board import Board
@@ -113,15 +109,12 @@ def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
     opened = Store.open(store)
     splits = [(opened, split) for split in _SPLITS]
     wanted = splits * -(-(films + 2 * BATCH) // sum(opened.manifest.films.values()))
-    rates, last = [], 0.0
+    stamps: list[tuple[float, int]] = []
     with Board(lambda _: None) as board:
         for told in scored(wanted, checkpoint, sees=KINDS[model].sees, board=board.actor):
-            now = time.perf_counter()
-            if last:
-                rates.append(len(told["row"]) / (now - last))
-            last = now
-    # Not the first, in which the model is compiled again, nor the last, which is short.
-    return statistics.median(rates[1:-1])
+            stamps.append((time.perf_counter(), len(told["row"])))
+    # From the second batch of scores on: in the first two the model is compiled, for a shape and then for all shapes.
+    return sum(count for _, count in stamps[2:]) / (stamps[-1][0] - stamps[1][0])
 
 
 def sample_store(options: Options, folder: str) -> str:
@@ -166,28 +159,23 @@ def bare(options: Options) -> dict[str, float]:
     batches = pieces(store, checkpoints.read(folder))
     for batch in batches[:: max(1, len(batches) // 20)]:
         model.predict_on_batch(batch)
-    stretches = [batches[start : start + _STRETCH] for start in range(0, len(batches), _STRETCH)]
-    told = {"films_per_second": rate_of(model.predict_on_batch, stretches, options.seconds)}
+    told = {"films_per_second": rate_of(model.predict_on_batch, batches, options.seconds)}
     few = batches[:: max(1, len(batches) // _UNCOMPILED_PIECES)]
-    told["uncompiled"] = rate_of(lambda batch: np.asarray(model(batch)), [few], 0)
+    told["uncompiled"] = rate_of(lambda batch: np.asarray(model(batch)), few, 0)
     if not kind.reads:
-        large = [[np.concatenate(stretch[i : i + 4]) for i in range(0, len(stretch), 4)] for stretch in stretches]
+        large = [np.concatenate(batches[i : i + 4]) for i in range(0, len(batches), 4)]
         told["in_larger_batches"] = rate_of(model.predict_on_batch, large, options.seconds)
     return told
 
 
-def rate_of(score: Callable[[Any], Any], stretches: list[list[Any]], seconds: float) -> float:
-    """Return films per second, the median over stretches of batches, in about so many seconds."""
-    rates: list[float] = []
-    ends = time.perf_counter() + seconds
-    for stretch in itertools.cycle(stretches):
-        if len(rates) >= min(_FEWEST, len(stretches)) and time.perf_counter() > ends:
-            return statistics.median(rates)
-        started = time.perf_counter()
-        for batch in stretch:
+def rate_of(score: Callable[[Any], Any], batches: list[Any], seconds: float) -> float:
+    """Return films per second over all batches, as often as it takes to fill so many seconds, at least once."""
+    started, films = time.perf_counter(), 0
+    while not films or time.perf_counter() - started < seconds:
+        for batch in batches:
             score(batch)
-        rates.append(sum(map(len, stretch)) / (time.perf_counter() - started))
-    raise ValueError("there are no films to predict")
+        films += sum(map(len, batches))
+    return films / (time.perf_counter() - started)
 
 
 def pieces(store: Any, about: Any) -> list[np.ndarray]:

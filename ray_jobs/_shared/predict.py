@@ -32,8 +32,8 @@ _FILMS_AN_ACTOR = 2_000
 # batch may end in costs nothing.
 BATCH = 1_024
 _BATCH_BYTES = 128 * 2**20  # and no more of large posters
-# Films computed at once. On a CPU what a layer makes of 64 films stays in its cache: the CNN took 1.5 times as long on
-# batches of 256.
+# Films computed at once. On a CPU larger batches gain nothing (the CNN was a little slower on 256 than on 64), and
+# overviews in smaller ones are of like length.
 PIECE = 64
 _PIECE_ON_GPU = 512
 _POST_EVERY_S = 0.5
