@@ -37,13 +37,20 @@ def names_with_tensorflow(job: psutil.Process) -> dict[int, str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, run_job: RunJob) -> str:
+    """Return a store of few films."""
+    path = tmp_path_factory.mktemp("films") / "store"
+    run_job("prepare_data", "--store", path, "--sample-films", 150)
+    return str(path)
+
+
 @pytest.mark.parametrize("hold", ["always", "never"])
 def test_only_the_worker_imports_tensorflow_and_timing_tells_where_time_went(
-    tmp_path: Path, run_job: RunJob, hold: str
+    tmp_path: Path, store: str, hold: str
 ) -> None:
-    run_job("prepare_data", "--store", tmp_path / "store", "--sample-films", 150)
     command = [
-        sys.executable, str(ROOT / "ray_jobs" / "train_cnn.py"), "--store", str(tmp_path / "store"),
+        sys.executable, str(ROOT / "ray_jobs" / "train_cnn.py"), "--store", store,
         "--runs", str(tmp_path), "--name", "run", "--batch-size", "32", "--timing", "--hold-films", hold, *TINY,
     ]  # fmt: skip
     found: dict[int, str] = {}

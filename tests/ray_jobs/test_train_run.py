@@ -1,0 +1,81 @@
+"""How workers learn of each other, and how films that are read while they start reach them or do not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ray_jobs._shared import train
+from ray_jobs._shared.feeding import FilmsForWorkers
+from ray_jobs._shared.timing import DRIVER, Clock
+from ray_jobs._shared.train_run import TensorFlowWorkers
+
+
+class Group:
+    """Runs what a worker group would, here, and keeps the TF_CONFIG that each rank was given."""
+
+    def __init__(self, workers: int) -> None:
+        self.configs: list[Any] = [None] * workers
+
+    def __len__(self) -> int:
+        return len(self.configs)
+
+    def execute(self, function: Any) -> list[Any]:
+        return [function() for _ in self.configs]
+
+    def execute_single(self, rank: int, function: Any, *arguments: Any) -> None:
+        function(*arguments)
+        self.configs[rank] = json.loads(os.environ.pop("TF_CONFIG"))
+
+
+def test_every_worker_is_told_the_same_workers_and_its_own_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.util.get_node_ip_address", lambda: "10.0.0.7")
+    group, config = Group(3), TensorFlowWorkers()
+    config.backend_cls().on_start(group, config)
+    workers = group.configs[0]["cluster"]["worker"]
+    assert [told["cluster"]["worker"] for told in group.configs] == [workers] * 3
+    assert [told["task"] for told in group.configs] == [{"type": "worker", "index": rank} for rank in range(3)]
+    assert all(address.startswith("10.0.0.7:") for address in workers)
+
+
+def test_a_single_worker_is_told_of_nobody() -> None:
+    group, config = Group(1), TensorFlowWorkers()
+    config.backend_cls().on_start(group, config)
+    assert group.configs == [None]
+
+
+def test_the_driver_s_code_does_not_import_tensorflow() -> None:
+    code = "import sys, ray_jobs.train_cnn, ray_jobs._shared.train; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def handed_out(monkeypatch: pytest.MonkeyPatch, read: Any) -> tuple[Any, list[Any]]:
+    """Return what hands films out, and what it has handed out, with a board that is none."""
+    told: list[Any] = []
+    monkeypatch.setattr(train.ray, "get", lambda value: value)
+    board: Any = SimpleNamespace(actor=SimpleNamespace(hand_out=SimpleNamespace(remote=told.append)))
+    return train._HandedOut(FilmsForWorkers({}, read, {}), board, Clock(DRIVER, None)), told
+
+
+def test_films_are_handed_out_once_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    films: Any = {"train-0": "films"}
+    handing, told = handed_out(monkeypatch, lambda: films)
+    with handing:
+        handing._thread.join(timeout=10)
+    assert told == [films]
+
+
+def test_films_that_cannot_be_read_end_the_workers_and_the_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read() -> Any:
+        raise OSError("the disk is gone")
+
+    handing, told = handed_out(monkeypatch, read)
+    with pytest.raises(OSError, match="the disk is gone"), handing:
+        handing._thread.join(timeout=10)
+    assert told == [None]
