@@ -42,11 +42,17 @@ def with_encoder(about: Checkpoint) -> Checkpoint:
     backbone as it is. A trained model that holds its encoder needs no other.
 
     Raises:
-        TrainError: an encoder is not installed, or cannot be read or fetched.
+        TrainError: an encoder, or what cuts words for it, is not installed, or cannot be read or fetched.
         CheckpointError: its weights are not those that the model was trained with.
     """
     if is_fine_tuned(about.config):
-        return about if about.epoch else _with_own_encoder(about)
+        if not about.epoch:
+            return _with_own_encoder(about)
+        try:
+            tokenizer_of(about)  # what is missing is said before any actor finds out
+        except (ImportError, ValueError) as error:
+            raise TrainError(f"the {about.model_kind.label} cannot read: {error}") from error
+        return about
     fed = dict(about.features)
     for column, backbone in frozen_backbones(about.config).items():
         weights = _weights(backbone)

@@ -23,7 +23,7 @@ from datasets.store import Store, poster_array
 from datasets.wordpiece import WordPiece
 from genre_models import checkpoint as checkpoints
 from genre_models.backbones import Backbone
-from genre_models.checkpoint import CheckpointError
+from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.fusion_gmu import FusionGMU
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.poster_cnn import PosterCNN
@@ -360,3 +360,11 @@ def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(home: Path, monkey
     for film in range(0, len(scores), 9):
         np.testing.assert_allclose(scores[film], np.asarray(model(ids[film : film + 1, : lengths[film]]))[0], atol=1e-5)
     assert np.ptp(scores, axis=0).max() > 1e-4
+
+
+def test_a_reader_without_its_tokenizer_says_so() -> None:
+    """Where the package is not installed, and where the tokenizer is none."""
+    tuned = dataclasses.replace(LSTM, fine_tuning=1)
+    about = Checkpoint("lstm", ("A",), tuned, RECIPE, {}, epoch=1, tokenizer="{}")
+    with pytest.raises(TrainError, match=r"the Overview LSTM cannot read: .*tokenizer"):
+        features.with_encoder(about)
