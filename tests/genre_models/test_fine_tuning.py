@@ -135,7 +135,7 @@ def test_the_encoder_steps_at_its_share_of_the_rate(what: str, strategy: Any) ->
 
 def test_the_encoder_does_not_decay() -> None:
     weights = [keras.Variable(np.ones((2, 2), np.float32)) for _ in range(2)]
-    moved = optimizer.build(Recipe(learning_rate=0.1, weight_decay=0.5), weights, weights[1:])
+    moved = optimizer.build(Recipe(learning_rate=0.1, weight_decay=0.5), weights, pretrained=weights[1:])
     moved.apply([np.zeros((2, 2), np.float32)] * 2, weights)
     assert weights[0].numpy() == pytest.approx(np.full((2, 2), 0.95)) and (weights[1].numpy() == 1).all()
 
