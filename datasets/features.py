@@ -10,7 +10,7 @@ NAME is the encoder, what it was given, and the beginning of its weights' SHA-25
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,20 @@ class Features:
         """Return the name of their folder."""
         return f"{self.encoder}-{self.input}-{self.weights[:12]}"
 
+    @property
+    def of_tokens(self) -> bool:
+        """Return whether they are of an overview's tokens, and not of a poster."""
+        return self.input.endswith("tokens")
+
+
+Fed = Mapping[str, Features]
+"""The features that a model is fed, by the column of a block that holds them: "inputs", or "poster" and "tokens"."""
+
+
+def fed_of(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Features]:
+    """Return what a checkpoint tells of its features (`Checkpoint.features`) as features."""
+    return {column: Features(**features) for column, features in told.items()}
+
 
 def folder_of(store: Store, name: str, split: str) -> str:
     """Return where a split's features are kept."""
@@ -85,29 +99,38 @@ def finish(folder: str, features: Features, store: Store, split: str) -> None:
     files.write_text(files.join(folder, _ABOUT), json.dumps(asdict(features) | _films_of(store, split), indent=2))
 
 
-def kept_bytes(store: Store, name: str, split: str) -> int:
+def kept_bytes(store: Store, fed: Iterable[Features], split: str) -> int:
     """Return how much a split's features take."""
-    filesystem, inner = files.resolve(folder_of(store, name, split))
-    return sum(info.size or 0 for info in filesystem.get_file_info(pafs.FileSelector(inner)))
+    folders = [files.resolve(folder_of(store, features.name, split)) for features in fed]
+    return sum(
+        info.size or 0 for filesystem, inner in folders for info in filesystem.get_file_info(pafs.FileSelector(inner))
+    )
 
 
-def feature_table(store: Store, split: str, name: str, *, cpus: float = 1) -> ray.data.Dataset:
-    """Return a split's row, labels and features as they are kept, through Ray Data, in the store's order."""
+def feature_table(store: Store, split: str, fed: Fed, *, cpus: float = 1) -> ray.data.Dataset:
+    """Return a split's row, labels and features as they are kept, through Ray Data, in the store's order.
+
+    Features are bytes, in a column for each entry of `fed`, by its name.
+    """
     import ray.data
 
-    filesystem, folder = files.resolve(folder_of(store, name, split))
+    folders = {column: files.resolve(folder_of(store, features.name, split)) for column, features in fed.items()}
     films_on, _ = files.resolve(store.path)
     labels = pa.list_(pa.float32(), len(store.manifest.genres))
-    empty = pa.schema([*SCHEMA, ("labels", labels)]).empty_table()
+    columns = [("row", pa.int64()), ("labels", labels), *((column, pa.binary()) for column in folders)]
+    empty = pa.schema(columns).empty_table()
 
     def read(parts: pa.Table) -> pa.Table:
         tables = [empty]
         for path in parts["path"].to_pylist():
             films = pq.read_table(path, filesystem=films_on, columns=["row", "labels"], partitioning=None)
-            table = pq.read_table(f"{folder}/{path.rsplit('/', 1)[-1]}", filesystem=filesystem, partitioning=None)
-            if not table["row"].equals(films["row"]):
-                raise StoreError(f"{folder} holds the features of other films than {path}: remove that folder")
-            tables.append(table.append_column("labels", films["labels"]))
+            for column, (filesystem, folder) in folders.items():
+                part = f"{folder}/{path.rsplit('/', 1)[-1]}"
+                table = pq.read_table(part, filesystem=filesystem, partitioning=None)
+                if not table["row"].equals(films["row"]):
+                    raise StoreError(f"{folder} holds the features of other films than {path}: remove that folder")
+                films = films.append_column(column, table["features"])
+            tables.append(films)
         return pa.concat_tables(tables)
 
     parts = [pa.table({"path": [path]}) for path in store.parts(split)]
@@ -116,26 +139,28 @@ def feature_table(store: Store, split: str, name: str, *, cpus: float = 1) -> ra
     return ray.data.from_arrow(parts).map_batches(read, batch_format="pyarrow", batch_size=None, num_cpus=cpus)
 
 
-def feature_films(
-    store: Store, split: str, features: Features, *, max_tokens: int = 0, cpus: float = 1
-) -> ray.data.Dataset:
-    """Return a split as inputs and labels float32 [G].
+def feature_films(store: Store, split: str, fed: Fed, *, max_tokens: int = 0, cpus: float = 1) -> ray.data.Dataset:
+    """Return a split as features, in a column for each entry of `fed`, and labels float32 [G].
 
-    Inputs are a poster's views float16 [VIEWS, units] or, with `max_tokens`, an overview's vectors as bytes of float16
-    [length, units], lengths int32 beside them.
+    Features are a poster's views float16 [VIEWS, units], or an overview's vectors as bytes of float16 [length, units],
+    cut at `max_tokens`, with lengths int32 beside them.
     """
 
     def to_inputs(table: pa.Table) -> Block:
-        return {**inputs_of(table, features.units, max_tokens=max_tokens), "labels": label_array(table["labels"])}
+        return {**inputs_of(table, fed, max_tokens=max_tokens), "labels": label_array(table["labels"])}
 
-    films = feature_table(store, split, features.name, cpus=cpus)
+    films = feature_table(store, split, fed, cpus=cpus)
     return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
 
 
-def inputs_of(table: pa.Table, units: int, *, max_tokens: int = 0) -> dict[str, Any]:
+def inputs_of(table: pa.Table, fed: Fed, *, max_tokens: int = 0) -> Block:
     """Return the inputs (and lengths) of `feature_films` from a table of features."""
-    rows = table["features"].to_pylist()
-    if not max_tokens:
-        return {"inputs": np.frombuffer(b"".join(rows), np.float16).reshape(-1, VIEWS, units)}
-    lengths = np.array([len(row) // (2 * units) for row in rows], np.int32)
-    return narrowed({"inputs": bytes_array(rows), "lengths": lengths}, vocabulary_size=0, max_tokens=max_tokens)
+    block: Block = {}
+    for column, features in fed.items():
+        rows = table[column].to_pylist()
+        if features.of_tokens:
+            block[column] = bytes_array(rows)
+            block["lengths"] = np.array([len(row) // (2 * features.units) for row in rows], np.int32)
+        else:
+            block[column] = np.frombuffer(b"".join(rows), np.float16).reshape(-1, VIEWS, features.units)
+    return narrowed(block, vocabulary_size=0, max_tokens=max_tokens) if "lengths" in block else block

@@ -13,10 +13,13 @@ import pyarrow.parquet as pq
 from datasets import files
 from datasets.store import Store, film_schema, label_array, poster_array
 from datasets.vocabulary import UNKNOWN, Vocabulary
+from datasets.wordpiece import WordPiece
 
 if TYPE_CHECKING:
     import ray.data
 
+Tokens = Vocabulary | WordPiece
+"""What cuts overviews into token ids."""
 Block = dict[str, np.ndarray]
 """Films as columns: "labels" float32 [n, G]; "inputs" [n, ...], or, for a model that sees both, "poster" uint8
 [n, H, W, 3] and "tokens" int32 [n, T]; with token ids "lengths" int32 [n]. Vectors of tokens, which would be mostly
@@ -76,7 +79,7 @@ def poster_films(store: Store, split: str, *, cpus: float = 1) -> ray.data.Datas
 
 
 def overview_films(
-    store: Store, split: str, vocabulary: Vocabulary, *, max_tokens: int, cpus: float = 1
+    store: Store, split: str, vocabulary: Tokens, *, max_tokens: int, cpus: float = 1
 ) -> ray.data.Dataset:
     """Return a split as inputs int32 [max_tokens] (token ids), lengths int32 and labels float32 [G]."""
 
@@ -88,9 +91,7 @@ def overview_films(
     return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
 
 
-def both_films(
-    store: Store, split: str, vocabulary: Vocabulary, *, max_tokens: int, cpus: float = 1
-) -> ray.data.Dataset:
+def both_films(store: Store, split: str, vocabulary: Tokens, *, max_tokens: int, cpus: float = 1) -> ray.data.Dataset:
     """Return a split as poster uint8 [H, W, 3], tokens int32 [max_tokens], lengths int32 and labels float32 [G]."""
     shape = store.manifest.poster_shape
 
@@ -240,11 +241,11 @@ def _batch(window: Block, rows: np.ndarray, size: int) -> Batch:
         column = _token_column(window)
         ids, lengths = parts[column], window["lengths"]
         longest = int(lengths[rows].max())
-        if ids.dtype == object:
-            vectors = padded_vectors(ids[rows], lengths[rows], padded_length(longest, LENGTHS[-1]))
-            return {"inputs": vectors, "labels": window["labels"][rows], "weights": weights}
-        parts[column] = ids[:, : padded_length(longest, ids.shape[1])]
+        if ids.dtype != object:
+            parts[column] = ids[:, : padded_length(longest, ids.shape[1])]
     cut = {name: part[rows] for name, part in parts.items()}
+    if "lengths" in window and ids.dtype == object:
+        cut[column] = padded_vectors(cut[column], lengths[rows], padded_length(longest, LENGTHS[-1]))
     return {"inputs": cut.get("inputs", cut), "labels": window["labels"][rows], "weights": weights}
 
 

@@ -1,4 +1,7 @@
-"""Pretrained encoders by name: which weights a model's options mean, and the encoder with them loaded."""
+"""Pretrained encoders by name: which weights a model's options mean, and the encoder with them loaded.
+
+A model is fed what its encoder made of films once (frozen), or holds the encoder and trains its last layers further.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,15 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genre_models.efficientnet_lite import efficientnet_file
 from genre_models.minilm import minilm_folder
+
+if TYPE_CHECKING:
+    import keras
 
 EFFICIENTNET = "efficientnet-lite0"
 LONGEST = 256
@@ -25,7 +31,7 @@ Look = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Backbone:
-    """A frozen encoder as a model's options name it."""
+    """An encoder as a model's options name it."""
 
     name: str
     """Option `backbone`: minilm, efficientnet-lite0, or a class of keras.applications."""
@@ -51,8 +57,30 @@ class Backbone:
         return f"{LONGEST}-tokens" if self.reads else f"{self.height}x{self.width}"
 
 
+def is_pretrained(config: Any) -> bool:
+    """Return whether a model's options name an encoder, frozen or not."""
+    return any(backbone_of(part) is not None for part in _parts(config).values())
+
+
+def frozen_backbones(config: Any) -> dict[str, Backbone]:
+    """Return the encoders whose features a model is fed, by the input that they stand for: "inputs" where it has one,
+    or "poster" and "tokens"; none for a model that learns all by itself or trains its encoder further."""
+    named = {column: backbone_of(part) for column, part in _parts(config).items() if not is_fine_tuned(part)}
+    return {column: backbone for column, backbone in named.items() if backbone is not None}
+
+
+def is_fine_tuned(config: Any) -> bool:
+    """Return whether a model holds its encoder, and trains the last of it further."""
+    return getattr(config, "fine_tuning", 0) > 0
+
+
+def _parts(config: Any) -> dict[str, Any]:
+    """Return the options of each branch of a joint model, and of any other model its own."""
+    return {"poster": config.looker, "tokens": config.reader} if hasattr(config, "looker") else {"inputs": config}
+
+
 def backbone_of(config: Any) -> Backbone | None:
-    """Return the encoder that a model's options name, or None for a model that learns all by itself."""
+    """Return the encoder that the options of a model or branch name, or None where all is learned from the films."""
     name = getattr(config, "backbone", "none")
     if name == "none":
         return None
@@ -112,6 +140,60 @@ def reading(backbone: Backbone) -> tuple[Path, Any]:
     return folder, MiniLM(folder)
 
 
+def trained_further(backbone: Backbone, *, last: int) -> keras.Model:
+    """Return an encoder as part of a model: token ids int32 [B, T] -> float [B, T, D], pictures [B, H, W, 3] of 0 to
+    255 -> float [B, D]. Of its weights the last layers' train on, all others never do.
+
+    Batch normalisation stays as it was learned, scale, shift and statistics: a few thousand films tell less of them.
+
+    Args:
+        backbone: which encoder.
+        last: layers of MiniLM, blocks of EfficientNet-Lite0 (the last with the convolution behind it), and of
+            keras.applications the layers with weights that are no batch normalisation.
+
+    Raises:
+        FileNotFoundError, ImportError, OSError, ValueError: as `looking` and `reading`; it has fewer layers.
+    """
+    import keras
+
+    if backbone.reads:
+        from genre_models import minilm
+
+        network = model = minilm.build(text_folder(backbone))
+        stages = minilm.stages(model)
+    elif backbone.name == EFFICIENTNET:
+        from genre_models import efficientnet_lite
+
+        file = efficientnet_file(_given(backbone))
+        network = model = efficientnet_lite.build(file, height=backbone.height, width=backbone.width)
+        stages = efficientnet_lite.stages(model)
+    else:
+        network = _loaded(backbone)
+        pictures = keras.Input((backbone.height, backbone.width, 3), name="pictures")
+        scaled = importlib.import_module(_class_of(backbone.name).__module__).preprocess_input
+        model = keras.Model(pictures, network(scaled(pictures)), name=backbone.name.lower())
+        stages = [[layer] for layer in network.layers if layer.weights and not _normalises(layer)]
+    if last > len(stages):
+        raise ValueError(f"--fine-tuning {last}: {backbone.name} has {len(stages)} layers to train further")
+    trained = {id(layer) for stage in stages[-last:] for layer in stage if not _normalises(layer)}
+    for layer in network.layers:
+        layer.trainable = id(layer) in trained
+    return model
+
+
+def _normalises(layer: keras.Layer) -> bool:
+    import keras
+
+    return isinstance(layer, keras.layers.BatchNormalization)
+
+
+def own_encoder(model: keras.Model) -> keras.Model | None:
+    """Return the encoder that a model holds, or None for a model without one."""
+    import keras
+
+    return next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)
+
+
 def _given(backbone: Backbone) -> Path | None:
     return Path(backbone.weights).expanduser() if backbone.weights else None
 
@@ -139,6 +221,11 @@ def _class_of(name: str) -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _application(backbone: Backbone) -> Any:
+    """Return `_loaded`'s network, the same one every time: not to be trained."""
+    return _loaded(backbone)
+
+
+def _loaded(backbone: Backbone) -> Any:
     """Return a network of keras.applications that gives its features: pictures [B, H, W, 3] -> float [B, units]."""
     import keras
 

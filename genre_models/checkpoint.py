@@ -3,6 +3,7 @@
 model.keras         the network and its weights; loads in Keras' safe mode
 checkpoint.json     kind, epoch, genres, thresholds, config, recipe, figures, store, library versions
 vocabulary.txt      one token a line, in the order of the ids from 2 on (models that read)
+tokenizer.json      in its place the tokenizer of a pretrained encoder that is part of the model
 history.csv         the figures of every epoch so far
 training_state.npz  the optimizer, with a moving average the weights it trains on, and where the dropout masks stand:
                     to go on as if never stopped
@@ -55,13 +56,30 @@ class Checkpoint:
     """The known tokens; the first has id 2. Empty for a model that does not read."""
     history: tuple[Epoch, ...] = ()
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
-    features: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Of a model with a backbone, what it is fed: {"encoder", "weights": SHA-256, "input", "units"}."""
+    features: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    """Of a model on frozen encoders, by input ("inputs", or "poster" and "tokens") what it is fed: {"encoder",
+    "weights": SHA-256, "input", "units"}."""
+    encoder: str = ""
+    """Of a model that holds its encoder, the SHA-256 of the weights that training began with."""
+    tokenizer: str = ""
+    """The text of that encoder's tokenizer.json, if it reads."""
 
     @property
     def model_kind(self) -> ModelKind:
         """Return the catalog's entry."""
         return KINDS[self.kind]
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """Return the SHA-256 of the pretrained weights that it is fed by, or began with."""
+        return (self.encoder,) if self.encoder else tuple(told["weights"] for told in self.features.values())
+
+    @property
+    def fed_units(self) -> dict[str, Any]:
+        """Return what the kind's `build` must be told of the features that a model is fed: their length, or lengths by
+        input."""
+        units = {column: told["units"] for column, told in self.features.items()}
+        return {"units": units.get("inputs", units)} if units else {}
 
     @property
     def figures(self) -> Epoch:
@@ -90,6 +108,8 @@ def save_about(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> None
     """Write the rest: what a checkpoint says beside the weights, which are there already."""
     if checkpoint.vocabulary:
         (folder / "vocabulary.txt").write_text("\n".join(checkpoint.vocabulary) + "\n", encoding="utf-8")
+    if checkpoint.tokenizer:
+        (folder / "tokenizer.json").write_text(checkpoint.tokenizer, encoding="utf-8")
     (folder / "history.csv").write_text(histories.to_csv(checkpoint.history), encoding="utf-8")
     about = {
         "format": FORMAT,
@@ -103,6 +123,7 @@ def save_about(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> None
         "figures": dataclasses.asdict(checkpoint.figures) if checkpoint.history else None,
         "store": checkpoint.store,
         "features": checkpoint.features,
+        "encoder": checkpoint.encoder,
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
     # Written last: a folder with this file is whole.
@@ -145,7 +166,8 @@ def read(folder: Path) -> Checkpoint:
 
 
 def _read(folder: Path, about: dict[str, Any]) -> Checkpoint:
-    words = folder / "vocabulary.txt"
+    words, tokenizer = folder / "vocabulary.txt", folder / "tokenizer.json"
+    features = about.get("features", {})
     return Checkpoint(
         kind=about["kind"],
         genres=tuple(about["genres"]),
@@ -158,7 +180,10 @@ def _read(folder: Path, about: dict[str, Any]) -> Checkpoint:
         vocabulary=tuple(words.read_text(encoding="utf-8").split("\n")[:-1]) if words.is_file() else (),
         history=tuple(histories.from_csv((folder / "history.csv").read_text(encoding="utf-8"))),
         versions=about["versions"],
-        features=about.get("features", {}),
+        # Before there were joint models on features, a checkpoint told of one encoder's alone.
+        features={"inputs": features} if "encoder" in features else features,
+        encoder=about.get("encoder", ""),
+        tokenizer=tokenizer.read_text(encoding="utf-8") if tokenizer.is_file() else "",
     )
 
 
@@ -198,15 +223,30 @@ def restore(folder: Path, model: Any, optimizer: Any) -> list[Epoch]:
     return list(about.history[: about.epoch])
 
 
+def begin_from(folder: Path, model: Any, *, where: str) -> None:
+    """Give a new model the weights of a checkpoint: all of them or, where only the model holds an encoder, all but the
+    encoder's, which the checkpoint's was fed by. `where` names the checkpoint in messages.
+
+    Raises:
+        CheckpointError: the checkpoint's layers are of other shapes.
+    """
+    from genre_models.backbones import own_encoder
+
+    saved, encoder = load_model(folder), own_encoder(model)
+    kept = {id(weight) for weight in encoder.weights} if encoder is not None and own_encoder(saved) is None else set()
+    weights = [weight for weight in model.weights if id(weight) not in kept]
+    _assign(weights, [weight.numpy() for weight in saved.weights], where)
+
+
 def _seed_states(model: Any) -> list[Any]:
     """Return the variables that `model.keras` leaves out: where each layer's random numbers stand."""
     kept = {id(weight) for weight in model.weights}
     return [variable for variable in model.variables if id(variable) not in kept]
 
 
-def _assign(variables: Sequence[Any], values: Sequence[np.ndarray], folder: Path) -> None:
+def _assign(variables: Sequence[Any], values: Sequence[np.ndarray], where: Path | str) -> None:
     shapes, wanted = [tuple(v.shape) for v in variables], [np.shape(v) for v in values]
     if shapes != wanted:
-        raise CheckpointError(f"{folder} holds another model: its shapes are {wanted[:3]}…, not {shapes[:3]}…")
+        raise CheckpointError(f"{where} holds another model: its shapes are {wanted[:3]}…, not {shapes[:3]}…")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -117,6 +117,15 @@ def build(
     return model
 
 
+def stages(model: keras.Model) -> list[list[keras.Layer]]:
+    """Return the layers of each of the 16 blocks, the first one first; the last has the convolution behind it too."""
+    blocks = [
+        [layer for layer in model.layers if layer.name.startswith(f"blocks_{i}_")]
+        for i in range(sum(count for count, *_ in _STAGES))
+    ]
+    return [*blocks[:-1], [*blocks[-1], model.get_layer("conv_head"), model.get_layer("bn1")]]
+
+
 def _name(key: str) -> str:
     """Return a layer's name: `_blocks.3._bn0` as `blocks_3_bn0`."""
     return key.replace("._", "_").replace(".", "_").lstrip("_")

@@ -21,6 +21,7 @@ import tensorflow as tf
 from tensorflow.python.framework.ops import gradient_registry
 
 from genre_models import losses, mixup, optimizer
+from genre_models.backbones import own_encoder
 from genre_models.batches_ahead import in_stacks, loaded_ahead
 from genre_models.fit_state import FitState, Step, diverged, figures_of
 from genre_models.history import Epoch
@@ -101,7 +102,9 @@ class Trainer:
             with computing_in(recipe.precision):
                 self.model = build()
             weights = self.model.trainable_variables
-            self.optimizer = optimizer.build(recipe, weights, _adam_update)
+            encoder = own_encoder(self.model)
+            pretrained = encoder.trainable_variables if encoder is not None else ()
+            self.optimizer = optimizer.build(recipe, weights, _adam_update, pretrained=pretrained)
             self._average = optimizer.MovingAverage(recipe.ema, weights, self.optimizer) if recipe.ema else None
         if recipe.mixup:
             mixup.require_pictures(self.model)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from genre_models import overview_lstm, poster_cnn
-from genre_models.overview_lstm import OverviewLSTM, Pooling, Tokenizer
+from genre_models.overview_lstm import OverviewLSTM, Pooling, TextBackbone, Tokenizer
 from genre_models.poster_cnn import PosterCNN
 from genre_models.search_space import SearchSpace, choice, log_uniform, uniform
 
@@ -88,6 +89,16 @@ class FusionGMU:
     modality_dropout: float = 0.15
     """Share of training films whose poster is hidden, and as many whose overview is, never both; 0 to 0.5. Without it
     a film that lacks one of the two is judged by a vector that was never trained."""
+    poster_backbone: str = "none"
+    """Pretrained network that sees the poster instead of these convolutions, as train_cnn's --backbone: frozen, and
+    together with an overview_backbone. augmentation, colour_jitter and cutout must then be 0."""
+    poster_weights: str = ""
+    """Its weights, as train_cnn's --backbone-weights."""
+    overview_backbone: TextBackbone = "none"
+    """Pretrained encoder whose vectors of an overview's tokens the LSTM reads, as train_lstm's --backbone: frozen, and
+    together with a poster_backbone. What is said of words' own vectors then says nothing."""
+    overview_weights: str = ""
+    """Its files, as train_lstm's --backbone-weights."""
 
     def __post_init__(self) -> None:
         for name in ("branch_dropout", "fusion_dropout"):
@@ -95,6 +106,10 @@ class FusionGMU:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
         if not 0 <= self.modality_dropout <= 0.5:
             raise ValueError(f"modality_dropout must be 0 to 0.5, not {self.modality_dropout}")
+        if (self.poster_backbone == "none") != (self.overview_backbone == "none"):
+            raise ValueError("poster_backbone and overview_backbone go together: name both, or leave both out")
+        if self.overview_backbone != "none" and self.word_votes:
+            raise ValueError("word_votes are of words' own vectors, not of a backbone's")
         # What is wrong with a branch's own options is said where they are explained.
         _ = self.looker, self.reader
 
@@ -117,6 +132,8 @@ class FusionGMU:
             dense_units=self.poster_units,
             dense_layers=1 if self.poster_units else 0,
             dense_dropout=self.branch_dropout,
+            backbone=self.poster_backbone,
+            backbone_weights=self.poster_weights,
         )
 
     @property
@@ -139,7 +156,14 @@ class FusionGMU:
             word_bag=self.word_bag,
             dense_units=0,
             dense_dropout=self.branch_dropout,
+            backbone=self.overview_backbone,
+            backbone_weights=self.overview_weights,
         )
+
+    @property
+    def known_ids(self) -> int:
+        """Return the number of token ids that the model may be given."""
+        return self.reader.known_ids
 
 
 # What a branch's model varies alone, the joint one varies alike.
@@ -179,7 +203,7 @@ SEARCH_SPACE: SearchSpace = {
 """What a sweep varies: what holds back overfitting, and how fast it learns. The shape stays."""
 
 
-def build(config: FusionGMU, *, genres: int) -> keras.Model:
+def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = None) -> keras.Model:
     """Build the network: {"poster", "tokens"} -> probabilities [batch, genres].
 
     "poster" is uint8 or float [batch, height, width, 3] in 0..255, "tokens" int32 [batch, tokens], 0 = padding on the
@@ -188,6 +212,10 @@ def build(config: FusionGMU, *, genres: int) -> keras.Model:
 
     A poster that is all black and an overview without a known word are absent: their branches are then left out of
     the result, whatever they hold (`fusion_layers.AbsentModalities`), so that serving needs no further input.
+
+    With backbones both inputs are what these made of a film, of `units` each: "poster" float [batch, 2, units] of it
+    and of its mirror image, all 0 = absent, "tokens" float [batch, tokens, units], all 0 = padding, and of at most two
+    tokens (the first and the last, which stand around any overview) = absent.
     """
     # Imported here and not above, so that reading the options costs no TensorFlow import (5 s).
     import keras
@@ -195,14 +223,19 @@ def build(config: FusionGMU, *, genres: int) -> keras.Model:
 
     from genre_models.fusion_layers import AbsentModalities
 
-    poster = keras.Input((config.height, config.width, 3), name="poster")
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
-    v, t, is_read = AbsentModalities(config.modality_dropout, name="absent_modalities")(
-        poster_cnn.features(config.looker, poster),
-        overview_lstm.features(config.reader, _never_empty(tokens)),
-        poster,
-        tokens,
-    )
+    looker, reader = config.looker, config.reader
+    if units:
+        poster = keras.Input((2, units["poster"]), name="poster")
+        tokens = keras.Input((None, units["tokens"]), name="tokens")
+        of_poster = poster_cnn.judged(looker, poster)
+        of_overview = overview_lstm.judged(reader, _never_all_padding(tokens))
+    else:
+        poster = keras.Input((config.height, config.width, 3), name="poster")
+        tokens = keras.Input((None,), dtype="int32", name="tokens")
+        of_poster = poster_cnn.features(looker, poster)
+        of_overview = overview_lstm.features(reader, _never_empty(tokens))
+    absent = AbsentModalities(config.modality_dropout, name="absent_modalities")
+    v, t, is_read = absent(of_poster, of_overview, poster, tokens)
     seen = layers.Dense(config.fusion_units, activation="tanh", use_bias=False, name="seen")(v)
     read = layers.Dense(config.fusion_units, activation="tanh", use_bias=False, name="read")(t)
     gate = layers.Dense(config.fusion_units, activation="sigmoid", name="gate")(layers.Concatenate()([v, t]))
@@ -211,7 +244,7 @@ def build(config: FusionGMU, *, genres: int) -> keras.Model:
     # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
     logits = layers.Dense(genres, dtype="float32", name="genres")(x)
     if config.word_votes:
-        logits = logits + is_read * overview_lstm.votes_of(config.reader, tokens, genres)
+        logits = logits + is_read * overview_lstm.votes_of(reader, tokens, genres)
     outputs = layers.Activation("sigmoid", dtype="float32")(logits)
     return keras.Model({"poster": poster, "tokens": tokens}, outputs, name="fusion_gmu")
 
@@ -221,3 +254,12 @@ def _never_empty(tokens: keras.KerasTensor) -> keras.KerasTensor:
     from keras import ops
 
     return ops.concatenate([ops.maximum(tokens[:, :1], 1), tokens[:, 1:]], axis=1)
+
+
+def _never_all_padding(states: keras.KerasTensor) -> keras.KerasTensor:
+    """Return vectors of tokens with ones in the place of a first one missing: see `_never_empty`."""
+    from keras import ops
+
+    first = states[:, :1]
+    is_there = ops.any(ops.not_equal(first, 0), axis=-1, keepdims=True)
+    return ops.concatenate([ops.where(is_there, first, ops.ones_like(first)), states[:, 1:]], axis=1)

@@ -12,6 +12,8 @@ from keras import ops
 
 FIRST_WORD = 2
 """Token ids below this are padding (0) and unknown words (1)."""
+ENDS = 2
+"""Tokens that a pretrained encoder's tokenizer puts around every overview, even one without a word."""
 
 
 @keras.saving.register_keras_serializable(package="film_genres")
@@ -19,6 +21,7 @@ class AbsentModalities(keras.layers.Layer):
     """Puts a learned vector in the place of the features of a poster or an overview that is not there.
 
     A poster is absent if all its pixels are 0, an overview if it has no known word: padding and unknown words alone.
+    Of a pretrained encoder's features, those of an absent poster are 0, and an absent overview has but two tokens.
     In training, `hidden` of the films lose their poster and as many others their overview, never both, so that the
     vectors are learned and the layers behind get to know such films ("ModDrop", Neverova et al. 2016, §4.2).
     A film that lacks one of the two keeps the other.
@@ -48,12 +51,16 @@ class AbsentModalities(keras.layers.Layer):
         Args:
             of_poster: features [B, P].
             of_overview: features [B, Q].
-            poster: what they are of, [B, H, W, 3].
-            tokens: what they are of, int [B, T].
+            poster: what they are of, [B, H, W, 3], or an encoder's features [B, views, units].
+            tokens: what they are of, int [B, T], or an encoder's vectors [B, T, units].
             training: whether films may lose one of the two.
         """
-        see = ops.any(ops.not_equal(poster, 0), axis=(1, 2, 3))
-        read = ops.any(ops.greater_equal(tokens, FIRST_WORD), axis=1)
+        see = ops.any(ops.not_equal(poster, 0), axis=tuple(range(1, len(poster.shape))))
+        if len(tokens.shape) == 3:
+            real = ops.any(ops.not_equal(tokens, 0), axis=-1)
+            read = ops.count_nonzero(real, axis=1) > ENDS
+        else:
+            read = ops.any(ops.greater_equal(tokens, FIRST_WORD), axis=1)
         if training and self.hidden:
             chance = keras.random.uniform(ops.shape(see), seed=self.seed_generator)
             both = ops.logical_and(see, read)

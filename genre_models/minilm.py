@@ -100,6 +100,15 @@ def _network(config: Mapping[str, Any]) -> keras.Model:
     return keras.Model(ids, x, name="minilm")
 
 
+def stages(model: keras.Model) -> list[list[keras.Layer]]:
+    """Return the layers of each of the encoder's layers (in BERT's sense), the first one first."""
+    number = sum(layer.name.endswith("_wide") for layer in model.layers)
+    return [
+        [layer for layer in model.layers if layer.name == f"layer_{i}" or layer.name.startswith(f"layer_{i}_")]
+        for i in range(number)
+    ]
+
+
 def _fill(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) -> None:
     """Give the layers their weights: PyTorch's dense kernels are [out, in], Keras' [in, out] or by head."""
 
@@ -118,7 +127,7 @@ def _fill(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) -> No
         fill("words", state["embeddings.word_embeddings.weight"] + state["embeddings.token_type_embeddings.weight"][0])
         fill("positions", state["embeddings.position_embeddings.weight"])
         fill("embedded", *norm("embeddings"))
-        for i in range(sum(layer.name.endswith("_wide") for layer in model.layers)):
+        for i in range(len(stages(model))):
             key = f"encoder.layer.{i}"
             parts = ("self.query", "self.key", "self.value", "output.dense")
             fill(f"layer_{i}_attention", *(array for part in parts for array in dense(f"{key}.attention.{part}")))

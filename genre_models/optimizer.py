@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -43,7 +43,7 @@ class _AdamW(_InOnePass, keras.optimizers.AdamW):
     pass
 
 
-def build(recipe: Recipe, weights: list[Any], update: Update | None = None) -> Any:
+def build(recipe: Recipe, weights: list[Any], update: Update | None = None, *, pretrained: Sequence[Any] = ()) -> Any:
     """Return the built optimizer: Adam, or with weight decay AdamW (Loshchilov & Hutter 2019).
 
     For float16 it scales the loss (`scale_loss`), so that small gradients are not rounded to 0, and its `apply` leaves
@@ -54,20 +54,42 @@ def build(recipe: Recipe, weights: list[Any], update: Update | None = None) -> A
         recipe: how fast, and what holds the weights back.
         weights: the model's.
         update: moves one weight in place of Keras' own code.
+        pretrained: those of the weights that learn at the recipe's share of the rate, and do not decay: towards 0 is no
+            better place for them.
     """
-    adam = (_Adam if update else keras.optimizers.Adam, _AdamW if update else keras.optimizers.AdamW)
+    known = {id(weight) for weight in pretrained}
+    slow = {index for index, weight in enumerate(weights) if id(weight) in known}
+    plain, decaying = (_Adam, _AdamW) if update else (keras.optimizers.Adam, keras.optimizers.AdamW)
+    adam: Any = decaying if recipe.weight_decay else plain
+    if slow:
+        adam = _slowed(adam, slow, recipe.encoder_rate)
     if recipe.weight_decay:
-        optimizer = adam[1](recipe.learning_rate, weight_decay=recipe.weight_decay, name="adamw")
+        optimizer = adam(recipe.learning_rate, weight_decay=recipe.weight_decay, name="adamw")
         # Vectors are biases, or what scales and shifts a normalised layer: none of them can make a model complex.
-        optimizer.exclude_from_weight_decay(var_list=[weight for weight in weights if len(weight.shape) < 2])
+        spared = [weight for weight in weights if len(weight.shape) < 2 or id(weight) in known]
+        optimizer.exclude_from_weight_decay(var_list=spared)
     else:
-        optimizer = adam[0](recipe.learning_rate, name="adam")
+        optimizer = adam(recipe.learning_rate, name="adam")
     if update:
         optimizer.update = update
     if recipe.precision == "float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(weights)
     return optimizer
+
+
+def _slowed(adam: Any, slow: set[int], share: float) -> Any:
+    """Return an optimizer's class of which the weights at these places learn at a share of the rate."""
+
+    class Slowed(adam):
+        """Adam is blind to the scale of gradients: only the rate itself slows it."""
+
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            """Step, or step a little."""
+            is_slow = self._get_variable_index(variable) in slow
+            super().update_step(gradient, variable, learning_rate * share if is_slow else learning_rate)
+
+    return Slowed
 
 
 class MovingAverage:

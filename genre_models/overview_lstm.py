@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Tokenizer = Literal["split", "words", "stems"]
 Pooling = Literal["last", "mean_max", "attention", "all"]
 TextBackbone = Literal["none", "minilm"]
+ALL_IDS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,9 @@ class OverviewLSTM:
     nothing, and the words of all other options are its tokens."""
     backbone_weights: str = ""
     """The encoder's files: a folder, or nothing for those of the installed package."""
+    fine_tuning: int = 0
+    """How much of the backbone trains further: its last so many layers. 0 keeps it frozen: it reads each film once, and
+    what it made of it is kept in the store."""
 
     def __post_init__(self) -> None:
         for name in ("word_dropout", "embedding_dropout", "lstm_dropout", "recurrent_dropout", "dense_dropout"):
@@ -74,8 +78,17 @@ class OverviewLSTM:
         for name, choices in (("tokenizer", Tokenizer), ("pooling", Pooling), ("backbone", TextBackbone)):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
+        if self.fine_tuning < 0:
+            raise ValueError(f"fine_tuning must be 0 or more, not {self.fine_tuning}")
+        if self.fine_tuning and self.backbone == "none":
+            raise ValueError("fine_tuning is of a pretrained encoder: name one as backbone")
         if self.backbone != "none" and (self.word_votes or self.embedding_start != "random"):
             raise ValueError("word_votes and embedding_start svd are for words' own vectors, not for a backbone's")
+
+    @property
+    def known_ids(self) -> int:
+        """Return the number of token ids that the model may be given; a backbone's tokenizer has ids of its own."""
+        return self.vocabulary_size if self.backbone == "none" else ALL_IDS
 
 
 SEARCH_SPACE: SearchSpace = {
@@ -124,17 +137,22 @@ SEARCH_SPACE: SearchSpace = {
 def build(config: OverviewLSTM, *, genres: int, units: int = 0) -> keras.Model:
     """Build the network: int32 token ids [batch, tokens], 0 = padding on the right -> probabilities [batch, genres].
 
-    With a backbone it takes the encoder's vectors instead, float [batch, tokens, units], all 0 = padding.
+    With a frozen backbone it takes the encoder's vectors instead, float [batch, tokens, units], all 0 = padding; with
+    one that trains further the ids are those of its tokenizer, and it has it within, its weights loaded: see
+    `backbones.trained_further` for what it raises.
     """
     # Imported here and not above, so that reading the options costs no TensorFlow import (5 s).
     import keras
     from keras import layers
 
     if config.backbone != "none":
-        states = keras.Input((None, units), name="states")
-        x = _read(config, layers.Masking(name="padding")(states))
-        outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
-        return keras.Model(states, outputs, name="overview_lstm")
+        if config.fine_tuning:
+            given = keras.Input((None,), dtype="int32", name="tokens")
+            states = _encoded(config, given)
+        else:
+            given = states = keras.Input((None, units), name="states")
+        outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(judged(config, states))
+        return keras.Model(given, outputs, name="overview_lstm")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = features(config, tokens)
     # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
@@ -152,6 +170,27 @@ def features(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTens
 
     embedding = layers.Embedding(config.vocabulary_size, config.embedding_units, mask_zero=True, name="embedding")
     return _read(config, embedding(tokens))
+
+
+def judged(config: OverviewLSTM, states: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what is made of a backbone's vectors of tokens, float [batch, tokens, units], all 0 = padding."""
+    from keras import layers
+
+    return _read(config, layers.Masking(name="padding")(states))
+
+
+def _encoded(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTensor:
+    """Return the vectors that the backbone that trains further makes of tokens [batch, tokens], those of padding 0."""
+    from keras import ops
+
+    from genre_models.backbones import Backbone, trained_further
+
+    encoder = trained_further(Backbone(config.backbone, config.backbone_weights), last=config.fine_tuning)
+    places = encoder.get_layer("positions").input_dim
+    if config.max_tokens > places:
+        raise ValueError(f"--max-tokens {config.max_tokens}: {config.backbone} reads at most {places} tokens")
+    states = encoder(tokens)
+    return states * ops.cast(ops.not_equal(tokens, 0), states.dtype)[:, :, None]
 
 
 def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:

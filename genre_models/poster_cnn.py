@@ -57,6 +57,10 @@ class PosterCNN:
     or a class of keras.applications such as EfficientNetV2B0. It takes posters of any store, enlarged to height by
     width. Of the other options conv_dropout is then the share of its features dropped, normalization "batch" brings
     them to one scale, mirroring says whether the mirrored poster is seen too, and the dense layers stay."""
+    fine_tuning: int = 0
+    """How much of the backbone trains further, on posters: its last so many blocks (of keras.applications: layers with
+    weights). 0 keeps it frozen: it sees each film once, and what it made of it is kept in the store. Otherwise the
+    store must hold posters of this height and width, and posters can be varied."""
     backbone_weights: str = ""
     """The network's weights: a file, or nothing for those of the installed package; for keras.applications a file, a
     URL, or nothing for those of ImageNet, which Keras downloads."""
@@ -67,8 +71,15 @@ class PosterCNN:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
         if self.normalization == "group" and any(filters % _GROUPS for filters in self.block_filters):
             raise ValueError(f"group normalisation needs multiples of {_GROUPS} filters, not {self.block_filters}")
-        if self.backbone != "none" and (self.augmentation or self.colour_jitter or self.cutout):
-            raise ValueError("a backbone sees each poster once: augmentation, colour_jitter and cutout must be 0")
+        if self.fine_tuning < 0:
+            raise ValueError(f"fine_tuning must be 0 or more, not {self.fine_tuning}")
+        if self.fine_tuning and self.backbone == "none":
+            raise ValueError("fine_tuning is of a pretrained encoder: name one as backbone")
+        varied = self.augmentation or self.colour_jitter or self.cutout
+        if self.backbone != "none" and not self.fine_tuning and varied:
+            raise ValueError(
+                "a frozen backbone sees each poster once: augmentation, colour_jitter and cutout must be 0"
+            )
         if self.backbone != "none" and self.normalization == "group":
             raise ValueError("a backbone's features take batch normalisation or none, not group")
 
@@ -114,18 +125,22 @@ def build(config: PosterCNN, *, genres: int, units: int = 0) -> keras.Model:
     uint8 picture: a quarter of the bytes of float32. Posters are varied inside the model too, in training
     alone: on the device, and from random numbers that a checkpoint keeps.
 
-    With a backbone it takes what that made of the poster and of its mirror image, float [batch, 2, units].
+    With a frozen backbone it takes what that made of the poster and of its mirror image, float [batch, 2, units]; with
+    one that trains further it has it within, its weights loaded: see `backbones.trained_further` for what it raises.
     """
     # Imported here and not above, so that reading the options costs no TensorFlow import (5 s).
     import keras
     from keras import layers
 
-    if config.backbone != "none":
-        poster = keras.Input((2, units), name="views")
-        x = _judged(config, poster)
-    else:
+    if config.backbone == "none":
         poster = keras.Input((config.height, config.width, 3), name="poster")
         x = features(config, poster)
+    elif config.fine_tuning:
+        poster = keras.Input((config.height, config.width, 3), name="poster")
+        x = _headed(config, _seen(config, poster))
+    else:
+        poster = keras.Input((2, units), name="views")
+        x = judged(config, poster)
     # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
     outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
     return keras.Model(poster, outputs, name="poster_cnn")
@@ -147,13 +162,25 @@ def features(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
     return _dense(config, x)
 
 
-def _judged(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what is made of a backbone's features [batch, 2, units] -> float [batch, dense_units]."""
-    from keras import layers
-
+def judged(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what is made of a frozen backbone's features [batch, 2, units] -> float [batch, dense_units]."""
     from genre_models.feature_layers import OneView
 
-    x = OneView(name="one_view")(views) if config.mirroring else views[:, 0]
+    return _headed(config, OneView(name="one_view")(views) if config.mirroring else views[:, 0])
+
+
+def _seen(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what the backbone that trains further sees in posters [batch, height, width, 3] -> [batch, units]."""
+    from genre_models.backbones import Backbone, trained_further
+
+    backbone = Backbone(config.backbone, config.backbone_weights, config.height, config.width)
+    return trained_further(backbone, last=config.fine_tuning)(_varied(config, poster))
+
+
+def _headed(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what is made of a backbone's features [batch, units] -> float [batch, dense_units]."""
+    from keras import layers
+
     if config.normalization == "batch":
         x = layers.BatchNormalization(momentum=0.9, center=False, scale=False, name="one_scale")(x)
     return _dense(config, layers.Dropout(config.conv_dropout)(x))
@@ -174,8 +201,10 @@ def _varied(config: PosterCNN, x: Any) -> Any:
     from keras import layers
 
     varying: list[Any] = []
-    if strength := config.augmentation:
-        varying = [layers.RandomFlip("horizontal")] if config.mirroring else []
+    strength = config.augmentation
+    if config.mirroring and (strength or config.fine_tuning):
+        varying = [layers.RandomFlip("horizontal")]
+    if strength:
         varying += [
             layers.RandomTranslation(0.1 * strength, 0.1 * strength),
             layers.RandomZoom(0.1 * strength),

@@ -58,6 +58,9 @@ class Recipe:
     """Posters and labels are mixed two by two in shares of Beta(mixup, mixup) (Zhang et al. 2018); 0 is not at all."""
     clip_norm: float = 0.0
     """A step's gradient over all weights is shortened to this length where it is longer; 0 is never."""
+    encoder_rate: float = 0.05
+    """Share of the learning rate at which a pretrained encoder's own weights learn, without weight decay; serves
+    --fine-tuning alone."""
     patience: int = 0
     """Training ends after so many epochs without a better figure on the validation films; 0 is never."""
     precision: Precision = "float32"
@@ -85,7 +88,7 @@ class Recipe:
             raise ValueError(
                 f"warmup_epochs must be at least 0 and below the {self.epochs} epochs, not {self.warmup_epochs}"
             )
-        for name in ("weight_decay", "focus", "mixup", "clip_norm", "patience"):
+        for name in ("weight_decay", "focus", "mixup", "clip_norm", "encoder_rate", "patience"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
         for name in ("label_smoothing", "margin", "ema"):

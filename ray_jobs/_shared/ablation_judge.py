@@ -15,7 +15,7 @@ import numpy as np
 import ray
 
 from datasets import files
-from datasets.features import Features, feature_table
+from datasets.features import feature_table, fed_of
 from datasets.store import Store
 from datasets.stream import read_films
 from genre_models import bootstrap
@@ -106,13 +106,12 @@ class Judge:
         kind, store = about.model_kind, self._store
         own = with_encoder(replace(about, config=config, features={}))
         own = with_features(own, store, SPLITS, self._screen, use_gpu=self._options.use_gpu)
-        name = Features(**own.features).name if own.features else ""
+        fed = fed_of(own.features)
+        name = " ".join(features.name for features in fed.values())
         if name not in self._films:
             columns = ["row", *(("poster", "overview") if kind.sees == "both" else (kind.sees,))]
             self._films[name] = {
-                split: (
-                    feature_table(store, split, name) if name else read_films(store, split, columns)
-                ).to_arrow_refs()
+                split: (feature_table(store, split, fed) if fed else read_films(store, split, columns)).to_arrow_refs()
                 for split in SPLITS
             }
         return self._films[name]

@@ -18,7 +18,7 @@ def settings_of(about: Checkpoint) -> dict[str, Any]:
         "recipe": plain(dataclasses.asdict(about.recipe)),
         "config": plain(dataclasses.asdict(about.config)),
         "store": about.store["fingerprint"],
-        **({"encoder weights": about.features["weights"]} if about.features else {}),
+        **({"encoder weights": " ".join(about.encoders)} if about.encoders else {}),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from datasets import files
-from datasets.features import Features
+from datasets.features import fed_of
 from datasets.store import Store
 from genre_models import checkpoint as checkpoints
 from genre_models import judge
@@ -187,7 +187,7 @@ def score(
         wanted,
         found.path,
         sees=kind.sees,
-        features=Features(**fed) if fed else None,
+        features=fed_of(fed),
         use_gpu=use_gpu,
         progress=lambda done: screen.status(f"{label}: {done:,} of {number:,} films{timer.left(done, number)}"),
     )

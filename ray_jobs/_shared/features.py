@@ -16,12 +16,13 @@ import ray.data
 from datasets import features as in_store
 from datasets import files
 from datasets.aside import aside, put_in_place
-from datasets.features import VIEWS, Features
+from datasets.features import VIEWS, Features, fed_of
 from datasets.posters import enlarged
 from datasets.store import Store, poster_array
-from datasets.wordpiece import WordPiece
+from datasets.vocabulary import Vocabulary
+from datasets.wordpiece import WordPiece, tokenizer_text
 from genre_models import backbones
-from genre_models.backbones import LONGEST, Backbone, Look, backbone_of
+from genre_models.backbones import LONGEST, Backbone, Look, backbone_of, frozen_backbones, is_fine_tuned
 from genre_models.checkpoint import Checkpoint, CheckpointError
 from ray_jobs._shared.board import Board
 from ray_jobs._shared.cluster import actors_for
@@ -37,26 +38,60 @@ _FILMS_AN_ACTOR = 1_000  # loading an encoder takes as long as some hundred film
 
 
 def with_encoder(about: Checkpoint) -> Checkpoint:
-    """Return what is to be trained or used, with the encoder it is fed by named in full; without a backbone as it is.
+    """Return what is to be trained or used, with the encoders it is fed by, or begins with, named in full; without a
+    backbone as it is. A trained model that holds its encoder needs no other.
 
     Raises:
-        TrainError: the encoder is not installed, or cannot be read or fetched.
+        TrainError: an encoder, or what cuts words for it, is not installed, or cannot be read or fetched.
         CheckpointError: its weights are not those that the model was trained with.
     """
-    backbone = backbone_of(about.config)
-    if backbone is None:
+    if is_fine_tuned(about.config):
+        if not about.epoch:
+            return _with_own_encoder(about)
+        try:
+            tokenizer_of(about)  # what is missing is said before any actor finds out
+        except (ImportError, ValueError) as error:
+            raise TrainError(f"the {about.model_kind.label} cannot read: {error}") from error
         return about
+    fed = dict(about.features)
+    for column, backbone in frozen_backbones(about.config).items():
+        weights = _weights(backbone)
+        known = fed.setdefault(column, asdict(Features(backbone.name, weights, backbone.input)))["weights"]
+        if known != weights:
+            raise CheckpointError(
+                f"the model was trained on features of {backbone.name} with the weights {known[:12]}…, "
+                f"and those of {backbone.weights or 'this installation'} are {weights[:12]}…: it needs its own"
+            )
+    return replace(about, features=fed)
+
+
+def _with_own_encoder(about: Checkpoint) -> Checkpoint:
+    """Return a model to be trained that holds its encoder, with what that begins with and how it cuts words."""
+    backbone = backbone_of(about.config)
+    assert backbone is not None
+    weights = _weights(backbone)
+    return replace(
+        about,
+        encoder=weights,
+        tokenizer=tokenizer_text(backbones.text_folder(backbone)) if backbone.reads else "",
+    )
+
+
+def _weights(backbone: Backbone) -> str:
+    """Return the digest of an encoder's weights; raises TrainError where it cannot be used."""
     try:
         weights = _digest(backbone)
         check(backbone)
     except (ImportError, OSError, ValueError) as error:
         raise TrainError(f"--backbone {backbone.name}: {error}") from error
-    if about.features and about.features["weights"] != weights:
-        raise CheckpointError(
-            f"the model was trained on features of {backbone.name} with the weights {about.features['weights'][:12]}…, "
-            f"and those of {backbone.weights or 'this installation'} are {weights[:12]}…: it needs its own"
-        )
-    return replace(about, features=about.features or asdict(Features(backbone.name, weights, backbone.input)))
+    return weights
+
+
+def tokenizer_of(about: Checkpoint) -> Vocabulary | WordPiece:
+    """Return what cuts overviews into the tokens of a model that is not fed by features."""
+    if about.tokenizer:
+        return WordPiece(about.tokenizer)
+    return Vocabulary(about.vocabulary, tokenizer=getattr(about.config, "tokenizer", "split"))
 
 
 def with_features(
@@ -67,14 +102,13 @@ def with_features(
     Raises:
         TrainError: the encoder failed; the reason in a line.
     """
-    backbone = backbone_of(about.config)
-    if backbone is None:
-        return about
-    wanted = Features(**about.features)
-    for split in splits:
-        found = in_store.kept(store, wanted, split)
-        wanted = found or _make(backbone, wanted, store, split, screen, use_gpu=use_gpu)
-    return replace(about, features=asdict(wanted))
+    encoders, fed = frozen_backbones(about.config), {}
+    for column, wanted in fed_of(about.features).items():
+        for split in splits:
+            found = in_store.kept(store, wanted, split)
+            wanted = found or _make(encoders[column], wanted, store, split, screen, use_gpu=use_gpu)
+        fed[column] = asdict(wanted)
+    return replace(about, features=fed)
 
 
 def check(backbone: Backbone) -> None:
@@ -190,8 +224,10 @@ def views_of(look: Look, backbone: Backbone) -> Encode:
         made = []
         for start in range(0, len(posters), _POSTERS_AT_A_TIME):
             seen = enlarged(posters[start : start + _POSTERS_AT_A_TIME], height=backbone.height, width=backbone.width)
-            views = np.concatenate([seen, seen[:, :, ::-1]])
-            made += list(np.stack(np.split(look(views), VIEWS), axis=1))
+            views = np.stack(np.split(look(np.concatenate([seen, seen[:, :, ::-1]])), VIEWS), axis=1)
+            # As a joint model knows a film without a poster, whose pixels are all 0.
+            views[~seen.any(axis=(1, 2, 3))] = 0
+            made += list(views)
         return made
 
     return encode

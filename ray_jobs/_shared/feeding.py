@@ -14,15 +14,16 @@ import ray
 import ray.data
 from ray.data import ExecutionResources
 
-from datasets.features import Features, feature_films, kept_bytes
+from datasets.features import feature_films, fed_of, kept_bytes
 from datasets.store import Store
 from datasets.stream import both_films, overview_films, poster_films, read_films
 from datasets.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
-from genre_models.backbones import backbone_of
+from genre_models.backbones import frozen_backbones, is_pretrained
 from genre_models.catalog import KINDS, ModelKind
 from genre_models.checkpoint import Checkpoint
 from genre_models.word_vectors import svd_word_vectors
 from ray_jobs._shared import cluster
+from ray_jobs._shared.features import tokenizer_of
 from ray_jobs._shared.options import TrainError
 
 TRAINING_SPLITS = ("train", "validation")
@@ -37,7 +38,7 @@ def require_posters_that_fit(kind: ModelKind, config: Any, store: Store) -> None
     Raises:
         TrainError: naming both sizes and the two ways out.
     """
-    if not kind.looks or backbone_of(config) is not None:
+    if not kind.looks or frozen_backbones(config):
         return
     wanted, have = {"height": config.height, "width": config.width}, store.manifest.poster
     if wanted != have:
@@ -64,7 +65,7 @@ def require_films_enough(store: Store, workers: int) -> None:
 
 def vocabulary_of(kind: str, config: Any, store: Store) -> Vocabulary | None:
     """Build the vocabulary of a model that reads and learns its words itself, from those of the training films."""
-    if not KINDS[kind].reads or backbone_of(config) is not None:
+    if not KINDS[kind].reads or is_pretrained(config):
         return None
     tokenizer = config.tokenizer
     # The store counted its words as the coursework cut them.
@@ -111,12 +112,11 @@ def films_of(about: Checkpoint, store: Store, split: str, *, cpus: float = 1) ->
     kind = about.model_kind
     if about.features:
         most = about.config.max_tokens if kind.reads else 0
-        return feature_films(store, split, Features(**about.features), max_tokens=most, cpus=cpus)
+        return feature_films(store, split, fed_of(about.features), max_tokens=most, cpus=cpus)
     if not kind.reads:
         return poster_films(store, split, cpus=cpus)
     read = both_films if kind.looks else overview_films
-    vocabulary = Vocabulary(about.vocabulary, tokenizer=about.config.tokenizer)
-    return read(store, split, vocabulary, max_tokens=about.config.max_tokens, cpus=cpus)
+    return read(store, split, tokenizer_of(about), max_tokens=about.config.max_tokens, cpus=cpus)
 
 
 def shares_of(store: Store, workers: int) -> dict[str, tuple[int, ...]]:
@@ -157,7 +157,7 @@ def are_held(
 def fit_the_object_store(about: Checkpoint, store: Store, have: cluster.Resources, share: float) -> bool:
     """Return whether the training films, as the model's inputs, take at most this share of Ray's object store."""
     if about.features:
-        needed = kept_bytes(store, Features(**about.features).name, "train")
+        needed = kept_bytes(store, fed_of(about.features).values(), "train")
     else:
         needed = _film_bytes(about, store) * store.manifest.films["train"]
     return needed <= share * have.object_store_bytes

@@ -60,6 +60,9 @@ class TrainOptions:
     holds up to two windows of films."""
     metric: Metric = "validation_loss"
     """What makes an epoch the best, whose checkpoint is kept."""
+    start_from: str = ""
+    """A run, or a checkpoint, of the same model on the same films, whose weights this one begins with. With
+    --fine-tuning one on the frozen encoder will do: then it is frozen first, and fine-tuned after."""
     preset: str = "coursework"
     """Settings with a name (genre_models/presets/): "coursework" is the notebook's, "best" what did best on real films,
     "pretrained" a head on a pretrained encoder (docs/pretrained.md).

@@ -15,13 +15,13 @@ import ray
 import ray.data
 
 from datasets import files
-from datasets.features import Features, feature_table, inputs_of
+from datasets.features import Fed, feature_table, fed_of, inputs_of
 from datasets.store import Store, poster_array
 from datasets.stream import Batching, padded_length, read_films, validation_batches
-from datasets.vocabulary import Vocabulary
 from genre_models import checkpoint as checkpoints
 from ray_jobs._shared.board import Board
 from ray_jobs._shared.cluster import actors_for
+from ray_jobs._shared.features import tokenizer_of
 from ray_jobs._shared.quiet import quiet_stderr
 
 Films = tuple[Store, str]
@@ -63,9 +63,7 @@ class Predictor:
                 threads = min(threads, os.cpu_count() or 1)
                 fit.set_up_tensorflow(workers=1, threads=threads, side_by_side=self._about.model_kind.reads)
             self._model = checkpoints.load_model(folder)
-        self._vocabulary = Vocabulary(
-            self._about.vocabulary, tokenizer=getattr(self._about.config, "tokenizer", "split")
-        )
+        self._vocabulary = tokenizer_of(self._about)
         self._poster_shape, self._piece = poster_shape, piece
         self._board, self._done, self._posted = board, 0, 0.0
 
@@ -105,7 +103,7 @@ class Predictor:
         """Yield row numbers and the features of films, those of overviews in pieces of like length."""
         about = self._about
         most = about.config.max_tokens if about.model_kind.reads else 0
-        block = inputs_of(films, about.features["units"], max_tokens=most)
+        block = inputs_of(films, fed_of(about.features), max_tokens=most)
         order = np.argsort(block["lengths"], kind="stable") if most else np.arange(len(films))
         ordered = {name: column[order] for name, column in block.items()} | {"labels": np.zeros((len(films), 0))}
         for batch in validation_batches([ordered], Batching(self._piece)):
@@ -123,7 +121,7 @@ def predict(
     path: str,
     *,
     sees: str,
-    features: Features | None = None,
+    features: Fed | None = None,
     progress: Callable[[int], None] = lambda _: None,
     use_gpu: bool = False,
 ) -> np.ndarray:
@@ -136,7 +134,7 @@ def predict_splits(
     path: str,
     *,
     sees: str,
-    features: Features | None = None,
+    features: Fed | None = None,
     progress: Callable[[int], None] = lambda _: None,
     use_gpu: bool = False,
 ) -> list[np.ndarray]:
@@ -164,7 +162,7 @@ def scored(
     path: str,
     *,
     sees: str,
-    features: Features | None = None,
+    features: Fed | None = None,
     board: Any = None,
     use_gpu: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -190,10 +188,10 @@ def scored(
         yield from scored.iter_batches(batch_size=None, batch_format="numpy")
 
 
-def _read(store: Store, split: str, part: int, sees: str, features: Features | None) -> ray.data.Dataset:
+def _read(store: Store, split: str, part: int, sees: str, features: Fed | None) -> ray.data.Dataset:
     """Read what a model needs of a split's films, each with the number of its part."""
     if features:
-        films = feature_table(store, split, features.name)
+        films = feature_table(store, split, features)
     else:
         films = read_films(store, split, ["row", *(("poster", "overview") if sees == "both" else (sees,))])
 

@@ -74,6 +74,28 @@ def best_below(
     return min(fitting, key=lambda found: found.badness(metric), default=None)
 
 
+def start_of(place: str, about: checkpoints.Checkpoint, metric: str) -> str:
+    """Return the path of the checkpoint whose weights a new model begins with: at `place`, or the best one below it.
+
+    Raises:
+        CheckpointError: there is none of this kind on these films, or its encoder had other weights.
+    """
+    found = best_below(place, kind=about.kind, fingerprint=about.store["fingerprint"], metric=metric)
+    if found is None:
+        raise checkpoints.CheckpointError(
+            f"there is no {about.kind} trained on the films of {about.store['path']} at {place} to start from"
+        )
+    with tempfile.TemporaryDirectory() as copy:
+        start = checkpoints.read(files.download(found.path, Path(copy)))
+    for of_start, of_new in zip(start.encoders, about.encoders, strict=False):
+        if of_start != of_new:
+            raise checkpoints.CheckpointError(
+                f"{found.path} was trained with an encoder of the weights {of_start[:12]}…, and this one has "
+                f"{of_new[:12]}…: train its start anew, or name the encoder's weights"
+            )
+    return found.path
+
+
 def run_history(path: str) -> list[Epoch]:
     """Return the run's figures of every epoch, given one of its checkpoints; empty where the run keeps none."""
     try:

@@ -82,11 +82,13 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
             store={"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films},
         )
     )
-    claim(folder, settings_of(about), what="run", resume=options.resume)
+    origin = runs.start_of(files.absolute(options.start_from), about, options.metric) if options.start_from else ""
+    begins = {"start from": origin} if origin else {}
+    claim(folder, settings_of(about) | begins, what="run", resume=options.resume)
     screen.line(
         f"Training {about.model_kind.label} on {store.manifest.films['train']:,} films of {store.path}, "
         f"{recipe.epochs} epochs in batches of {recipe.batch_size}, on {options.workers} "
-        f"worker{'s' if options.workers > 1 else ''}"
+        f"worker{'s' if options.workers > 1 else ''}" + (f", from {origin}" if origin else "")
     )
     if options.use_gpu and (said := without_cudnn(config)):
         screen.line(said)
@@ -109,6 +111,7 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
             films_handed=True,
             read_ahead=options.read_ahead,
             timing=options.timing,
+            start_from=origin,
         )
         screen.status("starting the workers, reading the films")
         with _HandedOut(films, board, clock):

@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from datasets import files
 from datasets.stream import Batching, Block, blocks_of, join_blocks, narrowed, training_batches, validation_batches
+from genre_models.backbones import is_fine_tuned
 from genre_models.checkpoint import Checkpoint
 from genre_models.history import Epoch, best_epoch
 from ray_jobs._shared.runs import RunFolder, TensorBoard, epoch_folder
@@ -65,6 +67,8 @@ class TrainJob:
     """Whether an epoch's films begin to be read while the epoch before still trains."""
     timing: bool = False
     """Whether the board is told where the time goes."""
+    start_from: str = ""
+    """Checkpoint whose weights the model begins with; its place must be readable by every worker."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,16 @@ def train_fn_per_worker(config: dict[str, TrainJob]) -> None:
     validation = handed.get(f"validation-{rank}") or shard(f"validation-{rank}")
     feed = Feed(job, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation))
     latest = ray.train.get_checkpoint()
-    reads = job.checkpoint.model_kind.reads
-    strategy = fit.set_up_tensorflow(workers=workers, threads=threads, side_by_side=reads)
+    strategy = fit.set_up_tensorflow(workers=workers, threads=threads, side_by_side=runs_side_by_side(job.checkpoint))
     with latest.as_directory() if latest else contextlib.nullcontext() as folder:
         reporter = Reporter(job, rank, _to_ray_train, clock)
         train_on(job, feed, reporter, strategy=strategy, resume_from=Path(folder) if folder else None)
+
+
+def runs_side_by_side(about: Checkpoint) -> bool:
+    """Return whether a model has operations worth a thread each, as an LSTM's two directions are; an encoder's follow
+    one another."""
+    return about.model_kind.reads and not is_fine_tuned(about.config)
 
 
 def _to_ray_train(metrics: dict[str, Any], save: Save | None) -> None:
@@ -126,17 +135,19 @@ def _to_ray_train(metrics: dict[str, Any], save: Save | None) -> None:
 def train_on(job: TrainJob, feed: Feed, reporter: Reporter, *, strategy: Any, resume_from: Path | None) -> None:
     """Train the job's model on a feed, from the start or from a checkpoint's folder."""
     from genre_models import fit
-    from genre_models.checkpoint import restore
+    from genre_models.checkpoint import begin_from, restore
     from genre_models.start import begin
 
     about = job.checkpoint
 
     def build() -> Any:
-        fed = {"units": about.features["units"]} if about.features else {}
-        model = about.model_kind.build(about.config, genres=len(about.genres), **fed)
+        model = about.model_kind.build(about.config, genres=len(about.genres), **about.fed_units)
         if resume_from is None:
             films = about.store["films"]["train"]
             begin(model, about.config, genre_films=job.genre_films, films=films, word_vectors=job.word_vectors)
+            if job.start_from:
+                with tempfile.TemporaryDirectory() as copy:
+                    begin_from(files.download(job.start_from, Path(copy)), model, where=job.start_from)
         return model
 
     fit.fit(
@@ -232,7 +243,7 @@ class Feed:
         if "lengths" not in block:
             return block
         config = self._job.checkpoint.config
-        return narrowed(block, vocabulary_size=config.vocabulary_size, max_tokens=config.max_tokens)
+        return narrowed(block, vocabulary_size=config.known_ids, max_tokens=config.max_tokens)
 
 
 class Reporter:

@@ -20,7 +20,7 @@ from genre_models import search_space
 from genre_models.checkpoint import Checkpoint
 from ray_jobs._shared.runs import RunFolder
 from ray_jobs._shared.sweep_folder import SweepFolder
-from ray_jobs._shared.train_worker import Feed, Reporter, Save, TrainJob, train_on
+from ray_jobs._shared.train_worker import Feed, Reporter, Save, TrainJob, runs_side_by_side, train_on
 
 CHECKPOINTS_PER_TRIAL = 2
 """The best and the last while a trial runs; the best alone when it has ended."""
@@ -97,8 +97,8 @@ def _train_here(job: TrainJob, sweep: SweepJob, folder: RunFolder, started: floa
     clock.lap("import")
     fit.forget()
     threads = None if job.use_gpu else max(1, int(sweep.per_worker["CPU"]))
-    reads = job.checkpoint.model_kind.reads
-    strategy = fit.set_up_tensorflow(workers=1, threads=threads, side_by_side=reads and (threads or 0) > 1)
+    side_by_side = runs_side_by_side(job.checkpoint) and (threads or 0) > 1
+    strategy = fit.set_up_tensorflow(workers=1, threads=threads, side_by_side=side_by_side)
 
     def films(split: str) -> Iterator[Block]:
         return (ray.get(block) for block in sweep.films[split])

@@ -11,7 +11,7 @@ import ray.tune
 from datasets import files
 from datasets.store import Store
 from genre_models import search_space
-from genre_models.backbones import backbone_of
+from genre_models.backbones import frozen_backbones, is_pretrained
 from genre_models.catalog import KINDS
 from genre_models.checkpoint import Checkpoint
 from genre_models.recipe import Recipe
@@ -39,7 +39,14 @@ from ray_jobs._shared.trial import SweepJob, run_trial
 from ray_jobs._shared.tune_run import run_trials
 from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
 
-_WITHOUT_BACKBONE = ("augmentation", "vocabulary_size")  # settings that have no part in a model with a backbone
+# Settings that have no part in a model with a backbone, and in one whose backbone is frozen.
+_PRETRAINED_WITHOUT = ("vocabulary_size",)
+_FROZEN_WITHOUT = (*_PRETRAINED_WITHOUT, "augmentation")
+# Settings by which films are encoded, or weights loaded.
+_OF_BACKBONES = (
+    *("backbone", "backbone_weights", "fine_tuning"),
+    *("poster_backbone", "poster_weights", "overview_backbone", "overview_weights"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,8 +151,9 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
 def _sweep(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> Sweep:
     """Return what is searched: the model's own space with the overrides of the file and of the command line."""
     space = dict(KINDS[kind].search_space)
-    if backbone_of(config) is not None:
-        space = {name: setting for name, setting in space.items() if name not in _WITHOUT_BACKBONE}
+    if is_pretrained(config):
+        without = _FROZEN_WITHOUT if frozen_backbones(config) else _PRETRAINED_WITHOUT
+        space = {name: setting for name, setting in space.items() if name not in without}
     overrides = []
     if options.space:
         try:
@@ -202,7 +210,7 @@ def _check(sweep: Sweep, options: TuneOptions, store: Store) -> None:
     for name in ("height", "width"):
         if name in sweep.space:
             raise TrainError(f"{name} cannot be searched: {store.path} holds posters of one size")
-    for name in ("backbone", "backbone_weights"):
+    for name in _OF_BACKBONES:
         if name in sweep.space:
             raise TrainError(f"{name} cannot be searched: the films are encoded once, for all trials")
     for name in ("tokenizer", "fewest_uses"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from datasets.wordpiece import WordPiece
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "ship", "##s", "the", "sink", "cafe", "!"]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with a tokenizer of ten pieces, laid out as MiniLM's: it pads to a fixed length and cuts at another."""
-    parts = {
+def tokenizer_of_pieces(known: list[str]) -> dict[str, Any]:
+    """A tokenizer of few pieces, laid out as MiniLM's: it pads to a fixed length and cuts at another."""
+    pieces = [*PIECES[:4], *known]
+    return {
         "version": "1.0",
         "truncation": {"max_length": 6, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
         "padding": {
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
         "added_tokens": [
             {
                 "id": i,
-                "content": PIECES[i],
+                "content": pieces[i],
                 "special": True,
                 "single_word": False,
                 "lstrip": False,
@@ -57,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
             ],
             "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
             "special_tokens": {
-                name: {"id": name, "ids": [PIECES.index(name)], "tokens": [name]} for name in ("[CLS]", "[SEP]")
+                name: {"id": name, "ids": [pieces.index(name)], "tokens": [name]} for name in ("[CLS]", "[SEP]")
             },
         },
         "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
@@ -66,10 +67,15 @@ def folder(tmp_path: Path) -> Path:
             "unk_token": "[UNK]",
             "continuing_subword_prefix": "##",
             "max_input_chars_per_word": 100,
-            "vocab": {piece: i for i, piece in enumerate(PIECES)},
+            "vocab": {piece: i for i, piece in enumerate(pieces)},
         },
     }
-    (tmp_path / "tokenizer.json").write_text(json.dumps(parts), encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a tokenizer of ten pieces."""
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tokenizer_of_pieces(PIECES[4:])), encoding="utf-8")
     return tmp_path
 
 
@@ -77,14 +83,17 @@ def test_encode_by_hand(folder: Path) -> None:
     pytest.importorskip("tokenizers")
     pieces = WordPiece(folder)
     assert len(pieces) == len(PIECES)
-    ids, lengths = pieces.encode(["The SHIPS sink!", "Café", "", "iceberg"], max_tokens=8)
+    ids, lengths = pieces.encode(["The SHIPS sink!", "Café", "", "iceberg iceberg", "iceberg ship"], max_tokens=8)
     assert ids.tolist() == [
         [2, 6, 4, 5, 7, 9, 3, 0],
         [2, 8, 3, 0, 0, 0, 0, 0],
         [2, 3, 0, 0, 0, 0, 0, 0],
-        [2, 1, 3, 0, 0, 0, 0, 0],
+        [2, 3, 0, 0, 0, 0, 0, 0],
+        [2, 1, 4, 3, 0, 0, 0, 0],
     ]
-    assert lengths.tolist() == [7, 3, 2, 3]
+    assert lengths.tolist() == [7, 3, 2, 2, 4]
+    again, _ = WordPiece((folder / "tokenizer.json").read_text(encoding="utf-8")).encode(["ships"], max_tokens=4)
+    assert again.tolist() == [[2, 4, 5, 3]]
     assert ids.dtype == lengths.dtype == np.int32
 
 

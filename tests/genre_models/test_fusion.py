@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from genre_models import fusion_gmu
+from genre_models.backbones import frozen_backbones, is_pretrained
+from genre_models.checkpoint import load_model
 from genre_models.fusion_gmu import FusionGMU
 from genre_models.fusion_layers import AbsentModalities
 from genre_models.overview_lstm import OverviewLSTM
@@ -266,5 +268,75 @@ def test_branches_are_the_two_models_own() -> None:
     output_s_own = {"pooling", "dense_units", "dense_layers", "dense_dropout", "start_at_prior", "word_votes"}
     lstm_s_own = {"first_lstm_units", "second_lstm_units"}
     known = {field.name for branch in (PosterCNN, OverviewLSTM) for field in fields(branch)}
-    features_alone = {"backbone", "backbone_weights"}  # the joint model learns from films themselves
-    assert known - output_s_own - lstm_s_own - features_alone == posters.keys() | overviews.keys()
+    encoders = {"backbone", "backbone_weights", "fine_tuning"}  # by other names, and frozen
+    assert known - output_s_own - lstm_s_own - encoders == posters.keys() | overviews.keys()
+    on_encoders = replace(FROZEN, poster_weights="a", overview_weights="b")
+    for branch, name, weights in ((on_encoders.looker, "efficientnet-lite0", "a"), (on_encoders.reader, "minilm", "b")):
+        assert (branch.backbone, branch.backbone_weights, branch.fine_tuning) == (name, weights, 0)
+
+
+# -- on features of pretrained encoders -------------------------------------------------------------------------------
+
+FROZEN = replace(
+    TINY,
+    augmentation=0.0,
+    poster_backbone="efficientnet-lite0",
+    overview_backbone="minilm",
+    word_bag=True,
+)
+UNITS = {"poster": 5, "tokens": 6}
+FEATURES = {
+    "poster": DRAW.normal(size=(6, 2, 5)).astype(np.float16),
+    "tokens": DRAW.normal(size=(6, 7, 6)).astype(np.float16),
+}
+
+
+def on_features() -> Any:
+    keras.utils.set_random_seed(3)
+    return fusion_gmu.build(FROZEN, genres=3, units=UNITS)
+
+
+def told(model: Any, **changes: np.ndarray) -> np.ndarray:
+    return np.asarray(model({**FEATURES, **changes}))
+
+
+def test_features_of_what_is_absent_leave_the_other_alone(tmp_path: Path) -> None:
+    """A poster of views that are all 0, an overview of nothing between its first and last token, or of padding."""
+    model, draw = on_features(), np.random.default_rng(5)
+    no_poster, ends = np.zeros_like(FEATURES["poster"]), np.zeros_like(FEATURES["tokens"])
+    ends[:, :2] = draw.normal(size=(6, 2, 6))
+    other_ends = ends * 2
+    unseen = told(model, poster=no_poster)
+    assert np.abs(unseen - told(model)).max() > 1e-3
+    assert np.abs(unseen - told(model, poster=no_poster, tokens=FEATURES["tokens"][::-1])).max() > 1e-3
+    unread = told(model, tokens=ends)
+    for tokens in (other_ends, np.zeros_like(ends), ends[:, :2]):
+        np.testing.assert_allclose(told(model, tokens=tokens), unread, atol=1e-6)
+    assert np.abs(unread - told(model, tokens=ends, poster=FEATURES["poster"][::-1])).max() > 1e-3
+    three = ends.copy()
+    three[:, 2] = 1
+    assert np.abs(told(model, tokens=three) - unread).max(axis=1).min() > 1e-4
+    model.save(tmp_path / "model.keras")
+    again = load_model(tmp_path)
+    np.testing.assert_array_equal(told(again), told(model))
+    np.testing.assert_array_equal(told(again, poster=no_poster), unseen)
+
+
+def test_padding_of_features_does_not_change_the_scores() -> None:
+    model, tokens = on_features(), FEATURES["tokens"].copy()
+    tokens[1, 3:] = 0
+    wanted = told(model, tokens=tokens)
+    np.testing.assert_allclose(told(model, tokens=np.pad(tokens, ((0, 0), (0, 5), (0, 0)))), wanted, atol=1e-6)
+
+
+def test_backbones_go_together() -> None:
+    for options in ({"overview_backbone": "none"}, {"poster_backbone": "none"}):
+        with pytest.raises(ValueError, match="name both"):
+            replace(FROZEN, **options)
+    with pytest.raises(ValueError, match="not of a backbone"):
+        replace(FROZEN, word_votes=True)
+    assert {column: backbone.input for column, backbone in frozen_backbones(FROZEN).items()} == {
+        "poster": "8x6",
+        "tokens": "256-tokens",
+    }
+    assert frozen_backbones(TINY) == {} and not is_pretrained(TINY) and is_pretrained(FROZEN)

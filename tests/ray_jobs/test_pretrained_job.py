@@ -16,13 +16,15 @@ import pytest
 import ray.cloudpickle
 
 from datasets import features as in_store
-from datasets.features import Features, feature_films, inputs_of
+from datasets.features import Features, feature_films, fed_of, inputs_of
 from datasets.prepare import Preparation, prepare
 from datasets.sample import write_sample
 from datasets.store import Store, poster_array
+from datasets.wordpiece import WordPiece
 from genre_models import checkpoint as checkpoints
 from genre_models.backbones import Backbone
-from genre_models.checkpoint import CheckpointError
+from genre_models.checkpoint import Checkpoint, CheckpointError
+from genre_models.fusion_gmu import FusionGMU
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
@@ -32,6 +34,8 @@ from ray_jobs._shared.predict import predict
 from ray_jobs._shared.screen import Screen
 from ray_jobs._shared.sweep_folder import SweepFolder
 from tests.conftest import RunJob
+from tests.datasets.test_wordpiece import tokenizer_of_pieces
+from tests.genre_models.test_minilm import CONFIG, toy_weights
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 LSTM = OverviewLSTM(
@@ -39,6 +43,10 @@ LSTM = OverviewLSTM(
     word_bag=True, dense_units=0, dense_dropout=0.2,
 )  # fmt: skip
 CNN = PosterCNN(backbone="efficientnet-lite0", height=16, width=8, dense_units=8, dense_layers=1, normalization="batch")
+BOTH = FusionGMU(
+    height=16, width=8, augmentation=0.0, poster_backbone="efficientnet-lite0", overview_backbone="minilm",
+    max_tokens=12, lstm_units=4, fusion_units=8, word_bag=True,
+)  # fmt: skip
 RECIPE = Recipe(epochs=2, learning_rate=1e-2, schedule="constant")
 UNITS = 6
 
@@ -110,30 +118,31 @@ def checkpoint(home: Path, kind: str) -> Path:
     return max((home / "runs" / kind).glob("epoch-*"))
 
 
+def fed(home: Path, kind: str) -> Features:
+    return fed_of(checkpoints.read(checkpoint(home, kind)).features)["inputs"]
+
+
 def test_features_are_kept_beside_the_films_in_their_order(home: Path) -> None:
     store = Store.open(str(home / "store"))
-    told = Features(**checkpoints.read(checkpoint(home, "lstm")).features)
+    told = fed(home, "lstm")
     assert told == Features("minilm", digest_of(Backbone("minilm", "")), "256-tokens", UNITS)
     assert in_store.kept(store, dataclasses.replace(told, units=0), "train") == told
-    table = in_store.feature_table(store, "validation", told.name).take_all()
+    table = in_store.feature_table(store, "validation", {"inputs": told}).take_all()
     overviews = store.table("validation", ["overview"])["overview"].to_pylist()
     assert len(table) == len(overviews) == 20
     for film, overview in zip(table, overviews, strict=True):
         words = np.stack([word_vector(word) for word in ("[CLS]", *overview.split(), "[SEP]")])
-        np.testing.assert_array_equal(np.frombuffer(film["features"], np.float16).reshape(-1, UNITS), words)
+        np.testing.assert_array_equal(np.frombuffer(film["inputs"], np.float16).reshape(-1, UNITS), words)
     assert not list((home / "store" / "features" / told.name).glob(".*"))
 
 
 def test_overviews_are_cut_and_posters_have_two_views(home: Path) -> None:
     store = Store.open(str(home / "store"))
-    about = checkpoints.read(checkpoint(home, "lstm"))
-    (block,) = feature_films(store, "validation", Features(**about.features), max_tokens=12).iter_batches(
-        batch_size=None, batch_format="numpy"
-    )
+    films = feature_films(store, "validation", {"inputs": fed(home, "lstm")}, max_tokens=12)
+    (block,) = films.iter_batches(batch_size=None, batch_format="numpy")
     assert block["lengths"].max() == 12
     assert [len(row) for row in block["inputs"]] == [2 * UNITS * length for length in block["lengths"]]
-    about = checkpoints.read(checkpoint(home, "cnn"))
-    films = feature_films(store, "validation", Features(**about.features))
+    films = feature_films(store, "validation", {"inputs": fed(home, "cnn")})
     block = {name: np.concatenate([one[name] for one in films.iter_batches(batch_size=None, batch_format="numpy")])
              for name in ("inputs", "labels")}  # fmt: skip
     posters = poster_array(store.table("validation", ["poster"])["poster"], (32, 32, 3))
@@ -153,11 +162,11 @@ def test_a_prediction_is_the_model_s_own(home: Path, kind: str) -> None:
     about = features.with_features(
         features.with_encoder(checkpoints.read(folder)), store, ("test",), Screen(), use_gpu=False
     )
-    told = Features(**about.features)
+    told = fed_of(about.features)
     scores = predict(store, "test", str(folder), sees=about.model_kind.sees, features=told)
     model = checkpoints.load_model(folder)
-    table = pa.concat_tables(ray.get(in_store.feature_table(store, "test", told.name).to_arrow_refs()))
-    inputs = inputs_of(table, UNITS, max_tokens=12 if kind == "lstm" else 0)["inputs"]
+    table = pa.concat_tables(ray.get(in_store.feature_table(store, "test", told).to_arrow_refs()))
+    inputs = inputs_of(table, told, max_tokens=12 if kind == "lstm" else 0)["inputs"]
     for film in range(0, len(scores), 9):
         one = inputs[film : film + 1]
         if kind == "lstm":
@@ -202,7 +211,7 @@ def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob) -> None:
     """By the command, which finds what the store keeps for weights of this hash and loads no encoder."""
     weights = home / "weights.pth"
     weights.write_bytes(b"never read")
-    told = Features(**checkpoints.read(checkpoint(home, "cnn")).features)
+    told = fed(home, "cnn")
     mine = dataclasses.replace(told, weights=hashlib.sha256(b"never read").hexdigest())
     store = Store.open(str(home / "store"))
     for split in ("train", "validation"):
@@ -218,7 +227,7 @@ def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob) -> None:
     assert [trial.status for trial in trials] == ["finished"] * 2
     assert all("conv_dropout" in trial.settings and "augmentation" not in trial.settings for trial in trials)
     (kept,) = (home / "sweeps" / "sweep" / "trial-001").glob("epoch-*")
-    assert checkpoints.read(kept).features == dataclasses.asdict(mine)
+    assert checkpoints.read(kept).features == {"inputs": dataclasses.asdict(mine)}
     refused = run_job(*sweep, "--vary", "backbone: [none, efficientnet-lite0]", fails=True)
     assert "backbone cannot be searched" in refused.stderr
 
@@ -232,7 +241,7 @@ def test_other_weights_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_features_of_other_films_are_made_anew(home: Path) -> None:
     store = Store.open(str(home / "store"))
-    told = Features(**checkpoints.read(checkpoint(home, "cnn")).features)
+    told = fed(home, "cnn")
     assert in_store.kept(store, told, "train") == told
     other = Store(store.path, dataclasses.replace(store.manifest, fingerprint="another"))
     assert in_store.kept(other, told, "train") is None
@@ -252,3 +261,110 @@ def test_an_encoder_that_fails_is_told_in_a_line(home: Path, monkeypatch: pytest
     with pytest.raises(TrainError, match="efficientnet-lite0 failed: ValueError: these weights are none"):
         features.with_features(features.with_encoder(about), store, ("validation",), Screen(), use_gpu=False)
     assert not [path for path in (home / "store" / "features").rglob("*preparing*")]
+
+
+def test_the_joint_model_trains_on_the_features_of_both(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On those that the two models left in the store; its predictions are its own, film by film."""
+    from ray_jobs._shared.train import train
+
+    monkeypatch.setattr(features, "ENCODERS", {})  # nothing is to be encoded again
+    train("fusion", BOTH, dataclasses.replace(RECIPE, epochs=1), options(home, "both"))
+    folder, store = checkpoint(home, "both"), Store.open(str(home / "store"))
+    about = checkpoints.read(folder)
+    told = fed_of(about.features)
+    assert told == {"poster": fed(home, "cnn"), "tokens": fed(home, "lstm")}
+    assert not about.vocabulary and about.encoders == (told["poster"].weights, told["tokens"].weights)
+    scores = predict(store, "validation", str(folder), sees="both", features=told)
+    model = checkpoints.load_model(folder)
+    table = pa.concat_tables(ray.get(in_store.feature_table(store, "validation", told).to_arrow_refs()))
+    block = inputs_of(table, told, max_tokens=12)
+    for film in range(0, len(scores), 5):
+        tokens = np.frombuffer(block["tokens"][film], np.float16).reshape(1, -1, UNITS)
+        one = {"poster": block["poster"][film : film + 1], "tokens": tokens}
+        np.testing.assert_allclose(scores[film], np.asarray(model(one))[0], atol=1e-5)
+    assert np.ptp(scores, axis=0).max() > 1e-4
+
+
+def test_a_poster_that_is_not_there_has_features_of_zero() -> None:
+    posters = np.full((2, 32, 32, 3), 9, np.uint8)
+    posters[1] = 0
+    column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(32 * 32 * 3), 2, [None, pa.py_buffer(posters.tobytes())])
+    encode = features.views_of(lambda seen: poster_look(seen) + 1, Backbone("efficientnet-lite0", "", 16, 8))
+    there, gone = encode(pa.table({"poster": column}), (32, 32, 3))
+    assert (there != 0).all() and gone.shape == there.shape and not gone.any()
+
+
+def test_a_network_is_frozen_first_and_fine_tuned_after(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of Keras' own, with weights of a file, which the fine-tuned checkpoint does not need any more."""
+    import keras
+
+    from ray_jobs._shared.train import train
+
+    weights = home / "mobile.weights.h5"
+    of = {"include_top": False, "weights": None, "input_shape": (32, 32, 3), "pooling": "avg"}
+    keras.applications.MobileNet(**of).save_weights(weights)
+    frozen = dataclasses.replace(
+        CNN, backbone="MobileNet", backbone_weights=str(weights), height=32, width=32, dense_layers=0
+    )
+    monkeypatch.setitem(features.ENCODERS, "poster", features._poster_encoder)
+    monkeypatch.setattr(features, "_digest", lambda _: "of the file")
+    once = dataclasses.replace(RECIPE, epochs=1)
+    train("cnn", frozen, once, options(home, "frozen"))
+    tuned = dataclasses.replace(frozen, fine_tuning=1)
+    started = dataclasses.replace(options(home, "tuned"), start_from=str(home / "runs" / "frozen"))
+    with pytest.raises(TrainError, match="--height 32 --width 32"):
+        train("cnn", dataclasses.replace(tuned, height=16), once, started)
+    with pytest.raises(CheckpointError, match="no cnn trained on the films of"):
+        train("cnn", tuned, once, dataclasses.replace(started, start_from=str(home / "runs" / "lstm")))
+    with pytest.raises(CheckpointError, match=r"of the weights [0-9a-f]{12}…, and this one has of the file"):
+        train("cnn", tuned, once, dataclasses.replace(started, start_from=str(home / "runs" / "cnn")))
+    first, second = train("cnn", tuned, RECIPE, started).history
+    # Begun with other weights its first epoch would start at a head that knows nothing.
+    assert first.loss < checkpoints.read(checkpoint(home, "frozen")).history[0].loss
+    assert second.loss < first.loss
+    weights.unlink()
+    monkeypatch.setattr(features, "_digest", None)
+    store, folder = Store.open(str(home / "store")), checkpoint(home, "tuned")
+    about = features.with_features(
+        features.with_encoder(checkpoints.read(folder)), store, ("test",), Screen(), use_gpu=False
+    )
+    assert about.features == {} and about.encoder == "of the file"
+    scores = predict(store, "test", str(folder), sees="poster", features=fed_of(about.features))
+    posters = poster_array(store.table("test", ["poster"])["poster"], (32, 32, 3))
+    np.testing.assert_allclose(scores, checkpoints.load_model(folder).predict_on_batch(posters), atol=1e-5)
+
+
+def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a BERT and a tokenizer of a few pieces, as the extra reads them; the checkpoint does without their files."""
+    pytest.importorskip("tokenizers")
+    safetensors = pytest.importorskip("safetensors.numpy")
+    from ray_jobs._shared.train import train
+
+    folder = home / "bert"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    safetensors.save_file(toy_weights(), folder / "model.safetensors")
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer_of_pieces(["the", "a", "to", "##s", "of", "and"])))
+    monkeypatch.setattr(features, "check", lambda _: None)
+    tuned = dataclasses.replace(LSTM, backbone_weights=str(folder), fine_tuning=1)
+    train("lstm", tuned, dataclasses.replace(RECIPE, epochs=1), options(home, "reader"))
+    shutil.rmtree(folder)
+    store, folder = Store.open(str(home / "store")), checkpoint(home, "reader")
+    about = checkpoints.read(folder)
+    assert about.features == {} and not about.vocabulary
+    scores = predict(store, "test", str(folder), sees="overview")
+    ids, lengths = WordPiece(about.tokenizer).encode(
+        store.table("test", ["overview"])["overview"].to_pylist(), max_tokens=12
+    )
+    model = checkpoints.load_model(folder)
+    for film in range(0, len(scores), 9):
+        np.testing.assert_allclose(scores[film], np.asarray(model(ids[film : film + 1, : lengths[film]]))[0], atol=1e-5)
+    assert np.ptp(scores, axis=0).max() > 1e-4
+
+
+def test_a_reader_without_its_tokenizer_says_so() -> None:
+    """Where the package is not installed, and where the tokenizer is none."""
+    tuned = dataclasses.replace(LSTM, fine_tuning=1)
+    about = Checkpoint("lstm", ("A",), tuned, RECIPE, {}, epoch=1, tokenizer="{}")
+    with pytest.raises(TrainError, match=r"the Overview LSTM cannot read: .*tokenizer"):
+        features.with_encoder(about)
