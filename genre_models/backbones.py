@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import keras
 
 EFFICIENTNET = "efficientnet-lite0"
+_ENCODER = "encoder"  # what it is called in a model that trains it further
 LONGEST = 256
 """Tokens that a text encoder reads of an overview: what all-MiniLM-L6-v2 was trained to read at most."""
 
@@ -178,6 +179,7 @@ def trained_further(backbone: Backbone, *, last: int) -> keras.Model:
     trained = {id(layer) for stage in stages[-last:] for layer in stage if not _normalises(layer)}
     for layer in network.layers:
         layer.trainable = id(layer) in trained
+    model.name = _ENCODER
     return model
 
 
@@ -189,9 +191,7 @@ def _normalises(layer: keras.Layer) -> bool:
 
 def own_encoder(model: keras.Model) -> keras.Model | None:
     """Return the encoder that a model holds, or None for a model without one."""
-    import keras
-
-    return next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)
+    return next((layer for layer in model.layers if layer.name == _ENCODER), None)
 
 
 def _given(backbone: Backbone) -> Path | None:

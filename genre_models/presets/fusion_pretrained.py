@@ -5,8 +5,8 @@
     python ray_jobs/train_fusion.py --store DIR --preset pretrained --metric validation_mean_average_precision
 
 On 4,811 real films (962 test films) at 192 x 128 pixels, one seed: mean average precision .534, tuned micro-F1 .66,
-macro-F1 .50, loss .160, at its best epoch, 14 of 15. Features once, those of the two models' own presets; an epoch took
-11 to 50 s on 2 cores that other work kept busy (docs/fusion.md).
+macro-F1 .50, loss .160, at its best epoch, 14 of 15. Features once, those of the two models' own presets; then 15
+epochs in 3 to 12 min on 2 cores, as busy as other work kept them (docs/fusion.md).
 """
 
 from genre_models.fusion_gmu import FusionGMU
