@@ -1,4 +1,4 @@
-"""Claim: a training step of the overview model with the LSTM's loop written out takes half as long as with Keras' own.
+"""Claim: with the LSTM's loop written out a training step of the overview model takes at most two thirds of Keras' own.
 
     python benchmarks/lstm_step.py
 
@@ -19,7 +19,7 @@ import numpy as np
 import tyro
 from claims import Claim, tell
 
-CLAIMED = 2.0  # with the coursework's recurrent dropout; without it Keras has half as many products to do
+CLAIMED = 1.5  # with the coursework's recurrent dropout; without it Keras has half as many products to do
 
 
 @dataclass(frozen=True)

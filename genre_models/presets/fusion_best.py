@@ -2,9 +2,10 @@
 
     python ray_jobs/train_fusion.py --preset best --metric validation_mean_average_precision
 
-Branches like the two best presets, met in a gated multimodal unit. Not yet measured on test films; a near relative with
-word vectors that start at random, reached a validation mean average precision of .418 in 10 epochs (docs/fusion.md).
-20 epochs take about 15 min on 2 cores that have other work to do as well.
+Branches like the two best presets, met in a gated multimodal unit. On 4,811 real films (962 test films), mean of 3
+seeds: mean average precision .416 (.411 to .419), tuned micro-F1 .595, macro-F1 .411, loss .190; the mean of the three
+runs .429, .601, .427 and .183. 20 epochs take about 11 min on 2 cores that have other work to do as well
+(docs/results.md).
 """
 
 from genre_models.fusion_gmu import FusionGMU
