@@ -4,8 +4,8 @@
 
 Residual blocks with batch normalisation and mean pooling, varied posters, the average of the weights. On 4,811 real
 films (962 test films), mean of 3 seeds: mean average precision .225 (.223 to .227), tuned micro-F1 .480, macro-F1 .228,
-loss .224, at epochs 28, 39 and 28 of 40; the mean of the three runs .232, .483, .235 and .219. 40 epochs take 10 to 15 min
-on 2 cores that have other work to do as well (docs/results.md).
+loss .224, at epochs 28, 39 and 28 of 40; the mean of the three runs .232, .483, .235 and .219. 40 epochs take 10 to 15
+min on 2 cores that have other work to do as well (docs/results.md).
 """
 
 from genre_models.poster_cnn import PosterCNN
