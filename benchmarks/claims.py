@@ -1,4 +1,4 @@
-"""What a benchmark says in the end: each claim with what was measured, what is wanted, and what bounds it.
+"""What benchmarks share: the project's scripts run, and what each says in the end, its claims with what bounds them.
 
 Every script here takes `--quick` (a smaller size, for `make bench`) and `--claims FILE`, and ends with `tell(claims,
 options.claims)`: one line for each claim, and the same as JSON for the table of all of them (`benchmarks/table.py`).
@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,19 @@ def tell(claims: list[Claim], file: str) -> None:
         print(claim.line())
     if file:
         Path(file).write_text(json.dumps([asdict(claim) for claim in claims], indent=2) + "\n")
+
+
+def run(script: str, *arguments: str) -> str:
+    """Run a script of the project, by its path in the checkout, and return what it prints; exit where it fails."""
+    command = [sys.executable, str(ROOT / script), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{result.stdout}\n{result.stderr}")
+    return result.stdout
+
+
+def sample_store(films: int, folder: str) -> str:
+    """Prepare the drawn sample in a folder and return its store."""
+    store = f"{folder}/store"
+    run("ray_jobs/prepare_data.py", "--store", store, "--sample-films", str(films))
+    return store

@@ -19,8 +19,7 @@ import tempfile
 from dataclasses import dataclass
 
 import tyro
-from claims import Claim, machine, tell
-from start_up import run, sample_store
+from claims import Claim, machine, run, sample_store, tell
 
 CLAIM_S = 0.3
 CLAIM_AHEAD = 0.5

@@ -23,15 +23,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
 
 import numpy as np
 import tyro
-from claims import Claim, machine, tell
+from claims import Claim, machine, sample_store, tell
 
-ROOT = Path(__file__).resolve().parent.parent
 BATCH = 64
 WANTED, LOSS_WANTED = 3.0, 0.005
 
@@ -65,10 +63,7 @@ def main(options: Options) -> None:
     if options.quality:
         films, epochs = 0, 20
     with tempfile.TemporaryDirectory() as folder:
-        store = options.store or f"{folder}/store"
-        if not options.store:
-            prepare = [sys.executable, str(ROOT / "ray_jobs/prepare_data.py"), "--store", store]
-            subprocess.run([*prepare, "--sample-films", str(max(1_000, 2 * films))], check=True, capture_output=True)
+        store = options.store or sample_store(max(1_000, 2 * films), folder)
         sides: dict[str, subprocess.Popen[str]] = {name: start(name, store, films) for name in ("notebook", "ours")}
         told: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
         for epoch in range(1, epochs + 1):

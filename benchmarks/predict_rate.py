@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,9 +25,8 @@ from typing import Any, Literal
 
 import numpy as np
 import tyro
-from claims import Claim, machine, tell
+from claims import Claim, machine, run, sample_store, tell
 
-ROOT = Path(__file__).resolve().parent.parent
 CLAIM = 0.9
 _UNCOMPILED_PIECES = 3
 _SPLITS = ("train", "validation", "test")
@@ -69,7 +66,7 @@ def main(options: Options) -> None:
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  (so Ray spells it)
     claims = []
     with tempfile.TemporaryDirectory() as folder:
-        store = options.store or sample_store(options, folder)
+        store = options.store or sample_store(options.sample_films, folder)
         cluster.connect(Screen())
         for model in ("cnn", "lstm") if options.model == "both" else (options.model,):
             claims.append(compare(model, store, folder, options))
@@ -115,22 +112,6 @@ def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
             stamps.append((time.perf_counter(), len(told["row"])))
     # From the second batch of scores on: in the first two the model is compiled, for a shape and then for all shapes.
     return sum(count for _, count in stamps[2:]) / (stamps[-1][0] - stamps[1][0])
-
-
-def sample_store(options: Options, folder: str) -> str:
-    """Prepare the drawn sample."""
-    store = f"{folder}/store"
-    run("ray_jobs/prepare_data.py", "--store", store, "--sample-films", str(options.sample_films))
-    return store
-
-
-def run(script: str, *arguments: str) -> str:
-    """Run a script of the project and return what it prints."""
-    command = [sys.executable, str(ROOT / script), *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{result.stdout}\n{result.stderr}")
-    return result.stdout
 
 
 def bare_side(model: str, store: str, checkpoint: str, seconds: float) -> dict[str, float]:

@@ -36,9 +36,8 @@ from typing import Any, Literal
 import numpy as np
 import step_time
 import tyro
-from claims import Claim, machine, tell
+from claims import Claim, machine, sample_store, tell
 
-ROOT = Path(__file__).resolve().parent.parent
 WORKED = 0.9  # of the films a second that one worker reaches with as many threads
 ERROR = 0.15  # of the step-time model
 _TURNS = 2
@@ -86,7 +85,7 @@ def main(options: Options) -> None:
         options = replace(options, model="cnn", workers=(2,), steps=10)
     claims: list[Claim] = []
     with tempfile.TemporaryDirectory() as folder:
-        options = replace(options, store=options.store or sample_store(options, folder))
+        options = replace(options, store=options.store or sample_store(options.sample_films, folder))
         for model in ("cnn", "lstm") if options.model == "both" else (options.model,):
             claims += scale(replace(options, model=model))
     print(f"Machine: {machine()}")
@@ -231,17 +230,6 @@ def free_ports(count: int) -> list[int]:
     for one in sockets:
         one.close()
     return ports
-
-
-def sample_store(options: Options, folder: str) -> str:
-    """Prepare the drawn sample."""
-    store = f"{folder}/store"
-    command = [sys.executable, str(ROOT / "ray_jobs/prepare_data.py"), "--store", store]
-    command += ["--sample-films", str(options.sample_films)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{result.stdout}\n{result.stderr}")
-    return store
 
 
 # -- one worker --------------------------------------------------------------------------------------------------------

@@ -18,13 +18,11 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import tyro
-from claims import Claim, machine, tell
+from claims import Claim, machine, run, sample_store, tell
 
-ROOT = Path(__file__).resolve().parent.parent
 CLAIM = 1.5
 RAY = "import logging, os, ray; ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)"
 TENSORFLOW = "import tensorflow, keras"
@@ -72,13 +70,6 @@ def main(options: Options) -> None:
     )
 
 
-def sample_store(films: int, folder: str) -> str:
-    """Prepare the drawn sample."""
-    store = f"{folder}/store"
-    run("ray_jobs/prepare_data.py", "--store", store, "--sample-films", str(films))
-    return store
-
-
 def seconds_of(code: str) -> float:
     """Return how long a fresh process takes for this code, its end left out."""
     started = time.monotonic()
@@ -105,15 +96,6 @@ def start_up(model: str, store: str, runs: str, name: str) -> tuple[float, str]:
     match = re.search(r"([\d.]+) s in all", lines[last])
     assert match is not None
     return float(match[1]), "\n".join(lines[first : last + 1])
-
-
-def run(script: str, *arguments: str) -> str:
-    """Run a script of the project and return what it prints."""
-    command = [sys.executable, str(ROOT / script), *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{result.stdout}\n{result.stderr}")
-    return result.stdout
 
 
 if __name__ == "__main__":

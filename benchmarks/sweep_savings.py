@@ -29,7 +29,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -38,11 +37,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tyro
-from claims import Claim, tell
+from claims import Claim, run, sample_store, tell
 
 from genre_models import sweep as sweeps
 
-ROOT = Path(__file__).resolve().parent.parent
 SHARE_CLAIMED = 1 / 3
 DIFFERENCE_CLAIMED = 0.01
 START_CLAIMED = 3.0
@@ -86,7 +84,7 @@ def main(options: Options) -> None:
     """Run both sweeps and print what early stopping saved, what it lost, and how trials start."""
     busy = os.getloadavg()[0]
     with _folder(options.keep) as folder:
-        store = options.store or sample_store(options, folder)
+        store = options.store or sample_store(options.sample_films, folder)
         halved = sweep(options, store, folder, "asha")
         whole = sweep(options, store, folder, "none")
     if [trial["settings"] for trial in halved["trials"]] != [trial["settings"] for trial in whole["trials"]]:
@@ -145,13 +143,6 @@ def tell_starts(trials: list[dict[str, Any]]) -> Claim:
     )
 
 
-def sample_store(options: Options, folder: str) -> str:
-    """Prepare the drawn sample."""
-    store = f"{folder}/store"
-    run("ray_jobs/prepare_data.py", "--store", store, "--sample-films", str(options.sample_films))
-    return store
-
-
 def sweep(options: Options, store: str, folder: str, scheduler: str) -> dict[str, Any]:
     """Run the sweep under a scheduler and return its sweep.json."""
     print(f"Sweeping with --scheduler {scheduler} …", flush=True)
@@ -164,14 +155,6 @@ def sweep(options: Options, store: str, folder: str, scheduler: str) -> dict[str
     )  # fmt: skip
     told: dict[str, Any] = json.loads(Path(folder, scheduler, "sweep.json").read_text())
     return told
-
-
-def run(script: str, *arguments: str) -> None:
-    """Run a script of the project; what it prints is shown only if it fails."""
-    command = [sys.executable, str(ROOT / script), *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{result.stdout}\n{result.stderr}")
 
 
 @contextlib.contextmanager

@@ -19,8 +19,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,11 +27,10 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
-from claims import Claim, machine, tell
+from claims import Claim, machine, run, sample_store, tell
 
 from genre_models.history import from_csv
 
-ROOT = Path(__file__).resolve().parent.parent
 KERAS, LOOP, FLOOR = "Keras fit", "the loop alone", "bare step"
 JOB_WANTED, STEP_WANTED = 0.97, 1.1
 BATCH = 64
@@ -66,9 +63,7 @@ def main(options: Options) -> None:
         print(json.dumps(here(options.store, options.epochs, options.steps_per_call)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        store = options.store or f"{folder}/store"
-        if not options.store:
-            run("ray_jobs/prepare_data.py", "--store", store, "--sample-films", str(films))
+        store = options.store or sample_store(films, folder)
         fed = ("--store", store, "--epochs", str(epochs), "--steps-per-call", str(options.steps_per_call))
         before = turns(fed)
         run("ray_jobs/train_cnn.py", *fed, "--runs", folder, "--name", "job")
@@ -109,15 +104,6 @@ def turns(fed: tuple[str, ...]) -> dict[str, list[float]]:
         run("benchmarks/train_throughput.py", "--side", "here", *fed).splitlines()[-1]
     )
     return told
-
-
-def run(script: str, *arguments: str) -> str:
-    """Run a script of the project and return what it prints."""
-    command = [sys.executable, str(ROOT / script), *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{result.stdout}\n{result.stderr}")
-    return result.stdout
 
 
 def here(path: str, epochs: int, steps_per_call: int) -> dict[str, list[float]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from datasets import files
 from datasets.store import Store
-from genre_models import judge, presets
+from genre_models import presets
 from genre_models.comparison import Entrant, compare, figure
 from ray_jobs._shared.entrants import checkpoints_at, require_unseen, score
 from ray_jobs._shared.judged import Judged
@@ -50,7 +50,7 @@ def judged_beside(
         screen.status(f"judging {found.run}")
         pair = [Entrant("judged", rival.scores, rival.thresholds), Entrant("other", other.scores, other.thresholds)]
         compared = compare(judged.labels, pair, store.manifest.genres, resamples=resamples, seed=seed)
-        metrics = judge.metrics(judged.labels, other.scores, other.thresholds)
+        entry = compared["models"]["other"]
         told.append(
             {
                 "kind": other.key,
@@ -62,8 +62,8 @@ def judged_beside(
                 "epochs": other.about["epochs"],
                 "parameters": other.about["parameters"],
                 "against": rival.key,
-                "figures": {name: figure(metrics, name) for name in _FIGURES},
-                "intervals": {name: compared["models"]["other"]["intervals"][name] for name in _FIGURES},
+                "figures": {name: figure(entry["metrics"], name) for name in _FIGURES},
+                "intervals": {name: entry["intervals"][name] for name in _FIGURES},
                 "differences": {name: compared["differences"][0]["metrics"][name] for name in _FIGURES},
             }
         )
