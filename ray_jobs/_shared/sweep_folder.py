@@ -83,6 +83,12 @@ class SweepFolder(RunFolder):
         where = files.join(self.trial_folder(trial.number).path, "trial.json")
         files.write_text(where, json.dumps(kept, indent=2, ensure_ascii=False))
 
+    def keep_best(self, trial: Trial, metric: str) -> None:
+        """Remove what an ended trial needs no longer: all checkpoints but its best, and a failed one's whole."""
+        if trial.ended:
+            best = None if trial.status == "failed" else trial.best_epoch(metric)
+            self.trial_folder(trial.number).keep({best.epoch} if best else ())
+
     def trials(self) -> list[Trial]:
         """Return the trials started so far, by number."""
         found = []

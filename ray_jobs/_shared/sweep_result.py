@@ -72,6 +72,9 @@ def finish(
     }
     with written_to(folder.path) as local:
         write_sweep(sweeps.analysed(told), local)
+    for trial in trials:
+        # Workers of a trial that was stopped live a moment longer than it, and may have kept an epoch more.
+        folder.keep_best(trial, options.metric)
     best = sweeps.best_trial(told)
     if best is None:
         reasons = "; ".join(sorted({trial.reason for trial in trials if trial.reason})) or "no time for one epoch"

@@ -100,9 +100,7 @@ class Watch(Callback):
     def _end(self, trial: Trial, status: str, why: str = "") -> None:
         trial.status, trial.reason = status, trial.reason or why
         self._folder.write_trial(trial)
-        if trial.ended:
-            best = None if status == "failed" else trial.best_epoch(self._metric)
-            self._folder.trial_folder(trial.number).keep({best.epoch} if best else ())
+        self._folder.keep_best(trial, self._metric)
         if status == "failed" or (status == "waiting" and not why):
             said = "failed" if status == "failed" else "had to stop"
             self._screen.line(

@@ -97,6 +97,17 @@ def test_checkpoints_come_whole_and_only_the_kept_stay(folder: SweepFolder) -> N
     assert sorted(path.name for path in Path(run.path).iterdir()) == ["epoch-001", "epoch-003"]
 
 
+@pytest.mark.parametrize(("status", "left"), [("stopped", [1]), ("failed", []), ("running", [1, 2])])
+def test_an_ended_trial_keeps_its_best_alone_whatever_workers_wrote_after_its_end(
+    folder: SweepFolder, status: str, left: list[int]
+) -> None:
+    trial = Trial(1, {}, status, history=epochs(0.5))
+    for epoch in (1, 2):
+        keep_checkpoint(folder, 1, epoch)
+    folder.keep_best(trial, "validation_loss")
+    assert sorted(folder.trial_folder(1).checkpoints()) == left
+
+
 # -- watching ---------------------------------------------------------------------------------------------------------
 
 
