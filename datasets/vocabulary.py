@@ -10,9 +10,11 @@ from typing import Literal
 
 import numpy as np
 
-Tokenizer = Literal["split", "words", "stems"]
-"""How an overview is cut into words: at white space as the coursework did, into words, or into words less their
-endings."""
+from datasets.subwords import cut, learned_pieces
+
+Tokenizer = Literal["split", "words", "stems", "subwords"]
+"""How an overview is cut into words: at white space as the coursework did, into words, into words less their endings,
+or into pieces of words that the training overviews teach."""
 
 MOST_WORDS = 1_000_000
 """Words counted at most; bounds the counts of a very large collection."""
@@ -35,7 +37,8 @@ def words_of(overview: str, tokenizer: Tokenizer = "split") -> list[str]:
 
     "split" drops punctuation and splits on white space. "words" takes runs of letters, without accents, and numbers by
     how many digits they have ("1942" is "0000"). "stems" also cuts the commonest endings off words ("murdered" and
-    "murders" are "murder"): of few films a word's forms are too rare to be learned one by one.
+    "murders" are "murder"): of few films a word's forms are too rare to be learned one by one. "subwords" are the
+    words that `Vocabulary` cuts into pieces.
     """
     if tokenizer == "split":
         return _PUNCTUATION.sub("", overview.lower()).split()
@@ -80,7 +83,15 @@ class Vocabulary:
     def from_counts(
         cls, counts: Iterable[tuple[str, int]], *, size: int, fewest: int = 1, tokenizer: Tokenizer = "split"
     ) -> Vocabulary:
-        """Keep the commonest words of at least `fewest` uses, equal counts in alphabetical order, ids below `size`."""
+        """Keep the commonest words of at least `fewest` uses, equal counts in alphabetical order, ids below `size`.
+
+        Of "subwords", the pieces that the words teach (`datasets.subwords`).
+
+        Raises:
+            ImportError: what learns the pieces is not installed.
+        """
+        if tokenizer == "subwords":
+            return cls(learned_pieces(counts, size=max(0, size - _FIRST_WORD), fewest=fewest), tokenizer=tokenizer)
         ranked = sorted((item for item in counts if item[1] >= fewest), key=lambda item: (-item[1], item[0]))
         return cls([word for word, _ in ranked[: max(0, size - _FIRST_WORD)]], tokenizer=tokenizer)
 
@@ -96,8 +107,13 @@ class Vocabulary:
         ids = np.zeros((len(overviews), max_tokens), np.int32)
         lengths = np.ones(len(overviews), np.int32)
         for row, overview in enumerate(overviews):
-            words = words_of(overview, self.tokenizer)[:max_tokens]
-            known = [self._ids.get(word, UNKNOWN) for word in words] or [UNKNOWN]
+            known = self._known(words_of(overview, self.tokenizer)[:max_tokens])[:max_tokens] or [UNKNOWN]
             ids[row, : len(known)] = known
             lengths[row] = len(known)
         return ids, lengths
+
+    def _known(self, words: Sequence[str]) -> list[int]:
+        """Return the ids of words, or of the pieces they are cut into."""
+        if self.tokenizer == "subwords":
+            words = [piece for word in words for piece in cut(word, self._ids)]
+        return [self._ids.get(word, UNKNOWN) for word in words]

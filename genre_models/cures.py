@@ -76,6 +76,11 @@ _WORDS = (
         "words' vectors start from which words share overviews",
         without={"embedding_start": "random"},
     ),
+    Cure(
+        "pieces of words",
+        "pieces that the overviews teach, not words less their endings",
+        adds={"tokenizer": "subwords"},
+    ),
     Cure("word dropout", "words of an overview are dropped whole", without={"word_dropout": 0.0}),
     Cure("embedding dropout", "channels of the words' vectors are dropped", without={"embedding_dropout": 0.0}),
     Cure("bag of words beside", "the words' vectors, summed, go to the output too", without={"word_bag": False}),

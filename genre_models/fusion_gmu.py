@@ -48,8 +48,8 @@ class FusionGMU:
     poster_units: int = 0
     """Units of the dense layer that ends the poster's branch; 0 leaves it out."""
     tokenizer: Tokenizer = "words"
-    """How overviews are cut into words: at white space; into words and numbers without accents; or those less their
-    endings (-s, -ed, -ing, …)."""
+    """How overviews are cut into words: at white space; into words and numbers without accents; those less their
+    endings (-s, -ed, -ing, …); or those in pieces that the training overviews teach (needs the extra `subwords`)."""
     vocabulary_size: int = 10_000
     """Token ids the embedding knows: 0 is padding, 1 an unknown word, the rest the commonest training words."""
     fewest_uses: int = 2

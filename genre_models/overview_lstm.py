@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import keras
 
 
-Tokenizer = Literal["split", "words", "stems"]
+Tokenizer = Literal["split", "words", "stems", "subwords"]
 Pooling = Literal["last", "mean_max", "attention", "all"]
 TextBackbone = Literal["none", "minilm"]
 ALL_IDS = 2**31 - 1
@@ -23,7 +23,8 @@ class OverviewLSTM:
 
     tokenizer: Tokenizer = "split"
     """How overviews are cut into words: at white space, as the coursework did; into words and numbers without accents;
-    or those less their endings (-s, -ed, -ing, …), of which few films teach more."""
+    those less their endings (-s, -ed, -ing, …), of which few films teach more; or those in pieces that the training
+    overviews teach, so that hardly a word is unknown (needs the extra `subwords`)."""
     vocabulary_size: int = 10_000
     """Token ids the embedding knows: 0 is padding, 1 an unknown word, the rest the commonest training words."""
     fewest_uses: int = 1

@@ -64,13 +64,21 @@ def require_films_enough(store: Store, workers: int) -> None:
 
 
 def vocabulary_of(kind: str, config: Any, store: Store) -> Vocabulary | None:
-    """Build the vocabulary of a model that reads and learns its words itself, from those of the training films."""
+    """Build the vocabulary of a model that reads and learns its words itself, from those of the training films.
+
+    Raises:
+        TrainError: pieces of words are asked for, and the package that learns them is not installed.
+    """
     if not KINDS[kind].reads or is_pretrained(config):
         return None
     tokenizer = config.tokenizer
     # The store counted its words as the coursework cut them.
     counts = store.word_counts() if tokenizer == "split" else _counted(store, tokenizer)
-    return Vocabulary.from_counts(counts, size=config.vocabulary_size, fewest=config.fewest_uses, tokenizer=tokenizer)
+    size, fewest = config.vocabulary_size, config.fewest_uses
+    try:
+        return Vocabulary.from_counts(counts, size=size, fewest=fewest, tokenizer=tokenizer)
+    except ImportError as error:
+        raise TrainError(f"--tokenizer {tokenizer}: {error}") from error
 
 
 def _counted(store: Store, tokenizer: Tokenizer) -> list[tuple[str, int]]:

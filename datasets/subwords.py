@@ -1,0 +1,78 @@
+"""Pieces of words: learned from how often each word is used, and words cut into them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+
+_GOES_ON = "##"
+_LONGEST_WORD = 40
+_MOST_USES = 20_000_000  # of all words together; those of a larger collection count in proportion
+_ALPHABET_SHARE = 4  # letters take at most this part of the pieces: a quarter
+
+
+def learned_pieces(counts: Iterable[tuple[str, int]], *, size: int, fewest: int) -> list[str]:
+    """Return at most `size` pieces of words, letters first, then each pair of pieces that was joined, commonest first.
+
+    Byte-pair encoding (Sennrich et al. 2016) in the form of WordPiece (Wu et al. 2016): "##" stands before a piece that
+    goes on with a word. A word used at all counts; pairs used less often than `fewest` are not joined. The first so
+    many pieces of the list are a smaller set of their own.
+
+    Raises:
+        ImportError: the package `tokenizers` is not installed.
+    """
+    try:
+        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    except ImportError as error:
+        raise ImportError(
+            "learning pieces of words needs the package tokenizers: `pip install 'film-genres[subwords]'`"
+        ) from error
+    ranked = sorted((word, uses) for word, uses in counts if len(word) <= _LONGEST_WORD)
+    letters = _letters(ranked, most=size // (2 * _ALPHABET_SHARE))  # each both begins words and goes on with them
+
+    fewer = max(1.0, sum(uses for _, uses in ranked) / _MOST_USES)
+
+    def words() -> Iterator[str]:
+        for word, uses in ranked:
+            if letters.issuperset(word):
+                yield from itertools.repeat(word, math.ceil(uses / fewer))
+
+    learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    learner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    # Named first, letters have ids of their own, which settle ties; else each training would give them others.
+    first = ["[UNK]", *sorted(letters), *(_GOES_ON + letter for letter in sorted(letters))]
+    learner.train_from_iterator(
+        words(),
+        trainers.WordPieceTrainer(
+            vocab_size=size + 1, min_frequency=max(1, fewest), special_tokens=first, show_progress=False
+        ),
+    )
+    pieces = learner.get_vocab()
+    return sorted(pieces, key=pieces.__getitem__)[1 : size + 1]
+
+
+def _letters(counts: list[tuple[str, int]], *, most: int) -> set[str]:
+    """Return the letters used most."""
+    uses: Counter[str] = Counter()
+    for word, number in counts:
+        for letter in word:
+            uses[letter] += number
+    return set(sorted(uses, key=lambda letter: (-uses[letter], letter))[:most])
+
+
+def cut(word: str, pieces: Collection[str]) -> list[str]:
+    """Cut a word into the longest pieces, from its start; a word that some part of is no piece stays whole."""
+    found: list[str] = []
+    start = 0
+    while start < len(word):
+        before = _GOES_ON if start else ""
+        for end in range(len(word), start, -1):
+            if (piece := before + word[start:end]) in pieces:
+                found.append(piece)
+                start = end
+                break
+        else:
+            return [word]
+    return found
