@@ -45,8 +45,10 @@ _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
 _ORIENTATION_TAG = 0x0112
 # Where Pillow keeps what may hold an orientation (EXIF, or XMP); most posters have none.
 _ORIENTATION_SOURCES = frozenset({"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"})
-# A JPEG with one of these is left to Pillow, which reads the orientation.
-_JPEG_ORIENTATION_SOURCES = (b"Exif\0\0", b"http://ns.adobe.com/xap/")
+# A JPEG decodes at a half, a quarter or an eighth of its size for less work; the rest of the way is resampled. With an
+# eighth to spare the result is as near to LANCZOS on the whole picture as a bilinear filter on the whole picture never
+# is; with nothing to spare it is not (benchmarks/ingest.py).
+_SPARE = (9, 8)
 # How the pixels must be turned to stand upright (EXIF 2.32, tag 274).
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -140,19 +142,39 @@ def _plain_jpeg(data: bytes, height: int, width: int, max_pixels: int) -> Image.
     """
     if simplejpeg is None or not data.startswith(b"\xff\xd8\xff"):
         return None
-    if any(source in data for source in _JPEG_ORIENTATION_SOURCES):
+    if _says_more_than_pixels(data):
         return None
     try:
         down, across, colours, _ = simplejpeg.decode_jpeg_header(data)
         if colours != "YCbCr" or down * across > min(max_pixels, MAX_PIXELS):
             return None
-        # Pillow's `draft`: the least eighth, quarter or half that is twice the target or more.
-        room = min(across // (2 * width), down // (2 * height))
+        # Pillow's `draft`: the least eighth, quarter or half that is as large as what is asked for, or larger.
+        wide, high = _with_spare((width, height))
+        room = min(across // wide, down // high)
         shrink = next((step for step in (8, 4, 2) if step <= room), 1)
         least = {"min_height": -(-down // shrink), "min_width": -(-across // shrink)}
         return Image.fromarray(simplejpeg.decode_jpeg(data, strict=True, **least))
     except (ValueError, MemoryError):
         return None
+
+
+def _says_more_than_pixels(data: bytes) -> bool:
+    """Tells a JPEG with EXIF or XMP, which may say how it is to be turned: both stand in APP1, before its pixels."""
+    place = 2
+    while data[place : place + 1] == b"\xff":
+        marker = data[place + 1 : place + 2]
+        if marker == b"\xe1":
+            return True
+        if marker == b"\xda":  # pixels begin
+            return False
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return True  # no plain sequence of segments: for Pillow to judge
+
+
+def _with_spare(size: tuple[int, int]) -> tuple[int, int]:
+    """Returns the size that a JPEG is decoded at, at least."""
+    more, of = _SPARE
+    return -(-more * size[0] // of), -(-more * size[1] // of)
 
 
 @contextmanager
@@ -192,17 +214,14 @@ def _unidentified(data: bytes) -> PosterError:
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Decodes an opened image into RGB of `size` (width, height)."""
-    # A JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the work; twice the target leaves the quality to
-    # the resampling below. Other formats ignore this.
-    image.draft("RGB", (2 * size[0], 2 * size[1]))
+    image.draft("RGB", _with_spare(size))  # other formats ignore this
     return _shrunk(_plain(image), size).convert("RGB")
 
 
 def _shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Resizes to (width, height)."""
-    # BICUBIC, antialiased in Pillow, comes 2.4 times nearer to LANCZOS at full size than BILINEAR does, for a
-    # tenth more time. The gap lets it shrink a large picture by whole steps first.
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    # The gap lets it shrink a large picture by whole steps first.
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _plain(image: Image.Image) -> Image.Image:
