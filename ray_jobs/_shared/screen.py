@@ -6,6 +6,7 @@ import shutil
 import sys
 import textwrap
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -58,10 +59,14 @@ class Screen:
 
 
 class Countdown:
-    """Tells how long a piece of work still takes, from what is done."""
+    """Tells how long a piece of work still takes, from the later half of what was done.
+
+    The first steps of a training trace and compile what the others run; a mean over all would tell ten times too much.
+    """
 
     def __init__(self) -> None:
         self._started = time.monotonic()
+        self._seen = deque([(0.0, 0.0)])  # seconds, and what was done by then
 
     @property
     def elapsed(self) -> float:
@@ -70,9 +75,15 @@ class Countdown:
 
     def left(self, done: float, total: float) -> str:
         """Return "about 2 min left", or nothing while there is nothing to go by."""
-        if done <= 0 or self.elapsed < 1:
+        now = self.elapsed
+        if done > self._seen[-1][1] and now > 1.02 * self._seen[-1][0]:  # so that a long run's are few
+            self._seen.append((now, done))
+        while len(self._seen) > 2 and self._seen[1][0] <= now / 2:
+            self._seen.popleft()
+        since, before = self._seen[0]
+        if now < 1 or done <= before:
             return ""
-        return f", about {duration(self.elapsed * (total - done) / done)} left"
+        return f", about {duration((now - since) * (total - done) / (done - before))} left"
 
 
 def counted(number: int, thing: str) -> str:
