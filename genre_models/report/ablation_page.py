@@ -39,7 +39,7 @@ def write_ablation(ablation: Mapping[str, Any], folder: Path) -> None:
 def as_html(ablation: Mapping[str, Any]) -> str:
     """The page of an ablation; every text that comes from outside is escaped."""
     part = ablation_section(ablation, "ablation")
-    return render("ablation.html", ablation=ablation, part=part, facts=_facts(ablation))
+    return render("ablation.html", study=ablation, part=part, facts=_facts(ablation))
 
 
 def _markdown(ablation: Mapping[str, Any], pictures: list[str]) -> str:

@@ -49,7 +49,7 @@ def write_sweep(sweep: Mapping[str, Any], folder: Path) -> SweepPaths:
 def as_html(sweep: Mapping[str, Any]) -> str:
     """The page of a sweep; every text that comes from outside is escaped."""
     return render(
-        "sweep.html", sweep=sweep, part=section(sweep, "sweep"), commands=_commands(sweep), facts=_facts(sweep)
+        "sweep.html", study=sweep, part=section(sweep, "sweep"), commands=_commands(sweep), facts=_facts(sweep)
     )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +12,7 @@ from genre_models.checkpoint import Checkpoint
 from genre_models.cures import Variant
 from genre_models.report.ablation_page import write_ablation
 from genre_models.report.ablation_words import outcome, screen_table
+from ray_jobs._shared import studies
 from ray_jobs._shared.ablations_found import FORMAT
 from ray_jobs._shared.claim import plain
 from ray_jobs._shared.options import AblateOptions
@@ -38,16 +36,7 @@ def write(
     runs = {variant.name: _runs(variant, trials) for variant in ablation.variants}
     told = ablations.analysed(
         {
-            "format": FORMAT,
-            "kind": about.kind,
-            "label": about.model_kind.label,
-            "sees": about.model_kind.sees,
-            "name": folder.path.rsplit("/", 1)[1],
-            "path": folder.path,
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "command": shlex.join(["python", *sys.argv]),
-            "store": about.store,
-            "metric": options.metric,
+            **studies.head(folder.path, about, format_number=FORMAT, metric=options.metric),
             "preset": ablation.preset,
             "seeds": options.seeds,
             "resamples": options.resamples,

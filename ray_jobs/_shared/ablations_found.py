@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from datasets import files
 from datasets.store import Store
+from ray_jobs._shared.studies import studies_below
 
 FORMAT = 1
 FILE = "ablation.json"
@@ -17,7 +17,7 @@ def ablations_on(store: Store, runs: str) -> list[dict[str, Any]]:
     it."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for one in _ablations_below(files.absolute(runs)):
-        if one["store"].get("fingerprint") == store.manifest.fingerprint:
+        if one["store"]["fingerprint"] == store.manifest.fingerprint:
             found.setdefault((str(one["kind"]), str(one["preset"])), one)
     return list(found.values())
 
@@ -38,13 +38,4 @@ def variants_below(folder: str) -> tuple[str, ...]:
 
 
 def _ablations_below(folder: str) -> list[dict[str, Any]]:
-    """Return the ablations below a folder, newest first; what cannot be read is passed over."""
-    found = []
-    for path in files.find(folder, FILE):
-        try:
-            told = json.loads(files.read_text(path))
-            if told["format"] == FORMAT and told["variants"] and told["store"]:
-                found.append({**told, "path": path.rsplit("/", 1)[0]})  # the runs folder may have moved
-        except (ValueError, KeyError, TypeError, OSError):
-            continue
-    return sorted(found, key=lambda one: str(one.get("created")), reverse=True)
+    return studies_below(folder, FILE, format_number=FORMAT, holds="variants")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
-import shlex
-import sys
 from typing import Any
 
 import yaml
@@ -18,6 +15,7 @@ from genre_models.checkpoint import Checkpoint, with_tuples
 from genre_models.history import METRICS
 from genre_models.report.sweep_page import write_sweep
 from genre_models.search_space import SearchSpace
+from ray_jobs._shared import studies
 from ray_jobs._shared.claim import plain
 from ray_jobs._shared.options import TrainError, TuneOptions
 from ray_jobs._shared.report import written_to
@@ -48,17 +46,8 @@ def finish(
     """
     trials = sorted(trials, key=lambda trial: trial.number)
     told = {
-        "format": FORMAT,
-        "kind": about.kind,
-        "label": about.model_kind.label,
-        "sees": about.model_kind.sees,
-        "name": folder.path.rsplit("/", 1)[1],
-        "path": folder.path,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
+        **studies.head(folder.path, about, format_number=FORMAT, metric=options.metric),
         "seconds": seconds + _seconds_before(folder),
-        "store": about.store,
-        "metric": options.metric,
         "mode": METRICS[options.metric],
         "epochs": about.recipe.epochs,
         "asked": options.trials,

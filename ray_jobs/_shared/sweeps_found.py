@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from ray_jobs._shared.claim import plain
 from ray_jobs._shared.entrants import Found, Scored, read_checkpoint, score
 from ray_jobs._shared.judged import Judged
 from ray_jobs._shared.screen import Screen
+from ray_jobs._shared.studies import studies_below
 
 _FIGURES = {"loss": "loss", "mean_average_precision": "mean_average_precision", "micro_f1": "at_tuned_micro_f1"}
 
@@ -50,16 +50,9 @@ def sweeps_behind(
 
 
 def _sweeps_below(folder: str, store: Store) -> list[dict[str, Any]]:
-    """Return the sweeps on this store, newest first; what cannot be read is passed over."""
-    found = []
-    for path in files.find(folder, "sweep.json"):
-        try:
-            sweep = json.loads(files.read_text(path))
-            if sweep["format"] == 1 and sweep["store"]["fingerprint"] == store.manifest.fingerprint and sweep["trials"]:
-                found.append({**sweep, "path": path.rsplit("/", 1)[0]})
-        except (ValueError, KeyError, TypeError, OSError):
-            continue
-    return sorted(found, key=lambda sweep: str(sweep.get("created")), reverse=True)
+    """Return the sweeps on this store, newest first."""
+    found = studies_below(folder, "sweep.json", format_number=1, holds="trials")
+    return [sweep for sweep in found if sweep["store"]["fingerprint"] == store.manifest.fingerprint]
 
 
 def _is_from(one: Found, sweep: dict[str, Any]) -> bool:

@@ -6,12 +6,14 @@ import importlib
 import inspect
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
 import pytest
 
-from genre_models import presets, text_layers
+from datasets import vocabulary
+from genre_models import overview_lstm, presets, text_layers
 from genre_models.catalog import KINDS
 from genre_models.checkpoint import load_model
 from genre_models.overview_lstm import OverviewLSTM
@@ -133,3 +135,8 @@ def test_the_coursework_is_every_default() -> None:
 def test_a_preset_that_is_not_there() -> None:
     with pytest.raises(ValueError, match=r"there are .*coursework"):
         presets.preset("cnn", "bets")
+
+
+def test_every_way_of_cutting_overviews_is_one_that_the_films_can_be_cut_in() -> None:
+    """Models and films know nothing of each other, so both say which ways there are."""
+    assert get_args(overview_lstm.Tokenizer) == get_args(vocabulary.Tokenizer)
