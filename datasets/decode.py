@@ -7,7 +7,8 @@ for each part, and of each film come back its row in the CSV, 16 bytes of its id
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from datasets.posters import MAX_PIXELS, PosterError, decode_poster
 from datasets.split import hash_words, pack_labels
 
 _FILMS_A_PART = 256  # small enough for every core to have work and for progress to be seen
-_MOST_PARTS = 2_000  # beyond half a million films parts grow instead of multiplying
+_PART_GROWTH = 2  # times the root of the films: of more of them parts both grow and multiply (100,000: 158 of 633)
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, films done, films in all)."""
@@ -142,15 +143,39 @@ def _deal_out(table: pa.Table, seed: int, work: str) -> Iterator[str]:
     Films come in an order that depends on their ids and the seed alone: a CSV is often sorted by year or genre, and
     batches are drawn from a window of the store's order.
     """
-    by_id = pc.sort_indices(table["id"]).to_numpy()
+    by_id = pc.sort_indices(table["id"]).to_numpy().astype(np.int64)
     order = by_id[np.random.RandomState(seed).permutation(len(by_id))]
-    size = max(_FILMS_A_PART, -(-len(order) // _MOST_PARTS))
+    size = max(_FILMS_A_PART, math.ceil(_PART_GROWTH * math.sqrt(len(order))))
+    batches = table.to_batches()
     for start in range(0, len(order), size):
-        part = table.take(pa.array(order[start : start + size]))
+        part = taken(batches, order[start : start + size])
         # Named by its least CSV row, which no other part has: a task that is tried again writes the same file.
         name = f"part-{pc.min(part['row']).as_py():09d}.parquet"
         write_parquet(part, files.join(work, "rows", name))
         yield name
+
+
+def taken(batches: Sequence[pa.RecordBatch], places: np.ndarray) -> pa.Table:
+    """Return rows of a table, given as its batches, in the order of `places`.
+
+    `pa.Table.take` would join the batches first: of a table that is mapped from a file, all overviews in memory, and
+    again for every part.
+    """
+    starts = np.cumsum([0, *(len(batch) for batch in batches)])
+    batch_of = np.searchsorted(starts, places, side="right") - 1
+    order = np.argsort(batch_of, kind="stable")
+    found = []
+    for number, rows in zip(*_runs(batch_of[order], places[order]), strict=True):
+        found.append(batches[number].take(pa.array(rows - starts[number])))
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return pa.Table.from_batches(found).combine_chunks().take(pa.array(back))
+
+
+def _runs(numbers: np.ndarray, values: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
+    """Return the different numbers, which are sorted, and the values beside each."""
+    different, starts = np.unique(numbers, return_index=True)
+    return different.tolist(), np.split(values, starts[1:])
 
 
 def write_parquet(table: pa.Table, path: str) -> None:

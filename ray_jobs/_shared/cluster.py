@@ -12,6 +12,7 @@ import ray
 import ray.data
 import yaml
 
+from ray_jobs._shared.paced import Paced
 from ray_jobs._shared.screen import Screen
 from ray_jobs._shared.start import start_ray
 
@@ -57,6 +58,8 @@ def calm_data() -> None:
     context.print_on_execution_start = False
     # The same films in the same order at every run: the seed then decides the rest.
     context.execution_options.preserve_order = True
+    if Paced not in context.custom_execution_callback_classes:
+        context.custom_execution_callback_classes.append(Paced)
     for name in ("ray.data", "ray.train", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
