@@ -7,7 +7,6 @@ for each part, and of each film come back its row in the CSV, 16 bytes of its id
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,11 +22,12 @@ import ray.data
 from datasets import files, store
 from datasets.films import POSTER_MISSING, Reject
 from datasets.imdb_folder import FilmList, find_folder
+from datasets.memory import give_back
 from datasets.posters import MAX_PIXELS, PosterError, decode_poster
 from datasets.split import hash_words, pack_labels
 
 _FILMS_A_PART = 256  # small enough for every core to have work and for progress to be seen
-_PART_GROWTH = 2  # times the root of the films: of more of them parts both grow and multiply (100,000: 158 of 633)
+_MOST_PARTS = 2_000  # beyond half a million films parts grow instead of multiplying
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, films done, films in all)."""
@@ -109,11 +109,7 @@ def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
     reject = pa.struct({"id": pa.string(), "row": pa.int64(), "reason": pa.string(), "detail": pa.string()})
     schema = pa.schema({"part": pa.string(), "films": pa.int64(), **kept, "rejects": pa.list_(reject)})
 
-    def decode_parts(parts: pa.Table) -> pa.Table:
-        return pa.Table.from_pylist([decoder.part(name) for name in parts["part"].to_pylist()], schema=schema)
-
-    dataset = ray.data.from_arrow([pa.table({"part": [name]}) for name in names])
-    dataset = dataset.map_batches(decode_parts, batch_format="pyarrow", batch_size=None)
+    dataset = part_by_part(names, decoder.part, schema)
     # Ray Data would keep half of the CPUs for other operators, of which there are none: on two cores one stood idle
     # for most of the time. What comes back is a few bytes a film, so that nothing needs to be held back either.
     dataset.context.op_resource_reservation_enabled = False
@@ -126,6 +122,7 @@ def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
             digest ^= int.from_bytes(part["digest"], "big")  # the same in whatever order the parts come back
             done += part["films"]
         progress("decoding posters", done, len(films.table))
+        give_back()
     rows, words, labels = (b"".join(part[name] for part in parts) for name in ("rows", "words", "labels"))
     return Decoded(
         rows=np.frombuffer(rows, np.int64),
@@ -137,6 +134,20 @@ def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
     )
 
 
+def part_by_part(names: list[str], do: Callable[[str], dict[str, Any]], schema: pa.Schema) -> ray.data.Dataset:
+    """Return what `do` makes of each part, a row and a task for each.
+
+    The tasks are given numbers: names as a dataset of their own would be an object each in the driver, which takes
+    40 kB of it.
+    """
+
+    def run(parts: pa.Table) -> pa.Table:
+        return pa.Table.from_pylist([do(names[number]) for number in parts["id"].to_pylist()], schema=schema)
+
+    numbers = ray.data.range(len(names), override_num_blocks=max(1, len(names)))
+    return numbers.map_batches(run, batch_format="pyarrow", batch_size=None)
+
+
 def _deal_out(table: pa.Table, seed: int, work: str) -> Iterator[str]:
     """Write the films' rows to `work`/rows, a file for each part; yield the files' names.
 
@@ -145,7 +156,7 @@ def _deal_out(table: pa.Table, seed: int, work: str) -> Iterator[str]:
     """
     by_id = pc.sort_indices(table["id"]).to_numpy().astype(np.int64)
     order = by_id[np.random.RandomState(seed).permutation(len(by_id))]
-    size = max(_FILMS_A_PART, math.ceil(_PART_GROWTH * math.sqrt(len(order))))
+    size = max(_FILMS_A_PART, -(-len(order) // _MOST_PARTS))
     batches = table.to_batches()
     for start in range(0, len(order), size):
         part = taken(batches, order[start : start + size])

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +26,10 @@ import ray.data
 
 from datasets import files, store
 from datasets.aside import aside, put_in_place, remove
-from datasets.decode import Decoded, Decoder, Progress, decode, read_decoded, write_parquet
+from datasets.decode import Decoded, Decoder, Progress, decode, part_by_part, read_decoded, write_parquet
 from datasets.films import FilmsError, Reject, write_rejects
 from datasets.imdb_folder import FilmList, read_films
+from datasets.memory import give_back
 from datasets.posters import MAX_PIXELS
 from datasets.split import count_genres, split_hashed
 from datasets.store import SPLITS, Manifest
@@ -71,6 +73,7 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
         _check_rejects(films, rejects, how.max_rejects, folder)
         shares = {name: how.shares.get(name, 0) for name in SPLITS}
         splits = split_hashed(decoded.words, decoded.labels, genres=len(films.genres), shares=shares, seed=how.seed)
+        give_back()
         words = _sort_into_splits(work, decoded, splits, progress)
         _write_words(work, words)
         _write_rejects(work, rejects)
@@ -113,21 +116,12 @@ def _sort_into_splits(work: str, decoded: Decoded, splits: np.ndarray, progress:
     split_of_row[decoded.rows] = splits
     reference = ray.put(split_of_row)
 
-    def sort_part(batch: pa.Table) -> pa.Table:
-        outcome = [_sort_part(work, name, ray.get(reference)) for name in batch["part"].to_pylist()]
-        return pa.table(
-            {
-                "films": [films for films, _ in outcome],
-                "words": [list(words) for _, words in outcome],
-                "counts": [list(words.values()) for _, words in outcome],
-            },
-            schema=pa.schema(
-                [("films", pa.int64()), ("words", pa.list_(pa.string())), ("counts", pa.list_(pa.int64()))]
-            ),
-        )
+    def sort_part(name: str) -> dict[str, Any]:
+        films, words = _sort_part(work, name, ray.get(reference))
+        return {"films": films, "words": list(words), "counts": list(words.values())}
 
-    parts = [pa.table({"part": [name]}) for name in decoded.parts]
-    dataset = ray.data.from_arrow(parts).map_batches(sort_part, batch_format="pyarrow", batch_size=None)
+    schema = pa.schema([("films", pa.int64()), ("words", pa.list_(pa.string())), ("counts", pa.list_(pa.int64()))])
+    dataset = part_by_part(decoded.parts, sort_part, schema)
     counts: Counter[str] = Counter()
     done = 0
     for result in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
@@ -135,6 +129,7 @@ def _sort_into_splits(work: str, decoded: Decoded, splits: np.ndarray, progress:
             counts = add_counts(counts, outcome["words"], outcome["counts"])
             done += outcome["films"]
         progress("writing the store", done, len(decoded.rows))
+        give_back()
     return counts
 
 

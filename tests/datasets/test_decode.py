@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from datasets import memory
 from datasets.decode import taken
 
 POOL = pa.proxy_memory_pool(pa.default_memory_pool())  # must outlive what it gave
@@ -51,3 +52,17 @@ def test_what_is_taken_from_is_not_joined(tmp_path: Path) -> None:
         pa.set_memory_pool(before)
     assert len(some) == 200
     assert POOL.max_memory() < table.nbytes / 20
+
+
+def test_giving_memory_back_hurts_nobody_who_has_none_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a system without glibc, and many times in a row."""
+
+    def absent(name: str) -> None:
+        raise OSError(name)
+
+    calls = []
+    monkeypatch.setattr(memory, "_last", 0.0)
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: calls.append(name) or absent(name))
+    memory.give_back()
+    memory.give_back()
+    assert calls == ["libc.so.6"]  # the second came too soon
