@@ -21,7 +21,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import logging
 import os
 import statistics
 import subprocess
@@ -172,6 +171,7 @@ def prepare_rate(folder: str, turn: int, *, cpus: int) -> float:
     import ray
 
     from datasets.prepare import Preparation, prepare
+    from ray_jobs._shared.cluster import calm_data
 
     reached: list[tuple[float, int]] = []
 
@@ -180,10 +180,7 @@ def prepare_rate(folder: str, turn: int, *, cpus: int) -> float:
             reached.append((time.perf_counter(), done))
 
     ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = context.print_on_execution_start = False
-    context.execution_options.preserve_order = True
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    calm_data()
     try:
         # Once to start Ray's worker processes, which the job does once whatever it takes in.
         prepare(f"{folder}/films", f"{folder}/store-{turn}-{cpus}", Preparation())

@@ -245,6 +245,7 @@ def prepared(options: Options) -> float:
     import ray
 
     from datasets.prepare import Preparation, prepare
+    from ray_jobs._shared.cluster import calm_data
 
     me = psutil.Process()
     reached: dict[str, list[tuple[int, float]]] = {}
@@ -253,9 +254,7 @@ def prepared(options: Options) -> float:
         reached.setdefault(what, []).append((done, processor_seconds(me)))
 
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = context.print_on_execution_start = False
-    context.execution_options.preserve_order = True
+    calm_data()
     started = processor_seconds(me)
     prepare(options.prepare, options.folder, Preparation(options.side, options.side), progress)
     (_, read), *decoded = reached["decoding posters"]

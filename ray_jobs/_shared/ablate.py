@@ -21,12 +21,12 @@ from ray_jobs._shared.ablation_inputs import Inputs
 from ray_jobs._shared.ablation_judge import Judge
 from ray_jobs._shared.ablation_result import say, write
 from ray_jobs._shared.ablation_watch import AblationWatch
-from ray_jobs._shared.ablations_found import FILE
 from ray_jobs._shared.features import with_encoder
 from ray_jobs._shared.feeding import require_films_enough, require_posters_that_fit
 from ray_jobs._shared.films import open_store
 from ray_jobs._shared.options import AblateOptions, TrainError, timestamp
 from ray_jobs._shared.screen import Screen, counted
+from ray_jobs._shared.studies import ABLATIONS
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.trial import SweepJob, run_trial
 from ray_jobs._shared.tune_run import run_trials
@@ -107,7 +107,7 @@ def ablate(options: AblateOptions) -> str:
     )
     inputs = Inputs(about, folder.path, store, options, per_worker, screen)
     judge = Judge(folder, store, options, screen)
-    if not files.exists(files.join(folder.path, FILE)):
+    if not files.exists(files.join(folder.path, ABLATIONS.file)):
         # From the start: who looks for models below --runs must know that these are variants of one.
         write(folder, ablation, trials, {}, options, about)
     told: dict[str, Any] = {}

@@ -13,7 +13,6 @@ from genre_models.cures import Variant
 from genre_models.report.ablation_page import write_ablation
 from genre_models.report.ablation_words import outcome, screen_table
 from ray_jobs._shared import studies
-from ray_jobs._shared.ablations_found import FORMAT
 from ray_jobs._shared.claim import plain
 from ray_jobs._shared.options import AblateOptions
 from ray_jobs._shared.report import written_to
@@ -36,7 +35,7 @@ def write(
     runs = {variant.name: _runs(variant, trials) for variant in ablation.variants}
     told = ablations.analysed(
         {
-            **studies.head(folder.path, about, format_number=FORMAT, metric=options.metric),
+            **studies.head(studies.ABLATIONS, folder.path, about, metric=options.metric),
             "preset": ablation.preset,
             "seeds": options.seeds,
             "resamples": options.resamples,

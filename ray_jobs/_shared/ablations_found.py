@@ -6,10 +6,7 @@ from typing import Any
 
 from datasets import files
 from datasets.store import Store
-from ray_jobs._shared.studies import studies_below
-
-FORMAT = 1
-FILE = "ablation.json"
+from ray_jobs._shared.studies import ABLATIONS, studies_below
 
 
 def ablations_on(store: Store, runs: str) -> list[dict[str, Any]]:
@@ -38,4 +35,4 @@ def variants_below(folder: str) -> tuple[str, ...]:
 
 
 def _ablations_below(folder: str) -> list[dict[str, Any]]:
-    return studies_below(folder, FILE, format_number=FORMAT, holds="variants")
+    return studies_below(folder, ABLATIONS)

@@ -9,16 +9,33 @@ import datetime
 import json
 import shlex
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 from datasets import files
 from genre_models.checkpoint import Checkpoint
 
 
-def head(folder: str, about: Checkpoint, *, format_number: int, metric: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Sort:
+    """A sort of study."""
+
+    file: str
+    """Name of its file in the study's folder."""
+    format: int
+    """Number of the format that is written and understood."""
+    holds: str
+    """The list in its file that must not be empty."""
+
+
+SWEEPS = Sort("sweep.json", 1, "trials")
+ABLATIONS = Sort("ablation.json", 1, "variants")
+
+
+def head(sort: Sort, folder: str, about: Checkpoint, *, metric: str) -> dict[str, Any]:
     """Return what every study's file begins with."""
     return {
-        "format": format_number,
+        "format": sort.format,
         "kind": about.kind,
         "label": about.model_kind.label,
         "sees": about.model_kind.sees,
@@ -31,20 +48,13 @@ def head(folder: str, about: Checkpoint, *, format_number: int, metric: str) -> 
     }
 
 
-def studies_below(folder: str, file: str, *, format_number: int, holds: str) -> list[dict[str, Any]]:
-    """Return the studies of one sort below a folder, newest first; what cannot be read is passed over.
-
-    Args:
-        folder: where to look.
-        file: name of the sort's file.
-        format_number: of the files that are understood.
-        holds: name of a list that must not be empty.
-    """
+def studies_below(folder: str, sort: Sort) -> list[dict[str, Any]]:
+    """Return the studies of one sort below a folder, newest first; what cannot be read is passed over."""
     found = []
-    for path in files.find(folder, file):
+    for path in files.find(folder, sort.file):
         try:
             told = json.loads(files.read_text(path))
-            if told["format"] == format_number and told[holds] and told["store"]["fingerprint"]:
+            if told["format"] == sort.format and told[sort.holds] and told["store"]["fingerprint"]:
                 found.append({**told, "path": path.rsplit("/", 1)[0]})  # the runs folder may have moved
         except (ValueError, KeyError, TypeError, OSError):
             continue

@@ -24,7 +24,6 @@ from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.sweep_watch import metric_name, settings_line
 from ray_jobs._shared.trial import CHECKPOINTS_PER_TRIAL
 
-FORMAT = 1
 BEST_CONFIG = "best_config.yaml"
 
 
@@ -46,7 +45,7 @@ def finish(
     """
     trials = sorted(trials, key=lambda trial: trial.number)
     told = {
-        **studies.head(folder.path, about, format_number=FORMAT, metric=options.metric),
+        **studies.head(studies.SWEEPS, folder.path, about, metric=options.metric),
         "seconds": seconds + _seconds_before(folder),
         "mode": METRICS[options.metric],
         "epochs": about.recipe.epochs,
@@ -93,7 +92,7 @@ def _trial(folder: SweepFolder, trial: Trial, metric: str) -> dict[str, Any]:
 
 def _seconds_before(folder: SweepFolder) -> float:
     """Return the wall time of the launches that ended before this one."""
-    where = files.join(folder.path, "sweep.json")
+    where = files.join(folder.path, studies.SWEEPS.file)
     return float(json.loads(files.read_text(where)).get("seconds") or 0) if files.exists(where) else 0.0
 
 

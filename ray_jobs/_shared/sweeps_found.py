@@ -14,7 +14,7 @@ from ray_jobs._shared.claim import plain
 from ray_jobs._shared.entrants import Found, Scored, read_checkpoint, score
 from ray_jobs._shared.judged import Judged
 from ray_jobs._shared.screen import Screen
-from ray_jobs._shared.studies import studies_below
+from ray_jobs._shared.studies import SWEEPS, studies_below
 
 _FIGURES = {"loss": "loss", "mean_average_precision": "mean_average_precision", "micro_f1": "at_tuned_micro_f1"}
 
@@ -51,7 +51,7 @@ def sweeps_behind(
 
 def _sweeps_below(folder: str, store: Store) -> list[dict[str, Any]]:
     """Return the sweeps on this store, newest first."""
-    found = studies_below(folder, "sweep.json", format_number=1, holds="trials")
+    found = studies_below(folder, SWEEPS)
     return [sweep for sweep in found if sweep["store"]["fingerprint"] == store.manifest.fingerprint]
 
 
