@@ -31,7 +31,7 @@ from datasets.films import FilmsError, Reject, write_rejects
 from datasets.imdb_folder import FilmList, read_films
 from datasets.memory import give_back
 from datasets.posters import MAX_PIXELS
-from datasets.split import count_genres, split_hashed
+from datasets.split import count_genres, leave_out, split_hashed
 from datasets.store import SPLITS, Manifest
 from datasets.vocabulary import MOST_WORDS, add_counts, count_words
 
@@ -46,6 +46,8 @@ class Preparation:
     """Width in pixels to which posters are resized."""
     shares: dict[str, float] = field(default_factory=lambda: {"train": 0.7, "validation": 0.1, "test": 0.2})
     """Share of the films in each split."""
+    train_share: float = 1.0
+    """Share of the training films that the store keeps; those of a smaller share are among those of a larger one."""
     seed: int = 0
     """Seeds the split and the order of the films in the store."""
     max_rejects: float = 0.05
@@ -73,6 +75,7 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
         _check_rejects(films, rejects, how.max_rejects, folder)
         shares = {name: how.shares.get(name, 0) for name in SPLITS}
         splits = split_hashed(decoded.words, decoded.labels, genres=len(films.genres), shares=shares, seed=how.seed)
+        leave_out(splits, decoded.words, SPLITS.index("train"), how.train_share)
         give_back()
         words = _sort_into_splits(work, decoded, splits, progress)
         _write_words(work, words)
@@ -110,8 +113,8 @@ def _check_rejects(films: FilmList, rejects: Sequence[Reject], most: float, fold
 
 
 def _sort_into_splits(work: str, decoded: Decoded, splits: np.ndarray, progress: Progress) -> Counter[str]:
-    """Write the decoded films into `work`/films by split (numbers in `SPLITS`); return the words of the training
-    overviews."""
+    """Write the decoded films into `work`/films by split (numbers in `SPLITS`, below 0 for films left out); return the
+    words of the training overviews."""
     split_of_row = np.full(int(decoded.rows.max()) + 1, -1, np.int8)
     split_of_row[decoded.rows] = splits
     reference = ray.put(split_of_row)
@@ -173,7 +176,9 @@ def _manifest(
     how: Preparation,
 ) -> Manifest:
     genres = len(films.genres)
-    split = {"seed": how.seed, "shares": dict(how.shares)}
+    split: dict[str, Any] = {"seed": how.seed, "shares": dict(how.shares)}
+    if how.train_share < 1:
+        split["train_share"] = how.train_share
     poster = {"height": how.height, "width": how.width}
     identity = json.dumps([f"{decoded.digest:032x}", split, poster, films.genres], sort_keys=True)
     return Manifest(

@@ -86,6 +86,23 @@ def split_hashed(
     return result
 
 
+def leave_out(subset: np.ndarray, words: np.ndarray, number: int, share: float) -> None:
+    """Keep a share of one subset's films, at least one, and mark the others -1, in place.
+
+    Which ones hangs on their ids and the split's seed: films kept at a smaller share are kept at every larger one.
+
+    Args:
+        subset: [N] int8 of `split_hashed`.
+        words: [N, 2] uint64 of `hash_words`.
+        number: the subset.
+        share: above 0, at most 1.
+    """
+    films = np.flatnonzero(subset == number)
+    # The other word than the one that drew between subsets.
+    order = np.argsort(words[films, 0], kind="stable")
+    subset[films[order[max(1, round(share * len(films))) :]]] = -1
+
+
 def pack_labels(labels: np.ndarray) -> np.ndarray:
     """Labels [N, G] of 0 and 1 as bits, uint8 [N, G / 8 rounded up]."""
     return np.packbits(labels.astype(bool), axis=1)

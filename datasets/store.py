@@ -41,7 +41,7 @@ class Manifest:
     poster: dict[str, int]
     """{"height", "width"} of the stored posters, in pixels."""
     split: dict[str, Any]
-    """{"seed", "shares"} of the stratified split."""
+    """{"seed", "shares"} of the stratified split, and "train_share" where not all its training films were kept."""
     source: dict[str, Any]
     """{"folder", "fingerprint" (SHA-256 of the CSV), "films", "repeats", "rejects": counts by reason}."""
     fingerprint: str

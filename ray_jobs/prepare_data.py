@@ -39,6 +39,9 @@ class Options:
     """Share of the films kept to choose epochs and thresholds by."""
     test_share: float = 0.2
     """Share of the films kept for the comparison alone."""
+    train_share: float = 1.0
+    """Share of the training films to keep, for a learning curve: validation and test films stay the same, and the films
+    of a smaller share are among those of a larger one."""
     max_rejects: float = 0.05
     """Largest share of the films that may be set aside before the job gives up."""
     max_poster_pixels: int = MAX_PIXELS
@@ -53,6 +56,8 @@ class Options:
                 f"--validation-share {shares[0]:g} and --test-share {shares[1]:g} must be above 0 "
                 "and leave films to train on"
             )
+        if not 0 < self.train_share <= 1:
+            raise ValueError(f"--train-share must be above 0 and at most 1, not {self.train_share:g}")
 
 
 def main(options: Options) -> None:
@@ -70,6 +75,7 @@ def main(options: Options) -> None:
             "validation": options.validation_share,
             "test": options.test_share,
         },
+        train_share=options.train_share,
         seed=options.seed,
         max_rejects=options.max_rejects,
         max_pixels=options.max_poster_pixels,

@@ -80,6 +80,8 @@ def summary(manifest: Manifest) -> list[str]:
         f"{sum(counts.values()):,} films: {counts['train']:,} to train, "
         f"{counts['validation']:,} to validate, {counts['test']:,} to test"
     ]
+    if "train_share" in manifest.split:
+        lines.append(f"{manifest.split['train_share']:g} of the training films kept; the others are in no split")
     rejects = manifest.source["rejects"]
     if rejects:
         lines.append(f"{sum(rejects.values()):,} set aside, listed in rejects.csv of the store:")

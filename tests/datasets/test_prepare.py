@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,26 @@ def test_the_same_films_give_the_same_store_on_every_run(dirty: tuple, tmp_path:
         )
     other = prepare(str(folder / "films"), str(tmp_path / "other"), Preparation(16, 12, seed=1, max_rejects=0.9))
     assert other.fingerprint != store.manifest.fingerprint
+
+
+def test_fewer_training_films_leave_the_other_splits_as_they_are(dirty: tuple, tmp_path: Path) -> None:
+    _, folder, store = dirty
+    kept = [set(store.table("train", ["id"])["id"].to_pylist())]
+    for share in (0.6, 0.3):
+        path = str(tmp_path / str(share))
+        manifest = prepare(str(folder / "films"), path, replace(LENIENT, train_share=share))
+        smaller = Store.open(path)
+        assert manifest.films["train"] == round(share * store.manifest.films["train"])
+        assert manifest.genre_films["train"] == dict(
+            zip(manifest.genres, smaller.labels("train").sum(axis=0).astype(int).tolist(), strict=True)
+        )
+        for split in ("validation", "test"):
+            assert smaller.table(split, ["id", "poster"]) == store.table(split, ["id", "poster"])
+        films = smaller.table("train", ["id"])["id"].to_pylist()
+        assert len(films) == manifest.films["train"]
+        assert set(films) < kept[-1]
+        assert manifest.fingerprint != store.manifest.fingerprint
+        kept.append(set(films))
 
 
 def test_words_are_those_of_the_training_films_alone(dirty: tuple) -> None:
