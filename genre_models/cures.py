@@ -37,15 +37,25 @@ class Cure:
 
 _LEARNING = (
     Cure("higher learning rate", "steps twenty times as long as the coursework's", without={"learning_rate": 1e-4}),
-    Cure(
-        "cosine schedule",
-        "the learning rate falls to near 0, after a warm-up where the preset has one",
-        without={"schedule": "hold_then_decay", "warmup_epochs": 0},
-    ),
     Cure("weight decay", "AdamW takes a little off the weights at every step", without={"weight_decay": 0.0}),
 )
+_COSINE = Cure(
+    "cosine schedule",
+    "the learning rate falls to near 0, after a warm-up where the preset has one",
+    without={"schedule": "hold_then_decay", "warmup_epochs": 0},
+)
+_CONSTANT = (
+    Cure(
+        "constant learning rate",
+        "it is not lowered, for averaging stands in for that",
+        without={"schedule": "hold_then_decay", "warmup_epochs": 0},
+    ),
+    Cure("averaged weights", "a moving average of the weights predicts", without={"ema": 0.0}),
+    Cure("cosine schedule", "the learning rate falls to near 0, beside averaging", adds={"schedule": "cosine"}),
+    Cure("cosine, no average", "the same in place of averaging", adds={"schedule": "cosine", "ema": 0.0}),
+)
+_SMOOTHED = Cure("label smoothing", "targets .01 and .99 in place of 0 and 1", without={"label_smoothing": 0.0})
 _BALANCE = (
-    Cure("label smoothing", "targets .025 and .975 in place of 0 and 1", adds={"label_smoothing": 0.05}),
     Cure("focal loss", "counts less what the model is sure of and right about", adds={"loss": "focal"}),
     Cure("asymmetric loss", "does so for genres that a film has not", adds={"loss": "asymmetric"}),
     Cure(
@@ -61,7 +71,6 @@ _BALANCE = (
     Cure("oversampling", "half of an epoch's films are drawn, rare genres first", adds={"oversampling": 0.5}),
 )
 _CLIPPING = Cure("gradient clipping", "a step's gradient is never longer than 1", adds={"clip_norm": 1.0})
-_AVERAGED = Cure("averaged weights", "a moving average of the weights predicts", adds={"ema": 0.99})
 _PRIOR = Cure(
     "start at the prior", "the model begins with each genre's share of the films", without={"start_at_prior": False}
 )
@@ -84,6 +93,7 @@ _WORDS = (
     Cure("word dropout", "words of an overview are dropped whole", without={"word_dropout": 0.0}),
     Cure("embedding dropout", "channels of the words' vectors are dropped", without={"embedding_dropout": 0.0}),
     Cure("bag of words beside", "the words' vectors, summed, go to the output too", without={"word_bag": False}),
+    Cure("votes of single words", "each word also votes for genres by itself", without={"word_votes": False}),
 )
 _POSTERS = (
     Cure("cutout", "a rectangle is wiped out of every other poster", adds={"cutout": 0.5}),
@@ -110,13 +120,13 @@ CURES: dict[str, tuple[Cure, ...]] = {
         Cure("less dropout at the end", "half of the activations, not .8", without={"dense_dropout": 0.8}),
         _PRIOR,
         *_LEARNING,
+        *_CONSTANT,
+        _SMOOTHED,
         Cure("smaller batches", "32 films a step, not 64", without={"batch_size": 64}),
         *_BALANCE,
-        _AVERAGED,
         _CLIPPING,
         Cure("dropout of the LSTM's inputs", "half of them, as in the coursework", adds={"lstm_dropout": 0.5}),
         Cure("recurrent dropout", "a fifth of the state, as in the coursework", adds={"recurrent_dropout": 0.2}),
-        Cure("votes of single words", "each word votes for genres beside the LSTM", adds={"word_votes": True}),
     ),
     "cnn": (
         Cure("augmentation", "posters are mirrored, moved, zoomed, lit otherwise", without={"augmentation": 0.0}),
@@ -132,6 +142,8 @@ CURES: dict[str, tuple[Cure, ...]] = {
         _PRIOR,
         Cure("averaged weights", "a moving average of the weights predicts", without={"ema": 0.0}),
         *_LEARNING,
+        _COSINE,
+        Cure("label smoothing", "targets .025 and .975 in place of 0 and 1", adds={"label_smoothing": 0.05}),
         *_BALANCE,
         _CLIPPING,
         Cure("mixup", "posters and labels are mixed two by two", adds={"mixup": 0.3}),
@@ -147,11 +159,11 @@ CURES: dict[str, tuple[Cure, ...]] = {
         Cure("modality dropout", "posters or overviews are hidden in training", without={"modality_dropout": 0.0}),
         _PRIOR,
         *_LEARNING,
+        *_CONSTANT,
+        _SMOOTHED,
         *_BALANCE,
-        _AVERAGED,
         _CLIPPING,
         *_POSTERS,
-        Cure("votes of single words", "each word votes for genres beside the unit", adds={"word_votes": True}),
     ),
 }
 """By kind of model. What `best` changes and is no cure (epochs, the longest overview) is not listed."""

@@ -15,11 +15,14 @@ RECIPE = Recipe(
     epochs=20,
     batch_size=32,
     learning_rate=2e-3,
-    schedule="cosine",
+    schedule="constant",
     weight_decay=0.05,
+    label_smoothing=0.02,
+    ema=0.995,
 )
 MODEL = FusionGMU(
     tokenizer="stems",
     embedding_start="svd",
     word_bag=True,
+    word_votes=True,
 )
