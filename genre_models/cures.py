@@ -39,18 +39,20 @@ _LEARNING = (
     Cure("higher learning rate", "steps twenty times as long as the coursework's", without={"learning_rate": 1e-4}),
     Cure("weight decay", "AdamW takes a little off the weights at every step", without={"weight_decay": 0.0}),
 )
+_COURSEWORKS_RATE = {"schedule": "hold_then_decay", "warmup_epochs": 0}
 _COSINE = Cure(
     "cosine schedule",
     "the learning rate falls to near 0, after a warm-up where the preset has one",
-    without={"schedule": "hold_then_decay", "warmup_epochs": 0},
+    without=_COURSEWORKS_RATE,
 )
+_AVERAGED = Cure("averaged weights", "a moving average of the weights predicts", without={"ema": 0.0})
 _CONSTANT = (
     Cure(
         "constant learning rate",
         "it is not lowered, for averaging stands in for that",
-        without={"schedule": "hold_then_decay", "warmup_epochs": 0},
+        without=_COURSEWORKS_RATE,
     ),
-    Cure("averaged weights", "a moving average of the weights predicts", without={"ema": 0.0}),
+    _AVERAGED,
     Cure("cosine schedule", "the learning rate falls to near 0, beside averaging", adds={"schedule": "cosine"}),
     Cure("cosine, no average", "the same in place of averaging", adds={"schedule": "cosine", "ema": 0.0}),
 )
@@ -140,7 +142,7 @@ CURES: dict[str, tuple[Cure, ...]] = {
             without={"stem_filters": 16, "block_filters": (32, 64, 128)},
         ),
         _PRIOR,
-        Cure("averaged weights", "a moving average of the weights predicts", without={"ema": 0.0}),
+        _AVERAGED,
         *_LEARNING,
         _COSINE,
         Cure("label smoothing", "targets .025 and .975 in place of 0 and 1", adds={"label_smoothing": 0.05}),
