@@ -145,10 +145,16 @@ CURES: dict[str, tuple[Cure, ...]] = {
         _AVERAGED,
         *_LEARNING,
         _COSINE,
+        Cure(
+            "constant learning rate",
+            "it is not lowered, and a slower average stands in for that",
+            adds={"schedule": "constant", "ema": 0.998},
+        ),
         Cure("label smoothing", "targets .025 and .975 in place of 0 and 1", adds={"label_smoothing": 0.05}),
         *_BALANCE,
         _CLIPPING,
         Cure("mixup", "posters and labels are mixed two by two", adds={"mixup": 0.3}),
+        Cure("maxima beside means", "each channel's maximum too", adds={"pooling": "mean_max"}),
         *_POSTERS,
     ),
     "fusion": (

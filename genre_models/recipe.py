@@ -34,7 +34,8 @@ class Recipe:
     decay: float = 0.01
     """From then on the learning rate is multiplied by exp(-decay) every epoch; serves hold_then_decay alone."""
     warmup_epochs: int = 0
-    """Epochs in which the learning rate rises in equal steps to where it is then held or starts to fall."""
+    """Epochs in which the learning rate rises in equal steps to where it is then held or starts to fall; at most all
+    epochs but the last, so that a preset can be tried for one."""
     weight_decay: float = 0.0
     """A step takes away this share of the weights times the learning rate (AdamW); biases are left alone."""
     label_smoothing: float = 0.0
@@ -84,11 +85,7 @@ class Recipe:
         for name, kind in of:
             if getattr(self, name) not in get_args(kind):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}")
-        if not 0 <= self.warmup_epochs < self.epochs:
-            raise ValueError(
-                f"warmup_epochs must be at least 0 and below the {self.epochs} epochs, not {self.warmup_epochs}"
-            )
-        for name in ("weight_decay", "focus", "mixup", "clip_norm", "encoder_rate", "patience"):
+        for name in ("warmup_epochs", "weight_decay", "focus", "mixup", "clip_norm", "encoder_rate", "patience"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
         for name in ("label_smoothing", "margin", "ema"):
@@ -116,14 +113,17 @@ class Recipe:
         warm-up to 1 in the last, end + (learning_rate - end) * (1 + cos(pi * p)) / 2, where end is a hundredth of
         learning_rate. In epoch e of w warm-up epochs it is multiplied by e / (w + 1).
         """
-        return self.learning_rate * self._share_left(epoch) * min(1.0, epoch / (self.warmup_epochs + 1))
+        return self.learning_rate * self._share_left(epoch) * min(1.0, epoch / (self._warmup() + 1))
+
+    def _warmup(self) -> int:
+        return min(self.warmup_epochs, self.epochs - 1)
 
     def _share_left(self, epoch: int) -> float:
         """Return what the schedule leaves of the learning rate in an epoch."""
         if self.schedule == "hold_then_decay":
             return math.exp(-self.decay * max(0, epoch - self.hold_epochs))
         if self.schedule == "cosine":
-            first = self.warmup_epochs + 1
+            first = self._warmup() + 1
             progress = max(0, epoch - first) / max(1, self.epochs - first)
             return _COSINE_END + (1 - _COSINE_END) * (1 + math.cos(math.pi * min(1.0, progress))) / 2
         return 1.0

@@ -58,6 +58,14 @@ def test_warmup(schedule: Any, then: list[float]) -> None:
     assert [recipe.learning_rate_at(e) for e in range(1, 7)] == pytest.approx([0.25, 0.5, 0.75, *then], rel=1e-6)
 
 
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_warmup_leaves_the_last_epoch(schedule: Any) -> None:
+    """A preset that warms up for three epochs can be tried for one or two."""
+    one, two = (Recipe(epochs=epochs, learning_rate=1.0, schedule=schedule, warmup_epochs=3) for epochs in (1, 2))
+    assert one.learning_rate_at(1) == 1.0
+    assert [two.learning_rate_at(epoch) for epoch in (1, 2)] == [0.5, 1.0]
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -67,7 +75,6 @@ def test_warmup(schedule: Any, then: list[float]) -> None:
         {"learning_rate": math.nan},
         {"schedule": "cosin"},
         {"warmup_epochs": -1},
-        {"warmup_epochs": 40},
         {"weight_decay": -0.1},
         {"weight_decay": math.inf},
         {"label_smoothing": 1.0},
