@@ -10,7 +10,6 @@ the eight bytes each by which repeats are found.
 
 from __future__ import annotations
 
-import difflib
 import io
 import re
 import tempfile
@@ -35,12 +34,11 @@ from datasets.films import (
     FilmsError,
     Reject,
 )
+from datasets.imdb_columns import NOT_GENRES, Columns, find_columns
 
 CSV_NAME = "IMDB_overview_genres.csv"
 POSTERS_NAME = "Images"
 
-_NOT_GENRES = ("Id", "Genre", "Overview")
-_NEEDED = ("Id", "Overview")
 _LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 # What people and tools write where there is no overview; compared without case and closing dots.
 _PLACEHOLDERS = frozenset(
@@ -83,7 +81,7 @@ def read_films(folder: str, *, aside: str | None = None) -> FilmList:
         with filesystem.open_input_stream(path, compression=None) as raw:
             records = CsvRecords(io.BufferedReader(raw, 1 << 20))
             each = iter(records)
-            columns = _columns(next(each, None), path)
+            columns = find_columns(next(each, None), path)
             with tempfile.NamedTemporaryFile(dir=aside, suffix=".arrow") as file:
                 films = _Films(path, columns, f"{root}/{POSTERS_NAME}", file.name)
                 for record in each:
@@ -133,61 +131,10 @@ def _find_csv(filesystem: pafs.FileSystem, root: str, folder: str) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """Where the CSV keeps what."""
-
-    names: list[str]
-    id: int
-    overview: int
-    labels: list[int]
-
-    @property
-    def genres(self) -> tuple[str, ...]:
-        return tuple(self.names[column] for column in self.labels)
-
-
-def _columns(header: Record | None, path: str) -> _Columns:
-    """Finds the columns; raises FilmsError where they do not do."""
-    if header is None:
-        raise FilmsError(f"{path} is empty: it needs the columns Id, Overview and one for each genre.")
-    if header.problem:
-        raise FilmsError(f"{path}, line {header.row}: the header cannot be used: {header.problem}.")
-    names = [name.strip() for name in header.fields]
-    if "" in names:
-        raise FilmsError(
-            f"{path}: column {names.index('') + 1} has no name. Remove it if it numbers the rows or "
-            "is empty, name it if it is a genre."
-        )
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise FilmsError(f"{path}: the column {', '.join(doubled)} occurs more than once; keep one of each.")
-    missing = [name for name in _NEEDED if name not in names]
-    if missing:
-        raise FilmsError(_missing_columns(missing, names, path))
-    labels = [column for column, name in enumerate(names) if name not in _NOT_GENRES]
-    if not labels:
-        raise FilmsError(f"{path} has no genre: add a column of 0 and 1 for each, named as the genre is.")
-    return _Columns(names, names.index("Id"), names.index("Overview"), labels)
-
-
-def _missing_columns(missing: list[str], names: list[str], path: str) -> str:
-    """The message for needed columns that are missing, with what may have been meant."""
-    shown = ", ".join(repr(name) for name in names[:10]) + (" ..." if len(names) > 10 else "")
-    message = f"{path} has no column {' and no column '.join(missing)}; found {shown}."
-    if len(names) == 1 and (separator := next((mark for mark in ";\t|" if mark in names[0]), "")):
-        return f"{message} Its columns are separated by {separator!r}: save it with commas."
-    by_small = {name.lower(): name for name in names if name not in _NEEDED}
-    for name in missing:
-        if close := difflib.get_close_matches(name.lower(), by_small, n=1):
-            message += f" Rename {by_small[close[0]]!r} to {name!r}, if that is what it is."
-    return message
-
-
 class _Films:
     """Takes the records of a CSV one by one, and writes the films that can be used to a file."""
 
-    def __init__(self, path: str, columns: _Columns, posters: str, file: str) -> None:
+    def __init__(self, path: str, columns: Columns, posters: str, file: str) -> None:
         """`posters` is the path of the posters' folder; `file` a local one to write to."""
         self.path, self.columns, self._posters, self._file = path, columns, posters, file
         self.rejects: list[Reject] = []
@@ -316,7 +263,7 @@ class _Films:
                 raise FilmsError(
                     f"{self.path}: column {name!r} holds 0 or 1 in {good or 'none'} of the first "
                     f"{self._judged} films, and {self._example[column]!r} in another. Every column but "
-                    f"{', '.join(_NOT_GENRES)} is a genre: remove this one, or fill it with 0 and 1."
+                    f"{', '.join(NOT_GENRES)} is a genre: remove this one, or fill it with 0 and 1."
                 )
 
 
