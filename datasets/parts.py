@@ -23,15 +23,14 @@ def each_part(names: Sequence[str], read: Read, *, empty: pa.Table, cpus: float 
     Names are the tasks' own rather than a dataset that tasks are mapped over: there each would be a block, which takes
     30 kB more of the driver.
     """
-    if not names:
-        return ray.data.from_arrow(empty)
-    return ray.data.read_datasource(_Parts(names, read), num_cpus=cpus, override_num_blocks=len(names))
+    tasks = [partial(_blocks, read, name) for name in names] or [lambda: [empty]]
+    return ray.data.read_datasource(_Parts(tasks), num_cpus=cpus, override_num_blocks=len(tasks))
 
 
 class _Parts(Datasource):
-    def __init__(self, names: Sequence[str], read: Read) -> None:
+    def __init__(self, tasks: Sequence[Callable[[], list[pa.Table]]]) -> None:
         super().__init__()
-        self._names, self._read = names, read
+        self._tasks = tasks
 
     def get_name(self) -> str:
         return "Parts"
@@ -41,7 +40,7 @@ class _Parts(Datasource):
 
     def get_read_tasks(self, *_: Any, **__: Any) -> list[ReadTask]:
         unknown = BlockMetadata(num_rows=None, size_bytes=None, exec_stats=None, input_files=None)
-        return [ReadTask(partial(_blocks, self._read, name), unknown) for name in self._names]
+        return [ReadTask(task, unknown) for task in self._tasks]
 
 
 def _blocks(read: Read, name: str) -> list[pa.Table]:

@@ -1,7 +1,8 @@
 """Settings with a name: one short file for each, `KIND_NAME.py`, whose docstring says what to expect of it.
 
 `coursework` is the notebook's model and recipe, kept as it was; `best` is what did best on real films, learned from
-these films alone; `pretrained` learns from what an encoder makes of them that others trained.
+these films alone; `pretrained` learns from what an encoder makes of them that others trained, and `finetuned` trains
+that encoder further.
 """
 
 from __future__ import annotations

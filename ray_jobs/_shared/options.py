@@ -65,7 +65,7 @@ class TrainOptions:
     --fine-tuning one on the frozen encoder will do: then it is frozen first, and fine-tuned after."""
     preset: str = "coursework"
     """Settings with a name (genre_models/presets/): "coursework" is the notebook's, "best" what did best on real films,
-    "pretrained" a head on a pretrained encoder (docs/pretrained.md).
+    "pretrained" a head on a pretrained encoder, "finetuned" that encoder trained further (docs/pretrained.md).
     What --config or the command line says goes before it."""
     config: str = ""
     """YAML file with settings of the recipe and the model, such as the best_config.yaml of a sweep; what is given on

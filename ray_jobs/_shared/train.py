@@ -13,6 +13,7 @@ import ray
 from datasets import files
 from datasets.store import Store
 from genre_models import history as histories
+from genre_models.backbones import is_fine_tuned
 from genre_models.catalog import KINDS, without_cudnn
 from genre_models.checkpoint import Checkpoint
 from genre_models.history import Epoch
@@ -92,6 +93,11 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
     )
     if options.use_gpu and (said := without_cudnn(config)):
         screen.line(said)
+    if is_fine_tuned(config) and not origin:
+        screen.line(
+            "The encoder trains further from the first step on, under a head that knows nothing yet: "
+            "it does better where it was frozen first, in a run that --start-from names (docs/pretrained.md)"
+        )
     about = with_features(about, store, TRAINING_SPLITS, screen, use_gpu=options.use_gpu)
     held = are_held(about, store, have, hold=options.hold_films, share=options.object_store_share)
     films = films_for_workers(about, store, per_worker=per_worker, workers=options.workers, held=held, have=have)

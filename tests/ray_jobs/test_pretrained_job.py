@@ -294,7 +294,12 @@ def test_a_poster_that_is_not_there_has_features_of_zero() -> None:
     assert (there != 0).all() and gone.shape == there.shape and not gone.any()
 
 
-def test_a_network_is_frozen_first_and_fine_tuned_after(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+HINT = "it does better where it was frozen first, in a run that --start-from names"
+
+
+def test_a_network_is_frozen_first_and_fine_tuned_after(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One of Keras' own, with weights of a file, which the fine-tuned checkpoint does not need any more."""
     import keras
 
@@ -319,6 +324,7 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(home: Path, monkeypatch:
     with pytest.raises(CheckpointError, match=r"of the weights [0-9a-f]{12}…, and this one has of the file"):
         train("cnn", tuned, once, dataclasses.replace(started, start_from=str(home / "runs" / "cnn")))
     first, second = train("cnn", tuned, RECIPE, started).history
+    assert HINT not in capsys.readouterr().out
     # Begun with other weights its first epoch would start at a head that knows nothing.
     assert first.loss < checkpoints.read(checkpoint(home, "frozen")).history[0].loss
     assert second.loss < first.loss
@@ -334,7 +340,9 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(home: Path, monkeypatch:
     np.testing.assert_allclose(scores, checkpoints.load_model(folder).predict_on_batch(posters), atol=1e-5)
 
 
-def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """With a BERT and a tokenizer of a few pieces, as the extra reads them; the checkpoint does without their files."""
     pytest.importorskip("tokenizers")
     safetensors = pytest.importorskip("safetensors.numpy")
@@ -348,6 +356,7 @@ def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(home: Path, monkey
     monkeypatch.setattr(features, "check", lambda _: None)
     tuned = dataclasses.replace(LSTM, backbone_weights=str(folder), fine_tuning=1)
     train("lstm", tuned, dataclasses.replace(RECIPE, epochs=1), options(home, "reader"))
+    assert HINT in capsys.readouterr().out
     shutil.rmtree(folder)
     store, folder = Store.open(str(home / "store")), checkpoint(home, "reader")
     about = checkpoints.read(folder)
