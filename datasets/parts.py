@@ -23,7 +23,7 @@ def each_part(names: Sequence[str], read: Read, *, empty: pa.Table, cpus: float 
     Names are the tasks' own rather than a dataset that tasks are mapped over: there each would be a block, which takes
     30 kB more of the driver.
     """
-    tasks = [partial(_blocks, read, name) for name in names] or [lambda: [empty]]
+    tasks = [partial(_blocks, read, name) for name in names] or [partial(list, [empty])]
     return ray.data.read_datasource(_Parts(tasks), num_cpus=cpus, override_num_blocks=len(tasks))
 
 

@@ -36,7 +36,7 @@ def test_tasks_fit_into_what_is_left_of_a_cpu() -> None:
         for names in ([], ["a", "b"]):
             parts = each_part(names, three_films, empty=EMPTY, cpus=0.25)
             parts = parts.map_batches(lambda films: films, batch_format="pyarrow", num_cpus=0.25)
-            assert sum(map(len, ray.get(parts.to_arrow_refs()))) == 3 * len(names)
+            assert sum(map(len, parts.iter_batches(batch_size=None, batch_format="pyarrow"))) == 3 * len(names)
     finally:
         ray.kill(worker)
 
