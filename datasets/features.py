@@ -112,7 +112,7 @@ def feature_table(store: Store, split: str, fed: Fed, *, cpus: float = 1) -> ray
 
     Features are bytes, in a column for each entry of `fed`, by its name.
     """
-    from datasets.parts import each_part
+    import ray.data
 
     folders = {column: files.resolve(folder_of(store, features.name, split)) for column, features in fed.items()}
     films_on, _ = files.resolve(store.path)
@@ -120,17 +120,23 @@ def feature_table(store: Store, split: str, fed: Fed, *, cpus: float = 1) -> ray
     columns = [("row", pa.int64()), ("labels", labels), *((column, pa.binary()) for column in folders)]
     empty = pa.schema(columns).empty_table()
 
-    def read(path: str) -> pa.Table:
-        films = pq.read_table(path, filesystem=films_on, columns=["row", "labels"], partitioning=None)
-        for column, (filesystem, folder) in folders.items():
-            part = f"{folder}/{path.rsplit('/', 1)[-1]}"
-            table = pq.read_table(part, filesystem=filesystem, partitioning=None)
-            if not table["row"].equals(films["row"]):
-                raise StoreError(f"{folder} holds the features of other films than {path}: remove that folder")
-            films = films.append_column(column, table["features"])
-        return films
+    def read(parts: pa.Table) -> pa.Table:
+        tables = [empty]
+        for path in parts["path"].to_pylist():
+            films = pq.read_table(path, filesystem=films_on, columns=["row", "labels"], partitioning=None)
+            for column, (filesystem, folder) in folders.items():
+                part = f"{folder}/{path.rsplit('/', 1)[-1]}"
+                table = pq.read_table(part, filesystem=filesystem, partitioning=None)
+                if not table["row"].equals(films["row"]):
+                    raise StoreError(f"{folder} holds the features of other films than {path}: remove that folder")
+                films = films.append_column(column, table["features"])
+            tables.append(films)
+        return pa.concat_tables(tables)
 
-    return each_part(store.parts(split), read, empty=empty, cpus=cpus)
+    parts = [pa.table({"path": [path]}) for path in store.parts(split)]
+    if not parts:
+        return ray.data.from_arrow(empty)
+    return ray.data.from_arrow(parts).map_batches(read, batch_format="pyarrow", batch_size=None, num_cpus=cpus)
 
 
 def feature_films(store: Store, split: str, fed: Fed, *, max_tokens: int = 0, cpus: float = 1) -> ray.data.Dataset:
