@@ -75,8 +75,7 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
         _check_rejects(films, rejects, how.max_rejects, folder)
         shares = {name: how.shares.get(name, 0) for name in SPLITS}
         splits = split_hashed(decoded.words, decoded.labels, genres=len(films.genres), shares=shares, seed=how.seed)
-        if how.train_share < 1:
-            leave_out(splits, decoded.words, SPLITS.index("train"), how.train_share)
+        leave_out(splits, decoded.words, SPLITS.index("train"), how.train_share)
         give_back()
         words = _sort_into_splits(work, decoded, splits, progress)
         _write_words(work, words)
