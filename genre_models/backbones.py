@@ -26,6 +26,12 @@ _ENCODER = "encoder"  # what it is called in a model that trains it further
 LONGEST = 256
 """Tokens that a text encoder reads of an overview: what all-MiniLM-L6-v2 was trained to read at most."""
 
+OPTIONS = (
+    *("backbone", "backbone_weights", "fine_tuning"),
+    *("poster_backbone", "poster_weights", "overview_backbone", "overview_weights"),
+)
+"""The options of any kind of model by which films are encoded, or weights loaded."""
+
 Look = Callable[[np.ndarray], np.ndarray]
 """Posters uint8 [films, height, width, 3] -> features float [films, units]."""
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from genre_models import history as histories
+from genre_models.backbones import is_fine_tuned
 from genre_models.catalog import KINDS, ModelKind
 from genre_models.history import Epoch
 from genre_models.recipe import Recipe
@@ -49,7 +50,7 @@ class Checkpoint:
     epoch: int = 0
     """Epochs trained so far, from 1."""
     parameters: int = 0
-    """Number of the model's trained weights."""
+    """Number of the model's weights, those that stay as they are (of an encoder, of normalisation) included."""
     thresholds: tuple[float, ...] = ()
     """Decision threshold of each genre, tuned on the validation films at this epoch."""
     vocabulary: tuple[str, ...] = ()
@@ -68,6 +69,12 @@ class Checkpoint:
     def model_kind(self) -> ModelKind:
         """Return the catalog's entry."""
         return KINDS[self.kind]
+
+    @property
+    def runs_side_by_side(self) -> bool:
+        """Return whether the model has operations worth a thread each, as an LSTM's two directions are; an encoder's
+        follow one another."""
+        return self.model_kind.reads and not is_fine_tuned(self.config)
 
     @property
     def encoders(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class Cure:
 
 
 _LEARNING = (
-    Cure("higher learning rate", "steps twenty times as long as the coursework's", without={"learning_rate": 1e-4}),
+    Cure("higher learning rate", "steps many times as long as the coursework's", without={"learning_rate": 1e-4}),
     Cure("weight decay", "AdamW takes a little off the weights at every step", without={"weight_decay": 0.0}),
 )
 _COURSEWORKS_RATE = {"schedule": "hold_then_decay", "warmup_epochs": 0}
@@ -163,7 +163,7 @@ CURES: dict[str, tuple[Cure, ...]] = {
         *_WORDS,
         Cure("pooling over time", "not the last state", without={"overview_pooling": "last"}),
         Cure("branch dropout", "half of each branch's features are dropped", without={"branch_dropout": 0.0}),
-        Cure("fusion dropout", "a third of the joint features are dropped", without={"fusion_dropout": 0.0}),
+        Cure("fusion dropout", "some of the joint features are dropped", without={"fusion_dropout": 0.0}),
         Cure("modality dropout", "posters or overviews are hidden in training", without={"modality_dropout": 0.0}),
         _PRIOR,
         *_LEARNING,

@@ -215,9 +215,12 @@ def _varied(config: PosterCNN, x: Any) -> Any:
     if config.colour_jitter:
         # 0.5 leaves the saturation as it is.
         least, most = 0.5 - config.colour_jitter / 2, 0.5 + config.colour_jitter / 4
-        varying.append(layers.RandomSaturation((least, most), value_range=(0, 255)))
+        # The range is that of the saturation, which Keras clips by it, not of the pixels: beyond 1 they fall below 0.
+        varying.append(layers.RandomSaturation((least, most), value_range=(0, 1)))
     if config.cutout:
-        varying.append(layers.RandomErasing(config.cutout, scale=(0.02, 0.2), fill_value=127, value_range=(0, 255)))
+        # One number would be the most of a range from 0 that Keras draws the share from.
+        share = (config.cutout, config.cutout)
+        varying.append(layers.RandomErasing(share, scale=(0.02, 0.2), fill_value=127, value_range=(0, 255)))
     for vary in varying:
         # Unlike dropout these layers vary by default: without this word a bare `model(posters)` would do so too.
         x = vary(x, training=False)

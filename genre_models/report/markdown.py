@@ -11,7 +11,7 @@ from genre_models.report.columns import COLUMNS, caveats, definitions
 from genre_models.report.formats import films, percent, sentence
 from genre_models.report.lookup import label, trained
 from genre_models.report.markdown_text import escape, table
-from genre_models.report.reliability import error_rows, reliability
+from genre_models.report.reliability import error_rows, reliability, unscaled
 from genre_models.report.runs import HEAD, several_runs
 from genre_models.report.sweep_tables import setting_rows
 from genre_models.report.tables import Cell, figure_rows, genre_columns, genre_rows, model_facts
@@ -80,7 +80,7 @@ def _beside(comparison: Mapping[str, Any]) -> list[str]:
     if not rows:
         return []
     found = table(beside.HEAD, ([escape(text) for text in row] for row in rows))
-    return ["## The same models with other settings", escape(beside.finding(comparison)), found]
+    return ["## The same models with other settings", escape(beside.finding(comparison) + unscaled(comparison)), found]
 
 
 def _reliability(comparison: Mapping[str, Any]) -> list[str]:

@@ -130,6 +130,7 @@ def _texts(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "beside_head": beside.HEAD,
         "beside_rows": beside.rows(comparison),
         "beside_finding": beside.finding(comparison),
+        "unscaled": reliability.unscaled(comparison),
         "reliability": reliability.reliability(comparison),
         "groups": cards.groups(comparison),
         "definitions": definitions(comparison),

@@ -42,6 +42,17 @@ def reliability(comparison: Mapping[str, Any]) -> str:
     return " ".join(told)
 
 
+def unscaled(comparison: Mapping[str, Any]) -> str:
+    """What to add where figures of scaled and of unscaled probabilities stand on one page; nothing where none are
+    scaled."""
+    if not any(model.get("scaling") for model in comparison["models"].values()):
+        return ""
+    return (
+        " Here probabilities are as the trained models gave them, in the table of figures they are scaled: loss and F1 "
+        "of the two do not compare."
+    )
+
+
 def _leans(model: Mapping[str, Any]) -> bool:
     return model.get("sees") != "nothing" and bool(_lean(model["calibration"]))
 

@@ -29,7 +29,8 @@ def _rows(comparison: Mapping[str, Any], key: str, model: Mapping[str, Any]) -> 
     spread = [_spread([number(run.get(name)) for run in runs]) for name in FIGURES]
     rows.append(["mean ± standard deviation", "", "", *spread])
     own = [show(figure(model, flat)) for _, flat in FIGURES.values()]
-    return [*rows, [f"{label(comparison, key)}: their probabilities averaged", "", "", *own]]
+    last = f"{label(comparison, key)}: their probabilities averaged{', then scaled' if model.get('scaling') else ''}"
+    return [*rows, [last, "", "", *own]]
 
 
 def _spread(values: list[float | None]) -> str:

@@ -50,7 +50,7 @@ def findings(sweep: Mapping[str, Any]) -> list[Finding]:
     """A paragraph on each thing there is to say, with a short title."""
     told = [
         Finding("What came of it", outcome(sweep)),
-        Finding("On films never seen", on_test(sweep)),
+        Finding("On the films judged", on_test(sweep)),
         Finding("What was searched", searched(sweep)),
         Finding("What mattered", mattered(sweep)),
         Finding("What early stopping saved", stopping(sweep)),
@@ -186,9 +186,10 @@ def on_test(sweep: Mapping[str, Any]) -> str:
         return ""
     if best(sweep) == START:
         return "The starting point is the best trial, so there is nothing gained on the test films."
-    held = number(((sweep.get("store") or {}).get("films") or {}).get("test"))
-    on = f"On {films(round(held))}" if held is not None else "On test films"
-    return f"{on} that no trial has seen, trial {best(sweep)} against trial 1: {'; '.join(told)}."
+    held = number(gain.get("films"))
+    on = "On the films judged" if held is None else f"On {films(round(held))}"
+    where = f" ({gain['judged_on']})" if gain.get("judged_on") else ""
+    return f"{on}{where}, trial {best(sweep)} against trial 1: {'; '.join(told)}."
 
 
 def _main(sweep: Mapping[str, Any], found: int, own: Mapping[str, Any], start: Mapping[str, Any]) -> str:

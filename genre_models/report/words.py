@@ -99,6 +99,13 @@ def warnings(comparison: Mapping[str, Any]) -> list[str]:
             "flatters the trained models. Judge them on films they have never seen before believing any "
             "of it."
         )
+    chosen_by = int(comparison.get("seen_in_validation") or 0)
+    if chosen_by:
+        told.append(
+            f"{chosen_by:,} of the {films(judged)} judged here {'was' if chosen_by == 1 else 'were'} also in the "
+            "validation split, by which epochs and thresholds were chosen and from which the ensemble and the scaling "
+            "of probabilities learn: every figure on this page is a little partial to the models."
+        )
     if judged < 100:
         told.append(
             f"Only {films(judged)} {'was' if judged == 1 else 'were'} judged. Intervals are wide, and most "

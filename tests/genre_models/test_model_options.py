@@ -77,6 +77,27 @@ def test_training_posters_are_varied(option: str) -> None:
     assert np.abs(plain - varied).max() > 1e-4
 
 
+def varied(option: str, share: float, posters: np.ndarray) -> np.ndarray:
+    """Posters as the layer of one option leaves them in training."""
+    model = build_cnn(PosterCNN(**{**SMALL_CNN, "height": 16, "width": 16, option: share}), genres=3)
+    layer = next(layer for layer in model.layers if type(layer).__name__.startswith("Random"))
+    return np.asarray(layer(posters.astype(np.float32), training=True))
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_cutout_wipes_out_its_share_of_the_posters(share: float) -> None:
+    posters = np.random.default_rng(0).integers(1, 100, (800, 16, 16, 3))
+    wiped = (varied("cutout", share, posters) != posters).any(axis=(1, 2, 3)).mean()
+    assert wiped == pytest.approx(share, abs=0.06)
+
+
+def test_saturation_is_varied_within_the_range_of_pixels() -> None:
+    posters = np.random.default_rng(0).integers(0, 256, (100, 16, 16, 3))
+    pixels = varied("colour_jitter", 1.0, posters)
+    assert np.abs(pixels - posters).max() > 50
+    assert pixels.min() >= -0.01 and pixels.max() <= 255.01
+
+
 def test_residual_blocks_halve_the_picture_and_keep_what_they_were_given() -> None:
     model = build_cnn(PosterCNN(**{**SMALL_CNN, "residual": True, "pooling": "mean"}), genres=3)
     added = [layer.output.shape[1:] for layer in model.layers if isinstance(layer, keras.layers.Add)]

@@ -320,6 +320,8 @@ def test_clear_is_said_only_of_intervals_without_zero() -> None:
     assert "better by 0.1000, without an interval" in on_test(bare) and "clearly" not in on_test(bare)
     worse = {"differences": {"mean_average_precision": {"difference": -0.02, "interval": [-0.03, -0.01]}}}
     assert "clearly worse by 0.0200 (interval 0.0100 to 0.0300)" in on_test(bare | {"gain": worse})
+    other = on_test(bare | {"gain": worse | {"films": 50, "judged_on": "the films in new/"}})
+    assert other.startswith("On 50 films (the films in new/), trial 2 against trial 1")
     assert on_test(bare | {"gain": None}) == "" == on_test(bare | {"gain": {"best": {}}})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from genre_models.report.reliability import reliability
+from genre_models.report.reliability import reliability, unscaled
 from genre_models.report.words import findings, headline, judged_films, verdict, warnings
 from tests.genre_models.report.example import ALL, example_comparison
 
@@ -178,6 +178,11 @@ def test_films_seen_in_training_are_told_first(comparison: dict[str, Any]) -> No
     assert "Beware: 12 of these films were trained on" in verdict(comparison)[0]
 
 
+def test_films_that_settings_were_chosen_by_are_told(comparison: dict[str, Any]) -> None:
+    comparison["seen_in_validation"] = 1
+    assert warnings(comparison)[0].startswith("1 of the 961 films judged here was also in the validation split, by")
+
+
 def test_few_films_are_told(comparison: dict[str, Any]) -> None:
     comparison["films"]["judged"] = 40
     assert warnings(comparison)[0].startswith("Only 40 films were judged.")
@@ -272,5 +277,7 @@ def test_calibration_in_words(joined: dict[str, Any]) -> None:
     assert text.endswith(
         "TF-IDF + logistic regression puts its surest answers too low (0.50 on average, where 0.70 come true)."
     )
+    assert unscaled(joined) == ""
     joined["models"]["lstm"]["scaling"] = {"Drama": [1.1, 0.2]}
+    assert unscaled(joined).startswith(" Here probabilities are as the trained models gave them")
     assert "The probabilities of Overview BiLSTM were brought in line on the validation films" in reliability(joined)
