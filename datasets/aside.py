@@ -1,45 +1,106 @@
-"""Working beside the store and putting it in place at the end, so that a killed job leaves no half store."""
+"""Working beside a folder and putting the new one in its place at the end: a killed job leaves no half folder, and the
+old one stays until the new one is whole."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import platform
 import shutil
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pyarrow.fs as pafs
 
 from datasets import files
 
+_AT_ONCE = 16  # files that an object store is asked to move at the same time
+
 
 class aside:  # noqa: N801  (reads as a word where it is used: `with aside(path)`)
-    """A folder beside the store to work in; gone at the end, whatever happened.
+    """A folder beside `path` to work in; gone at the end, whatever happened.
 
-    On an object store, which cannot rename a folder, it is the store's own: there the manifest, written
-    last, is what makes a store.
+    What killed jobs of this machine left is removed first; of other machines, with which the disk may be shared, nobody
+    can tell here whether they still run. A folder that a job was killed at the point of replacing is put back.
     """
 
     def __init__(self, path: str) -> None:
-        self.path = path
-        self.local = files.is_local(path)
-        target = Path(path)
-        self.work = str(target.with_name(f".{target.name}.preparing-{os.getpid()}")) if self.local else path
+        self._path = files.absolute(path)
+        self.work = f"{_hidden(self._path, 'preparing')}{_me()}"
 
     def __enter__(self) -> str:
-        for left in _left_behind(Path(self.path)) if self.local else ():
-            shutil.rmtree(left, ignore_errors=True)
-        remove(self.work)
+        if files.is_local(self._path):
+            _put_back(Path(self._path))
+            for left in _left_behind(Path(self._path), "preparing"):
+                shutil.rmtree(left, ignore_errors=True)
+        files.remove_folder(self.work)
         return self.work
 
     def __exit__(self, *_: object) -> None:
-        if self.local:
-            shutil.rmtree(self.work, ignore_errors=True)
+        with contextlib.suppress(OSError):  # what went wrong before is worth more
+            files.remove_folder(self.work)
 
 
-def _left_behind(path: Path) -> Iterator[Path]:
-    """Find work folders of jobs on this machine that were killed."""
-    for folder in path.parent.glob(f".{path.name}.preparing-*"):
-        process = folder.name.rpartition("-")[2]
-        if process.isdigit() and not _runs(int(process)):
-            yield folder
+def put_in_place(work: str, path: str, *, last: str) -> None:
+    """Make the work folder the one at `path`; an older one gives way once the new one is whole.
+
+    An object store cannot rename a folder: there its files are moved, `last` after all others, so that a folder that
+    has it is whole.
+    """
+    path = files.absolute(path)
+    if not files.is_local(path):
+        files.remove_folder(path)
+        _move_files(work, path, last=last)
+        return
+    old = Path(f"{_hidden(path, 'replaced')}{_me()}")
+    if Path(path).exists():
+        Path(path).rename(old)
+    Path(work).rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _move_files(work: str, path: str, *, last: str) -> None:
+    filesystem, source = files.resolve(work)
+    _, target = files.resolve(path)
+    found = filesystem.get_file_info(pafs.FileSelector(source, recursive=True))
+    names = [info.path[len(source) :].lstrip("/") for info in found if info.is_file]
+
+    def move(name: str) -> None:
+        filesystem.create_dir(f"{target}/{name}".rsplit("/", 1)[0], recursive=True)
+        filesystem.move(f"{source}/{name}", f"{target}/{name}")
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(move, (name for name in names if name != last)))
+    move(last)
+
+
+def _hidden(path: str, state: str) -> str:
+    """Return the path of a folder beside another, hidden in listings, but for the job that it belongs to."""
+    parent, _, name = path.rstrip("/").rpartition("/")
+    return f"{parent}/.{name}.{state}-"
+
+
+def _me() -> str:
+    """Name this process among those of all machines."""
+    return f"{platform.node() or 'localhost'}-{os.getpid()}"
+
+
+def _left_behind(path: Path, state: str) -> list[Path]:
+    """Return the folders that jobs of this machine were killed over."""
+    mine = f"{_hidden(str(path), state)}{_me().rpartition('-')[0]}-"
+    found = path.parent.glob(f".{path.name}.{state}-*")
+    own = [folder for folder in found if str(folder).startswith(mine)]
+    processes = [str(folder)[len(mine) :] for folder in own]
+    return [f for f, process in zip(own, processes, strict=True) if process.isdigit() and not _runs(int(process))]
+
+
+def _put_back(path: Path) -> None:
+    """Put back what a job was killed at the point of replacing, and remove what it had replaced already."""
+    for old in _left_behind(path, "replaced"):
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(path)
 
 
 def _runs(process: int) -> bool:
@@ -51,21 +112,3 @@ def _runs(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def remove(path: str) -> None:
-    """Delete a folder, if it is there."""
-    filesystem, inner = files.resolve(path)
-    if files.exists(path):
-        filesystem.delete_dir(inner)
-
-
-def put_in_place(work: str, path: str) -> None:
-    """Make the work folder the store; an older store gives way once the new one is whole."""
-    if work == path:
-        return
-    old = Path(f"{work}-old")
-    if Path(path).exists():
-        Path(path).rename(old)
-    Path(work).rename(path)
-    shutil.rmtree(old, ignore_errors=True)

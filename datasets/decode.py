@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-import ray.data
 
 from datasets import files, store
 from datasets.films import POSTER_MISSING, Reject
 from datasets.imdb_folder import FilmList, find_folder
 from datasets.memory import give_back
+from datasets.parts import do_parts
 from datasets.posters import MAX_PIXELS, PosterError, decode_poster
 from datasets.split import hash_words, pack_labels
 
@@ -109,7 +109,7 @@ def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
     reject = pa.struct({"id": pa.string(), "row": pa.int64(), "reason": pa.string(), "detail": pa.string()})
     schema = pa.schema({"part": pa.string(), "films": pa.int64(), **kept, "rejects": pa.list_(reject)})
 
-    dataset = part_by_part(names, decoder.part, schema)
+    dataset = do_parts(names, decoder.part, schema)
     # Ray Data would keep half of the CPUs for other operators, of which there are none: on two cores one stood idle
     # for most of the time. What comes back is a few bytes a film, so that nothing needs to be held back either.
     dataset.context.op_resource_reservation_enabled = False
@@ -132,20 +132,6 @@ def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
         parts=sorted(part["part"] for part in parts if part["part"]),
         digest=digest,
     )
-
-
-def part_by_part(names: list[str], do: Callable[[str], dict[str, Any]], schema: pa.Schema) -> ray.data.Dataset:
-    """Return what `do` makes of each part, a row and a task for each.
-
-    The tasks are given numbers: names as a dataset of their own would be an object each in the driver, which takes
-    40 kB of it.
-    """
-
-    def run(parts: pa.Table) -> pa.Table:
-        return pa.Table.from_pylist([do(names[number]) for number in parts["id"].to_pylist()], schema=schema)
-
-    numbers = ray.data.range(len(names), override_num_blocks=max(1, len(names)))
-    return numbers.map_batches(run, batch_format="pyarrow", batch_size=None)
 
 
 def _deal_out(table: pa.Table, seed: int, work: str) -> Iterator[str]:

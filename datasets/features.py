@@ -20,6 +20,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from datasets import files
+from datasets.parts import read_parts
 from datasets.store import Store, StoreError, label_array
 from datasets.stream import Block, bytes_array, narrowed
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 SCHEMA = pa.schema([("row", pa.int64()), ("features", pa.binary())])
 VIEWS = 2
 """A poster and its mirror image."""
-_ABOUT = "features.json"
+ABOUT = "features.json"
+"""What a folder of features says of itself; one that has it is whole."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,20 @@ def folder_of(store: Store, name: str, split: str) -> str:
 def kept(store: Store, wanted: Features, split: str) -> Features | None:
     """Return these features as the store keeps them, `units` and all; None where it has none, or of other films."""
     try:
-        about = json.loads(files.read_text(files.join(folder_of(store, wanted.name, split), _ABOUT)))
+        about = json.loads(files.read_text(files.join(folder_of(store, wanted.name, split), ABOUT)))
         of = {"store": about.pop("store"), "films": about.pop("films")}
         found = Features(**about)
     except (FileNotFoundError, KeyError, TypeError, ValueError):
         return None
     is_wanted = replace(found, units=0) == replace(wanted, units=0) and of == _films_of(store, split)
-    return found if is_wanted else None
+    return found if is_wanted and _has_all_parts(store, wanted, split) else None
+
+
+def _has_all_parts(store: Store, features: Features, split: str) -> bool:
+    """Return whether there is a file of features for each of films: on a shared disk another job may have meddled."""
+    filesystem, inner = files.resolve(folder_of(store, features.name, split))
+    there = {info.base_name for info in filesystem.get_file_info(pafs.FileSelector(inner))}
+    return there >= {path.rsplit("/", 1)[-1] for path in store.parts(split)}
 
 
 def _films_of(store: Store, split: str) -> dict[str, Any]:
@@ -96,7 +105,7 @@ def write_part(folder: str, part: str, rows: Sequence[int], features: Sequence[b
 
 def finish(folder: str, features: Features, store: Store, split: str) -> None:
     """Say that a folder is whole, and what it holds."""
-    files.write_text(files.join(folder, _ABOUT), json.dumps(asdict(features) | _films_of(store, split), indent=2))
+    files.write_text(files.join(folder, ABOUT), json.dumps(asdict(features) | _films_of(store, split), indent=2))
 
 
 def kept_bytes(store: Store, fed: Iterable[Features], split: str) -> int:
@@ -112,31 +121,25 @@ def feature_table(store: Store, split: str, fed: Fed, *, cpus: float = 1) -> ray
 
     Features are bytes, in a column for each entry of `fed`, by its name.
     """
-    import ray.data
-
     folders = {column: files.resolve(folder_of(store, features.name, split)) for column, features in fed.items()}
     films_on, _ = files.resolve(store.path)
     labels = pa.list_(pa.float32(), len(store.manifest.genres))
     columns = [("row", pa.int64()), ("labels", labels), *((column, pa.binary()) for column in folders)]
     empty = pa.schema(columns).empty_table()
 
-    def read(parts: pa.Table) -> pa.Table:
-        tables = [empty]
-        for path in parts["path"].to_pylist():
-            films = pq.read_table(path, filesystem=films_on, columns=["row", "labels"], partitioning=None)
-            for column, (filesystem, folder) in folders.items():
-                part = f"{folder}/{path.rsplit('/', 1)[-1]}"
-                table = pq.read_table(part, filesystem=filesystem, partitioning=None)
-                if not table["row"].equals(films["row"]):
-                    raise StoreError(f"{folder} holds the features of other films than {path}: remove that folder")
-                films = films.append_column(column, table["features"])
-            tables.append(films)
-        return pa.concat_tables(tables)
+    def read(path: str) -> pa.Table:
+        films = pq.read_table(path, filesystem=films_on, columns=["row", "labels"], partitioning=None)
+        for column, (filesystem, folder) in folders.items():
+            part = f"{folder}/{path.rsplit('/', 1)[-1]}"
+            table = pq.read_table(part, filesystem=filesystem, partitioning=None)
+            if not table["row"].equals(films["row"]):
+                raise StoreError(f"{folder} holds the features of other films than {path}: remove that folder")
+            films = films.append_column(column, table["features"])
+        return films
 
-    parts = [pa.table({"path": [path]}) for path in store.parts(split)]
-    if not parts:
-        return ray.data.from_arrow(empty)
-    return ray.data.from_arrow(parts).map_batches(read, batch_format="pyarrow", batch_size=None, num_cpus=cpus)
+    paths = store.parts(split)
+    part_bytes = kept_bytes(store, fed.values(), split) / max(1, len(paths))
+    return read_parts(paths, read, empty, cpus=cpus, part_bytes=part_bytes)
 
 
 def feature_films(store: Store, split: str, fed: Fed, *, max_tokens: int = 0, cpus: float = 1) -> ray.data.Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,23 +13,27 @@ from pathlib import Path
 import pyarrow.fs as pafs
 
 
+class PathError(ValueError):
+    """A path or URI that no filesystem can be found for."""
+
+
 def resolve(path: str | Path) -> tuple[pafs.FileSystem, str]:
     """Return the filesystem and the path on it; a plain path is local, `~` is expanded and it is made absolute.
 
     Raises:
-        ValueError: the scheme is unknown or cannot be reached (the message names the path).
+        PathError: the scheme is unknown or cannot be reached (the message names the path).
     """
     if "://" not in str(path):
         return pafs.LocalFileSystem(), str(Path(path).expanduser().absolute())
     try:
         return pafs.FileSystem.from_uri(str(path))
     except (OSError, ValueError, ImportError) as error:
-        raise ValueError(f"cannot reach {path}: {error}") from error
+        raise PathError(f"cannot reach {path}: {error}") from error
 
 
 def absolute(path: str | Path) -> str:
-    """Return a URI as it is and a local path made absolute: what a process elsewhere can be told."""
-    return str(path) if "://" in str(path) else resolve(path)[1]
+    """Return what a process elsewhere can be told: a local path (file:// too) made absolute, another URI as it is."""
+    return str(path) if "://" in str(path) and not str(path).startswith("file://") else resolve(path)[1]
 
 
 def is_local(path: str | Path) -> bool:
@@ -45,6 +50,14 @@ def exists(path: str | Path) -> bool:
     """Return whether a file or folder is there."""
     filesystem, inner = resolve(path)
     return bool(filesystem.get_file_info(inner).type != pafs.FileType.NotFound)
+
+
+def is_empty(path: str | Path) -> bool:
+    """Return whether nothing is there, or a folder with nothing in it."""
+    filesystem, inner = resolve(path)
+    if filesystem.get_file_info(inner).type == pafs.FileType.File:
+        return False
+    return not filesystem.get_file_info(pafs.FileSelector(inner, allow_not_found=True))
 
 
 def read_text(path: str | Path) -> str:
@@ -69,11 +82,16 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     filesystem, inner = resolve(path)
     filesystem.create_dir(str(Path(inner).parent), recursive=True)
     # Only a local file can be seen half written; object stores show an object when it is complete.
-    aside = f"{inner}.{os.getpid()}.aside" if is_local(path) else inner
+    aside = _aside(inner) if is_local(path) else inner
     with filesystem.open_output_stream(aside) as stream:
         stream.write(data)
     if aside != inner:
         Path(aside).replace(inner)
+
+
+def _aside(inner: str) -> str:
+    """Return where this process, among those of all machines that share a disk, writes what is to stand at a path."""
+    return f"{inner}.{platform.node() or 'localhost'}-{os.getpid()}.aside"
 
 
 def find(path: str | Path, name: str) -> list[str]:
@@ -81,8 +99,9 @@ def find(path: str | Path, name: str) -> list[str]:
     filesystem, inner = resolve(path)
     selector = pafs.FileSelector(inner, recursive=True, allow_not_found=True)
     found = [info.path for info in filesystem.get_file_info(selector) if info.base_name == name and info.is_file]
-    scheme = str(path).split("://")[0] + "://" if "://" in str(path) and not is_local(path) else ""
-    return sorted(scheme + found_path for found_path in found)
+    # With all that the URI says of host and account, which the paths on its filesystem leave out.
+    above = inner if is_local(path) else str(path).rstrip("/")
+    return sorted(above.rstrip("/") + found_path[len(inner.rstrip("/")) :] for found_path in found)
 
 
 def folders(path: str | Path) -> list[str]:
@@ -108,7 +127,7 @@ def new_folder(path: str | Path, *, last: str) -> Iterator[Path]:
     """
     filesystem, inner = resolve(path)
     if is_local(path):
-        aside = Path(f"{inner}.{os.getpid()}.aside")
+        aside = Path(_aside(inner))
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         try:

@@ -29,6 +29,8 @@ except ImportError:  # no wheel for this platform: Pillow decodes all posters, t
 
 MAX_PIXELS = 40_000_000
 """Largest poster decoded, in pixels: 40 million take 150 MB of memory as RGB, 500 with transparency."""
+MOST_PIXELS = 178_956_970
+"""Beyond that Pillow refuses a picture, whatever it is asked for."""
 
 # Nothing else is ever opened, whatever the file calls itself: some of Pillow's other formats run outside
 # programs. Naming the plugins loads these five only; Pillow would look for them by loading all of its own.

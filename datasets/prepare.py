@@ -25,11 +25,12 @@ import ray
 import ray.data
 
 from datasets import files, store
-from datasets.aside import aside, put_in_place, remove
-from datasets.decode import Decoded, Decoder, Progress, decode, part_by_part, read_decoded, write_parquet
+from datasets.aside import aside, put_in_place
+from datasets.decode import Decoded, Decoder, Progress, decode, read_decoded, write_parquet
 from datasets.films import FilmsError, Reject, write_rejects
 from datasets.imdb_folder import FilmList, read_films
 from datasets.memory import give_back
+from datasets.parts import do_parts
 from datasets.posters import MAX_PIXELS
 from datasets.split import count_genres, leave_out, split_hashed
 from datasets.store import SPLITS, Manifest
@@ -70,7 +71,7 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
         schema = store.film_schema(len(films.genres), (how.height, how.width, 3))
         decoder = Decoder(folder, work, schema, how.height, how.width, how.seed, how.max_pixels)
         decoded = decode(films, decoder, progress)
-        remove(files.join(work, "rows"))
+        files.remove_folder(files.join(work, "rows"))
         rejects = sorted([*films.rejects, *decoded.rejects], key=lambda reject: reject.row)
         _check_rejects(films, rejects, how.max_rejects, folder)
         shares = {name: how.shares.get(name, 0) for name in SPLITS}
@@ -82,8 +83,8 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
         _write_rejects(work, rejects)
         manifest = _manifest(films, folder, decoded, splits, rejects, how)
         store.write_manifest(work, manifest)
-        remove(files.join(work, "decoded"))
-        put_in_place(work, path)
+        files.remove_folder(files.join(work, "decoded"))
+        put_in_place(work, path, last="manifest.json")
     return manifest
 
 
@@ -124,7 +125,7 @@ def _sort_into_splits(work: str, decoded: Decoded, splits: np.ndarray, progress:
         return {"films": films, "words": list(words), "counts": list(words.values())}
 
     schema = pa.schema([("films", pa.int64()), ("words", pa.list_(pa.string())), ("counts", pa.list_(pa.int64()))])
-    dataset = part_by_part(decoded.parts, sort_part, schema)
+    dataset = do_parts(decoded.parts, sort_part, schema)
     counts: Counter[str] = Counter()
     done = 0
     for result in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets import files
+from datasets.parts import read_parts
 from datasets.store import Store, film_schema, label_array, poster_array
 from datasets.vocabulary import UNKNOWN, Vocabulary
 from datasets.wordpiece import WordPiece
@@ -41,30 +43,19 @@ _RAREST = 0.005  # share of the films below which a genre's rarity no longer cou
 
 
 def read_films(store: Store, split: str, columns: list[str], *, cpus: float = 1) -> ray.data.Dataset:
-    """Read columns of a split through Ray Data, a block for each of the store's files, in their order.
-
-    Each task asks Ray for `cpus`: less than 1 where training workers leave no whole CPU free.
-
-    Tasks are given file names rather than left to `ray.data.read_parquet`: that looks into the files first
-    (1 to 3 s here, at every start) and merges the blocks, so that fewer cores can work on them.
-    """
-    import ray.data
-
+    """Read columns of a split through Ray Data, in the store's order; each task asks Ray for `cpus`."""
     filesystem, _ = files.resolve(store.folder(split))
-    schema = film_schema(len(store.manifest.genres), store.manifest.poster_shape)
-    wanted = pa.schema([schema.field(name) for name in columns])
+    shape = store.manifest.poster_shape
+    schema = film_schema(len(store.manifest.genres), shape)
+    empty = pa.schema([schema.field(name) for name in columns]).empty_table()
 
-    def read(parts: pa.Table) -> pa.Table:
-        tables = [
-            pq.read_table(path, filesystem=filesystem, columns=columns, partitioning=None)
-            for path in parts["path"].to_pylist()
-        ]
-        return pa.concat_tables(tables) if tables else wanted.empty_table()
+    def read(path: str) -> pa.Table:
+        return pq.read_table(path, filesystem=filesystem, columns=columns, partitioning=None)
 
-    parts = [pa.table({"path": [path]}) for path in store.parts(split)]
-    if not parts:
-        return ray.data.from_arrow(wanted.empty_table())
-    return ray.data.from_arrow(parts).map_batches(read, batch_format="pyarrow", batch_size=None, num_cpus=cpus)
+    paths = store.parts(split)
+    film_bytes = math.prod(shape) if "poster" in columns else 0
+    part_bytes = film_bytes * store.manifest.films[split] / max(1, len(paths))
+    return read_parts(paths, read, empty, cpus=cpus, part_bytes=part_bytes)
 
 
 def poster_films(store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
@@ -172,10 +163,10 @@ def training_batches(
     chance being that of its rarest genre: one over the genre's films in the window. The others go to films that come
     once, drawn at random; films and batches are as many as without it.
 
-    Each batch has exactly `batch_size` rows: "weights" is 1 for a film and 0 for a row that only fills the last batch.
-    Overviews come in batches of like length, cut to the least of `LENGTHS` that holds them; the order of lengths is
-    the same on every rank, so that workers that step together have like much to do. With `steps`, batches that count
-    nothing are added up to that number.
+    Each batch has exactly `batch_size` rows: "weights" is 1 for a film and 0 for a row that only fills the last batch,
+    with a film that came before. Overviews come in batches of like length, cut to the least of `LENGTHS` that holds
+    them; the order of lengths is the same on every rank, so that workers that step together have like much to do. With
+    `steps`, batches that count nothing are added up to that number.
     """
     films = np.random.default_rng([seed, epoch, rank])
     together = np.random.default_rng([seed, epoch])
@@ -202,8 +193,8 @@ def _batches(
             # A batch to be filled stays last: shares differ by a film at most, so that every rank has as many full
             # batches, and shuffles them alike.
             together.shuffle(starts[: len(rows) // size])
-        for start in starts:
-            yield _batch(window, rows[start : start + size], size)
+        for start in starts.tolist():
+            yield _batch(window, rows, start, size)
 
 
 def _order(window: Block, films: np.random.Generator | None, oversampling: float) -> np.ndarray:
@@ -231,11 +222,18 @@ def _oversampled(rows: np.ndarray, labels: np.ndarray, films: np.random.Generato
     return films.permutation(np.concatenate([rows[: len(rows) - drawn], again]))
 
 
-def _batch(window: Block, rows: np.ndarray, size: int) -> Batch:
-    """Cut one batch of exactly `size` rows; missing rows repeat the first, with weight 0."""
+def _batch(window: Block, order: np.ndarray, start: int, size: int) -> Batch:
+    """Cut the batch of exactly `size` rows that begins at `start`; missing rows are filled up, with weight 0.
+
+    Films of the batch before fill it, each once: batch normalisation sees rows that count nothing too, and copies of
+    one film would be most of what it knows when the epoch is judged.
+    """
+    rows = order[start : start + size]
     weights = np.zeros(size, np.float32)
     weights[: len(rows)] = 1
-    rows = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
+    if len(rows) < size:
+        before = order[max(0, start - (size - len(rows))) : start]
+        rows = np.resize(np.concatenate([rows, before]), size)  # where the window has no more films, all come again
     parts = {name: window[name] for name in ("inputs", *_PARTS) if name in window}
     if "lengths" in window:
         column = _token_column(window)

@@ -133,7 +133,7 @@ def test_download_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     folder = files.download("s3://bucket/run", tmp_path / "copy")
     assert folder == tmp_path / "copy"
     assert (folder / "model.keras").read_text() == "weights"
-    assert files.find("s3://bucket/run", "model.keras") == ["s3://run/model.keras"]
+    assert files.find("s3://bucket/run", "model.keras") == ["s3://bucket/run/model.keras"]
 
 
 def test_a_new_folder_is_there_whole_or_not_at_all(place: str | Path, tmp_path: Path) -> None:

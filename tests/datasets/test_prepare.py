@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import platform
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,16 +148,26 @@ def test_a_job_that_dies_leaves_the_old_store_and_no_half_one(
     assert [child.name for child in tmp_path.iterdir()] == ["store"]
 
 
+GONE = 2**22 + 12345  # above Linux' largest process id
+
+
 def test_what_a_killed_job_left_is_cleared_by_the_next(dirty: tuple, tmp_path: Path) -> None:
     _, folder, _ = dirty
-    gone = 2**22 + 12345  # above Linux' largest process id
-    left = tmp_path / f".store.preparing-{gone}"
-    left.mkdir()
-    (left / "manifest.json").write_text("{}")
+    left = tmp_path / f".store.preparing-{platform.node()}-{GONE}"
+    elsewhere = tmp_path / f".store.preparing-another-machine-{GONE}"  # on a shared disk: it may well run there
+    for unfinished in (left, elsewhere):
+        unfinished.mkdir()
+        (unfinished / "manifest.json").write_text("{}")
     with pytest.raises(StoreError, match="there is no film store"):
         Store.open(str(tmp_path / "store"))
     prepare(str(folder / "films"), str(tmp_path / "store"), LENIENT)
-    assert [child.name for child in tmp_path.iterdir()] == ["store"]
+    assert sorted(child.name for child in tmp_path.iterdir()) == [elsewhere.name, "store"]
+
+
+def test_a_store_by_a_file_uri(dirty: tuple, tmp_path: Path) -> None:
+    _, folder, _ = dirty
+    prepare(str(folder / "films"), (tmp_path / "store").as_uri(), LENIENT)
+    assert Store.open(str(tmp_path / "store")).manifest.films["train"] > 0
 
 
 def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:

@@ -86,6 +86,17 @@ def test_every_film_once_in_batches_of_one_size(films: int, window: int) -> None
     assert [int(batch["weights"].sum()) for batch in batches[:-1]] == [4] * (len(batches) - 1)
 
 
+@pytest.mark.parametrize(("films", "different"), [(21, 4), (6, 4), (3, 3), (1, 1)])
+def test_the_last_batch_is_filled_with_films_of_the_one_before(films: int, different: int) -> None:
+    """Batch normalisation sees rows of no weight too: they must not be one film many times."""
+    batches = epoch_of(posters(films))
+    last = batches[-1]["labels"][:, 0].tolist()
+    assert len(set(last)) == different
+    if films > 4:
+        filling = [film for film, weight in zip(last, batches[-1]["weights"], strict=True) if not weight]
+        assert set(filling) <= set(batches[-2]["labels"][:, 0].tolist())
+
+
 def test_order_is_set_by_seed_epoch_and_rank() -> None:
     first = films_of(epoch_of(posters(50)))
     assert first != list(range(50))
