@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from datasets.posters import MAX_PIXELS
+from datasets.posters import MAX_PIXELS, MOST_PIXELS
 from datasets.prepare import Preparation
 from ray_jobs._shared import cluster
 from ray_jobs._shared.films import SAMPLE, SAMPLE_FILMS, make_store, sample_folder
@@ -56,6 +56,10 @@ class Options:
                 f"--validation-share {shares[0]:g} and --test-share {shares[1]:g} must be above 0 "
                 "and leave films to train on"
             )
+        if min(self.height, self.width) < 1:
+            raise ValueError(f"--height {self.height} --width {self.width} must be at least 1 pixel each")
+        if not 0 < self.max_poster_pixels <= MOST_PIXELS:
+            raise ValueError(f"--max-poster-pixels must be 1 to {MOST_PIXELS}, not {self.max_poster_pixels}")
         if not 0 < self.train_share <= 1:
             raise ValueError(f"--train-share must be above 0 and at most 1, not {self.train_share:g}")
 

@@ -4,7 +4,7 @@
     ray job submit --working-dir . -- python ray_jobs/train_lstm.py --store DIR --runs DIR
 
 Writes RUNS/NAME: the best and the last checkpoint, history.csv and TensorBoard events. On 4,811 films, 20 epochs
-take 12 min on 2 cores and reach a validation loss near 0.25 and a mean average precision near 0.15 (docs/results.md).
+take 5 min on 2 cores and reach a validation loss near 0.25 and a mean average precision near 0.15 (docs/results.md).
 """
 
 from __future__ import annotations

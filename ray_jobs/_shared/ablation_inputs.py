@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from datasets.store import Store
+from genre_models import backbones
 from genre_models.checkpoint import Checkpoint
 from genre_models.recipe import Recipe
 from ray_jobs._shared.features import with_encoder, with_features
@@ -17,8 +18,7 @@ from ray_jobs._shared.trial import SweepJob
 
 # What decides how films are read, of the options of any kind of model.
 _OF_INPUTS = (
-    "backbone",
-    "backbone_weights",
+    *backbones.OPTIONS,
     "height",
     "width",
     "tokenizer",
@@ -61,16 +61,13 @@ class Inputs:
         jobs: dict[str, SweepJob] = {}
         key_of = {}
         for number, (recipe, config) in trials.items():
-            key = key_of[number] = self._key(config) + _starts(config, recipe)
+            key = key_of[number] = key_of_inputs(config) + _starts(config, recipe)
             if key not in jobs:
                 jobs[key] = self._job(recipe, config)
         return jobs, key_of
 
-    def _key(self, config: Any) -> str:
-        return repr([getattr(config, name, None) for name in _OF_INPUTS])
-
     def _job(self, recipe: Recipe, config: Any) -> SweepJob:
-        key = self._key(config)
+        key = key_of_inputs(config)
         if key not in self._read:
             self._read[key] = self._films(config)
         read = self._read[key]
@@ -98,6 +95,11 @@ class Inputs:
         films = {split: films_of(own, store, split).to_numpy_refs() for split in TRAINING_SPLITS}
         # A trial's settings are what it changes in the preset: that is what it starts from.
         return _Read(dataclasses.replace(own, config=about.config), films)
+
+
+def key_of_inputs(config: Any) -> str:
+    """Return what two models have alike that are fed the same films."""
+    return repr([getattr(config, name, None) for name in _OF_INPUTS])
 
 
 def _starts(config: Any, recipe: Recipe) -> str:

@@ -56,6 +56,8 @@ def calm_data() -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    # An error of a task comes as it was raised: its message may be made for the person.
+    context.raise_original_map_exception = True
     # The same films in the same order at every run: the seed then decides the rest.
     context.execution_options.preserve_order = True
     if Paced not in context.custom_execution_callback_classes:
@@ -113,7 +115,7 @@ def worker_resources(
     cpus = cpus_per_worker
     if cpus is None:
         # As many workers as cores would leave Ray Data nothing to run on, and the films would never come.
-        cpus = round(0.9 * have.most_cpus / workers, 3) if workers == int(have.most_cpus) else 1.0
+        cpus = round(0.9 * have.most_cpus / workers, 3) if workers == have.most_cpus else 1.0
     asked = f"{workers} worker{'s' if workers > 1 else ''} of {cpus:g} CPU{' and 1 GPU' if use_gpu else ''} each"
     there = (
         f"the cluster has {have.cpus:g} CPUs and {have.gpus:g} GPUs on {have.nodes} node{'s' if have.nodes > 1 else ''}"
@@ -134,9 +136,22 @@ def worker_resources(
 
 
 def actors_for(films: int, *, each: int, use_gpu: bool) -> int:
-    """Return how many copies of a model to load: loading takes seconds, so one more only for `each` films."""
+    """Return how many copies of a model to load: loading takes seconds, so one more only for `each` films.
+
+    Raises:
+        ClusterError: GPUs are asked for where there are none and none can come.
+    """
+    if use_gpu and resources().most_gpus < 1:
+        raise ClusterError("asked for --use-gpu, but the cluster has no GPU: leave it out, or add GPU nodes")
     free = ray.cluster_resources().get("GPU" if use_gpu else "CPU", 1)
     return max(1, min(int(free) - (0 if use_gpu else 1), films // each + 1))
+
+
+def cpus_beside(actors: int) -> float:
+    """Return the CPUs that each of these actors, and each task that feeds them, may ask for: a whole one, or where the
+    actors would leave none for tasks a share of what there can be, lest both wait for each other."""
+    cpus = resources().most_cpus
+    return 1.0 if cpus >= actors + 1 else max(0.01, round(cpus / (actors + 1) - 0.0005, 3))
 
 
 def trials_at_once(

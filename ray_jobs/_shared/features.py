@@ -17,6 +17,7 @@ from datasets import features as in_store
 from datasets import files
 from datasets.aside import aside, put_in_place
 from datasets.features import VIEWS, Features, fed_of
+from datasets.parts import tasks_for
 from datasets.posters import enlarged
 from datasets.store import Store, poster_array
 from datasets.vocabulary import Vocabulary
@@ -147,7 +148,8 @@ def _make(
     screen.status(f"{what}, loading the encoder")
     folder = in_store.folder_of(store, features.name, split)
     with aside(folder) as work, Board(show) as board:
-        parts = ray.data.from_arrow([pa.table({"path": [path]}) for path in store.parts(split)])
+        paths = store.parts(split)
+        parts = ray.data.from_items([{"path": path} for path in paths], override_num_blocks=tasks_for(len(paths)))
         made = parts.map_batches(
             _Encoder,
             fn_constructor_args=(ENCODERS["text" if backbone.reads else "poster"], backbone, store, work, board.actor),
@@ -165,7 +167,7 @@ def _make(
                 units = int(batch["units"].max())
         features = replace(features, units=units)
         in_store.finish(work, features, store, split)
-        put_in_place(work, folder)
+        put_in_place(work, folder, last=in_store.ABOUT)
     screen.line(f"Encoded {films:,} {what.split(': ')[1]} with {backbone.name} ({duration(timer.elapsed)}): {folder}")
     return features
 

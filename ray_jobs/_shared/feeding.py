@@ -25,6 +25,7 @@ from genre_models.word_vectors import svd_word_vectors
 from ray_jobs._shared import cluster
 from ray_jobs._shared.features import tokenizer_of
 from ray_jobs._shared.options import TrainError
+from ray_jobs._shared.paced import PacedWhileTraining
 
 TRAINING_SPLITS = ("train", "validation")
 
@@ -188,6 +189,9 @@ class FilmsForWorkers:
     """Reads what is kept in the object store: `train-0`, `validation-0`, …, a dataset for each rank."""
     streams: dict[str, ray.data.Dataset]
     """For Ray Train to split over the ranks, which read it again in every epoch: `train`, or nothing."""
+    before_workers: bool = False
+    """Whether `read` must be done before the workers start: Ray Data cuts what it has read into shares by tasks of a
+    whole CPU, and beside workers that leave none these would wait for ever."""
 
 
 def films_for_workers(
@@ -200,6 +204,7 @@ def films_for_workers(
     films again in every epoch and splits the stream.
     """
     shares = shares_of(store, workers)
+    first = workers > 1 and have.cpus - workers * per_worker["CPU"] < 1
     # Read while the workers hold their CPUs, or wait for them: a task that asked for more than they leave would wait
     # for ever, and tasks that took theirs would keep them waiting.
     cpus = cluster.spare_cpus(workers, per_worker, have)
@@ -217,5 +222,9 @@ def films_for_workers(
         return {name: part for split in parts for name, part in split.items()}
 
     if held:
-        return FilmsForWorkers(shares, read, {})
-    return FilmsForWorkers({**shares, "train": ()}, read, {"train": films_of(about, store, "train", cpus=cpus)})
+        return FilmsForWorkers(shares, read, {}, first)
+    stream = films_of(about, store, "train", cpus=cpus)
+    # A stream stands still while its workers train on a window, for however long that takes.
+    stream.context.execution_no_progress_timeout_s = -1
+    stream.context.custom_execution_callback_classes = [PacedWhileTraining]
+    return FilmsForWorkers({**shares, "train": ()}, read, {"train": stream}, first)

@@ -47,10 +47,16 @@ def make_store(folder: str, path: str, how: Preparation, screen: Screen, *, over
     """Prepare the films of a folder into a store, with progress and a summary on screen.
 
     Raises:
-        StoreError: there is one already and `overwrite` is not given.
+        StoreError: there is one already and `overwrite` is not given, or what is there is no store.
         FilmsError: the films cannot be used.
     """
-    if files.exists(path) and not overwrite:
+    is_store = files.exists(files.join(path, "manifest.json"))
+    if not is_store and not files.is_empty(path):
+        raise StoreError(
+            f"{path} is no film store (it has no manifest.json), but there is something: it is kept, whatever it is. "
+            "Take another --store, or remove it yourself"
+        )
+    if is_store and not overwrite:
         raise StoreError(
             f"{path} exists and is kept: use it as it is, take another --store, or replace it with --overwrite"
         )

@@ -87,9 +87,7 @@ def judged_films(store: Store, folder: str, report: str, screen: Screen) -> Iter
             screen.line(f"  {count:>6,} films of {folder} set aside: {reason}")
         yield _judged(Store.open(scratch), store, f"the films in {folder}", rejects)
     finally:
-        filesystem, inner = files.resolve(scratch)
-        if files.exists(scratch):
-            filesystem.delete_dir(inner)
+        files.remove_folder(scratch)
 
 
 def _judged(films: Store, models: Store, where: str, rejects: dict[str, int]) -> Judged:

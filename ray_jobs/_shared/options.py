@@ -206,28 +206,42 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
         start = starting_point(options, sys.argv[1:])
         given = tyro.cli(options, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,))
         main(given)
-    except _expected() as error:
-        _say(f"\nStopped: {error}")
-        sys.exit(1)
-    except OSError as error:
-        if error.errno not in _OF_THE_MACHINE:
+    except Exception as error:
+        if not (told := _said_to_the_person(error)):
             raise
-        _say(f"\nStopped: {error}. What was finished is kept.")
+        _say(f"\nStopped: {told}")
         sys.exit(1)
     except KeyboardInterrupt:
         _say("\nStopped by you. What was finished is kept.")
         sys.exit(130)
 
 
+def _said_to_the_person(error: Exception) -> str:
+    """Return the message of an error that was made for the person, or that their machine raised; nothing of others.
+
+    One that was raised in a task of Ray's is looked for behind it.
+    """
+    from ray_jobs._shared.failures import behind, said
+
+    for cause in behind(error):
+        wraps = isinstance(getattr(cause, "cause", None), BaseException)  # its text is a traceback
+        if isinstance(cause, _expected()) and not wraps:
+            return said(cause)
+        if isinstance(cause, OSError) and cause.errno in _OF_THE_MACHINE:
+            return f"{said(cause)}. What was finished is kept."
+    return ""
+
+
 def _expected() -> tuple[type[BaseException], ...]:
     """Return the errors whose message is made for the person; any other is a fault of ours and shows its traceback."""
+    from datasets.files import PathError
     from datasets.films import FilmsError
     from datasets.store import StoreError
     from genre_models.checkpoint import CheckpointError
     from genre_models.search_space import SearchSpaceError
     from ray_jobs._shared.cluster import ClusterError
 
-    return (FilmsError, StoreError, CheckpointError, SearchSpaceError, ClusterError, TrainError)
+    return (PathError, FilmsError, StoreError, CheckpointError, SearchSpaceError, ClusterError, TrainError)
 
 
 def _say(text: str) -> None:

@@ -20,7 +20,7 @@ from datasets.store import Store, poster_array
 from datasets.stream import Batching, padded_length, read_films, validation_batches
 from genre_models import checkpoint as checkpoints
 from ray_jobs._shared.board import Board
-from ray_jobs._shared.cluster import actors_for
+from ray_jobs._shared.cluster import actors_for, cpus_beside
 from ray_jobs._shared.features import tokenizer_of
 from ray_jobs._shared.quiet import quiet_stderr
 
@@ -61,7 +61,7 @@ class Predictor:
             self._about = checkpoints.read(folder)
             if threads:
                 threads = min(threads, os.cpu_count() or 1)
-                fit.set_up_tensorflow(workers=1, threads=threads, side_by_side=self._about.model_kind.reads)
+                fit.set_up_tensorflow(workers=1, threads=threads, side_by_side=self._about.runs_side_by_side)
             self._model = checkpoints.load_model(folder)
         self._vocabulary = tokenizer_of(self._about)
         self._poster_shape, self._piece = poster_shape, piece
@@ -172,7 +172,8 @@ def scored(
     shape = wanted[0][0].manifest.poster_shape
     actors = actors_for(count, each=_FILMS_AN_ACTOR, use_gpu=use_gpu)
     threads = None if use_gpu else max(1, int(ray.cluster_resources().get("CPU", 1)) // actors)
-    first, *others = (_read(store, split, part, sees, features) for part, (store, split) in enumerate(wanted))
+    cpus = cpus_beside(actors)
+    first, *others = (_read(store, split, part, sees, features, cpus) for part, (store, split) in enumerate(wanted))
     films = first.union(*others) if others else first
     scored = films.map_batches(
         Predictor,
@@ -180,7 +181,7 @@ def scored(
         batch_size=max(PIECE, min(BATCH, _BATCH_BYTES // int(np.prod(shape)))),
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=actors),
-        num_cpus=1,
+        num_cpus=cpus,
         num_gpus=1 if use_gpu else 0,
     )
     # Ray's core prints a warning about the arguments of Data's own actors that nobody can act on.
@@ -188,17 +189,17 @@ def scored(
         yield from scored.iter_batches(batch_size=None, batch_format="numpy")
 
 
-def _read(store: Store, split: str, part: int, sees: str, features: Fed | None) -> ray.data.Dataset:
+def _read(store: Store, split: str, part: int, sees: str, features: Fed | None, cpus: float) -> ray.data.Dataset:
     """Read what a model needs of a split's films, each with the number of its part."""
     if features:
-        films = feature_table(store, split, features)
+        films = feature_table(store, split, features, cpus=cpus)
     else:
-        films = read_films(store, split, ["row", *(("poster", "overview") if sees == "both" else (sees,))])
+        films = read_films(store, split, ["row", *(("poster", "overview") if sees == "both" else (sees,))], cpus=cpus)
 
     def numbered(table: pa.Table) -> pa.Table:
         return table.append_column("part", pa.array(np.full(len(table), part)))
 
-    return films.map_batches(numbered, batch_format="pyarrow", batch_size=None)
+    return films.map_batches(numbered, batch_format="pyarrow", batch_size=None, num_cpus=cpus)
 
 
 def _in_order(store: Store, split: str, rows: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -70,7 +70,11 @@ def _about(store: Store, judged: Judged) -> dict[str, Any]:
     """Return what the comparison says beside the models' figures."""
     manifest = store.manifest
     own = judged.store.path != store.path
-    taught = set(store.table("train", ["overview"])["overview"].to_pylist()) if own else set()
+    known = {
+        split: set(store.table(split, ["overview"])["overview"].to_pylist()) if own else set()
+        for split in ("train", "validation")
+    }
+    seen = {split: sum(overview in films for overview in judged.overviews) for split, films in known.items()}
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", *sys.argv]),
@@ -82,7 +86,8 @@ def _about(store: Store, judged: Judged) -> dict[str, Any]:
         },
         "judged_on": judged.where,
         "judged_rejects": judged.rejects,
-        "seen_in_training": sum(overview in taught for overview in judged.overviews),
+        "seen_in_training": seen["train"],
+        "seen_in_validation": seen["validation"],
         "source": manifest.source["folder"],
         "store": store.path,
         "genre_counts": {

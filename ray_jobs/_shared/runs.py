@@ -1,6 +1,6 @@
 """The runs folder: where a run keeps its checkpoints and figures, and how the best are found again.
 
-RUNS/NAME/epoch-031/        checkpoints: the best by validation loss, and the last (to resume from)
+RUNS/NAME/epoch-031/        checkpoints: the best by the run's --metric, and the last (to resume from)
 RUNS/NAME/history.csv       every epoch's figures so far
 RUNS/NAME/run.json          the options the run was started with
 RUNS/NAME/tensorboard/      the same figures for TensorBoard
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
@@ -78,7 +79,8 @@ def start_of(place: str, about: checkpoints.Checkpoint, metric: str) -> str:
     """Return the path of the checkpoint whose weights a new model begins with: at `place`, or the best one below it.
 
     Raises:
-        CheckpointError: there is none of this kind on these films, or its encoder had other weights.
+        CheckpointError: there is none of this kind on these films, or its encoder had other weights, or it knows other
+            words.
     """
     found = best_below(place, kind=about.kind, fingerprint=about.store["fingerprint"], metric=metric)
     if found is None:
@@ -93,7 +95,17 @@ def start_of(place: str, about: checkpoints.Checkpoint, metric: str) -> str:
                 f"{found.path} was trained with an encoder of the weights {of_start[:12]}…, and this one has "
                 f"{of_new[:12]}…: train its start anew, or name the encoder's weights"
             )
+    if start.vocabulary and about.vocabulary and start.vocabulary != about.vocabulary:
+        raise checkpoints.CheckpointError(
+            f"{found.path} knows other words ({_words(start)}) than this model ({_words(about)}): vectors would go to "
+            "words that they do not stand for. Give this one the options of that run, or leave out --start-from"
+        )
     return found.path
+
+
+def _words(about: checkpoints.Checkpoint) -> str:
+    """Say which words a model knows: how many, and by which tokenizer."""
+    return f"{len(about.vocabulary):,} by the tokenizer {about.config.tokenizer}"
 
 
 def run_history(path: str) -> list[Epoch]:
@@ -130,6 +142,12 @@ class RunFolder:
         """Return the run's whole checkpoints by epoch."""
         found = checkpoints_below(self.path)
         return {int(one.about["epoch"]): one.path for one in found}
+
+    def best(self, metric: str) -> int | None:
+        """Return the epoch of the whole checkpoint that is best by a metric, the first of equals; None without any."""
+        found = checkpoints_below(self.path)
+        best = min(found, key=lambda one: (one.badness(metric), int(one.about["epoch"])), default=None)
+        return None if best is None else int(best.about["epoch"])
 
     @contextlib.contextmanager
     def new_checkpoint(self, epoch: int) -> Iterator[Path]:
@@ -180,3 +198,9 @@ class TensorBoard:
         if not self._local:
             filesystem, inner = files.resolve(self._target)
             pafs.copy_files(self._folder, inner, destination_filesystem=filesystem)
+
+    def close(self) -> None:
+        """End writing; of a run kept elsewhere nothing stays on this machine."""
+        self._writer.close()
+        if not self._local:
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -182,7 +182,7 @@ def settings_line(settings: dict[str, Any]) -> str:
 
 def _last_words(trial: Any) -> str:
     """Return what Tune knows of a trial's end, in a line."""
-    from ray_jobs._shared.train_run import reason
+    from ray_jobs._shared.failures import reason
 
     error = trial.get_pickled_error() or trial.get_error()
     if error is None:

@@ -97,4 +97,9 @@ def _gain(
         for key in ("best", "start")
     }
     differences = told["differences"][0]["metrics"]
-    return {**figures, "differences": {name: differences[name] for name in _FIGURES.values()}}
+    return {
+        **figures,
+        "differences": {name: differences[name] for name in _FIGURES.values()},
+        "films": len(judged.labels),
+        "judged_on": judged.where,
+    }

@@ -83,7 +83,7 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
             store={"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films},
         )
     )
-    origin = runs.start_of(files.absolute(options.start_from), about, options.metric) if options.start_from else ""
+    origin = _origin(folder, about, options)
     begins = {"start from": origin} if origin else {}
     claim(folder, settings_of(about) | begins, what="run", resume=options.resume)
     screen.line(
@@ -139,6 +139,21 @@ def _check(kind: str, config: Any, recipe: Recipe, options: TrainOptions, store:
     require_posters_that_fit(KINDS[kind], config, store)
 
 
+def _origin(folder: RunFolder, about: Checkpoint, options: TrainOptions) -> str:
+    """Return the checkpoint that a run begins with, or nothing; of one that goes on, what it began with.
+
+    That is not looked for anew: since then it may have been trained further, or removed.
+
+    Raises:
+        CheckpointError: there is none where the options say.
+    """
+    told = files.absolute(options.start_from) if options.start_from else ""
+    began = str(folder.options().get("start from", "")) if options.resume and folder.exists() else ""
+    if began and (not told or f"{began}/".startswith(f"{told.rstrip('/')}/")):
+        return began
+    return runs.start_of(told, about, options.metric) if told else ""
+
+
 def _finish(folder: RunFolder, kind: str, metric: str, screen: Screen) -> TrainResult:
     """Name the best epoch, and give its checkpoint the curves of the whole run."""
     best = runs.best_below(folder.path, kind=kind, metric=metric)
@@ -156,7 +171,7 @@ def _finish(folder: RunFolder, kind: str, metric: str, screen: Screen) -> TrainR
 
 
 class _HandedOut:
-    """Reads the films while the workers start, and hands them out on the board.
+    """Reads the films while the workers start, or before where it must be, and hands them out on the board.
 
     What went wrong is raised at the end: workers that get no films end at once.
     """
@@ -168,6 +183,8 @@ class _HandedOut:
 
     def __enter__(self) -> None:
         self._thread.start()
+        if self._films.before_workers:
+            self._thread.join()
 
     def __exit__(self, *_: object) -> None:
         if self._failure is not None:

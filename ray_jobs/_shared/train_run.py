@@ -16,6 +16,7 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from genre_models.history import METRICS
 from ray_jobs._shared import runs
+from ray_jobs._shared.failures import reason
 from ray_jobs._shared.options import TrainError
 from ray_jobs._shared.train_worker import TrainJob, train_fn_per_worker
 
@@ -116,13 +117,3 @@ def run_workers(
     except ray.train.TrainingFailedError as error:
         kept = " Its epochs so far are kept: go on with --resume." if runs.checkpoints_below(job.run) else ""
         raise TrainError(f"the run {job.run} failed: {reason(error)}.{kept}") from error
-
-
-def reason(error: BaseException) -> str:
-    """Say in one line why something failed: the innermost cause's type and the last line of what it says."""
-    failures = getattr(error, "worker_failures", {}) or {}
-    cause: BaseException = next(iter(failures.values()), error)
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    said = str(cause).strip().splitlines()
-    return f"{type(cause).__name__}: {said[-1] if said else repr(cause)}"

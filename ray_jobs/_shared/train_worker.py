@@ -20,7 +20,6 @@ import numpy as np
 
 from datasets import files
 from datasets.stream import Batching, Block, blocks_of, join_blocks, narrowed, training_batches, validation_batches
-from genre_models.backbones import is_fine_tuned
 from genre_models.checkpoint import Checkpoint
 from genre_models.history import Epoch, best_epoch
 from ray_jobs._shared.runs import RunFolder, TensorBoard, epoch_folder
@@ -104,16 +103,10 @@ def train_fn_per_worker(config: dict[str, TrainJob]) -> None:
     validation = handed.get(f"validation-{rank}") or shard(f"validation-{rank}")
     feed = Feed(job, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation))
     latest = ray.train.get_checkpoint()
-    strategy = fit.set_up_tensorflow(workers=workers, threads=threads, side_by_side=runs_side_by_side(job.checkpoint))
+    strategy = fit.set_up_tensorflow(workers=workers, threads=threads, side_by_side=job.checkpoint.runs_side_by_side)
     with latest.as_directory() if latest else contextlib.nullcontext() as folder:
         reporter = Reporter(job, rank, _to_ray_train, clock)
         train_on(job, feed, reporter, strategy=strategy, resume_from=Path(folder) if folder else None)
-
-
-def runs_side_by_side(about: Checkpoint) -> bool:
-    """Return whether a model has operations worth a thread each, as an LSTM's two directions are; an encoder's follow
-    one another."""
-    return about.model_kind.reads and not is_fine_tuned(about.config)
 
 
 def _to_ray_train(metrics: dict[str, Any], save: Save | None) -> None:
@@ -150,20 +143,21 @@ def train_on(job: TrainJob, feed: Feed, reporter: Reporter, *, strategy: Any, re
                     begin_from(files.download(job.start_from, Path(copy)), model, where=job.start_from)
         return model
 
-    fit.fit(
-        build,
-        about.recipe,
-        strategy=strategy,
-        training=feed.training,
-        validation=feed.validation,
-        genre_counts=np.array(job.genre_films) if job.genre_films else None,
-        metric=job.metric,
-        steps_per_call=job.steps_per_call,
-        resume=(lambda model, optimizer: restore(resume_from, model, optimizer)) if resume_from else None,
-        on_step=lambda step: reporter.step(step, feed.steps),
-        on_trained=reporter.trained,
-        on_epoch=reporter.epoch,
-    )
+    with contextlib.closing(reporter):
+        fit.fit(
+            build,
+            about.recipe,
+            strategy=strategy,
+            training=feed.training,
+            validation=feed.validation,
+            genre_counts=np.array(job.genre_films) if job.genre_films else None,
+            metric=job.metric,
+            steps_per_call=job.steps_per_call,
+            resume=(lambda model, optimizer: restore(resume_from, model, optimizer)) if resume_from else None,
+            on_step=lambda step: reporter.step(step, feed.steps),
+            on_trained=reporter.trained,
+            on_epoch=reporter.epoch,
+        )
 
 
 class Feed:
@@ -290,6 +284,12 @@ class Reporter:
 
         self._deliver(metrics, save)
         self._post(Progress(figures.epoch, figures=figures))
+
+    def close(self) -> None:
+        """End what it writes: a sweep's process goes on with another trial."""
+        self._behind.shutdown()
+        if self._tensorboard:
+            self._tensorboard.close()
 
     def _post(self, progress: Progress) -> None:
         if self._job.board is not None:

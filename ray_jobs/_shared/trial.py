@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,9 +17,10 @@ from datasets import files
 from datasets.stream import Block
 from genre_models import search_space
 from genre_models.checkpoint import Checkpoint
+from ray_jobs._shared.failures import is_disk_full, reason
 from ray_jobs._shared.runs import RunFolder
 from ray_jobs._shared.sweep_folder import SweepFolder
-from ray_jobs._shared.train_worker import Feed, Reporter, Save, TrainJob, runs_side_by_side, train_on
+from ray_jobs._shared.train_worker import Feed, Reporter, Save, TrainJob, train_on
 
 CHECKPOINTS_PER_TRIAL = 2
 """The best and the last while a trial runs; the best alone when it has ended."""
@@ -62,11 +62,8 @@ def run_trial(config: dict[str, Any], *, sweep: SweepJob) -> None:
         else:
             _train_on_workers(job, sweep)
     except Exception as error:  # whatever it is, it ends this trial and not the sweep; the reason is recorded
-        from ray_jobs._shared.train_run import reason
-
         # A full disk is no fault of the trial's settings: it waits to be gone on with.
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        ray.tune.report({"failed": reason(error), "try_again": full})
+        ray.tune.report({"failed": reason(error), "try_again": is_disk_full(error)})
 
 
 def _job(sweep: SweepJob, settings: dict[str, Any], folder: RunFolder) -> TrainJob:
@@ -97,7 +94,7 @@ def _train_here(job: TrainJob, sweep: SweepJob, folder: RunFolder, started: floa
     clock.lap("import")
     fit.forget()
     threads = None if job.use_gpu else max(1, int(sweep.per_worker["CPU"]))
-    side_by_side = runs_side_by_side(job.checkpoint) and (threads or 0) > 1
+    side_by_side = job.checkpoint.runs_side_by_side and (threads or 0) > 1
     strategy = fit.set_up_tensorflow(workers=1, threads=threads, side_by_side=side_by_side)
 
     def films(split: str) -> Iterator[Block]:

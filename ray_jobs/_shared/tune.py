@@ -10,8 +10,8 @@ import ray.tune
 
 from datasets import files
 from datasets.store import Store
-from genre_models import search_space
-from genre_models.backbones import frozen_backbones, is_pretrained
+from genre_models import backbones, search_space
+from genre_models.backbones import frozen_backbones, is_fine_tuned, is_pretrained
 from genre_models.catalog import KINDS
 from genre_models.checkpoint import Checkpoint
 from genre_models.recipe import Recipe
@@ -42,11 +42,6 @@ from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan
 # Settings that have no part in a model with a backbone, and in one whose backbone is frozen.
 _PRETRAINED_WITHOUT = ("vocabulary_size",)
 _FROZEN_WITHOUT = (*_PRETRAINED_WITHOUT, "augmentation")
-# Settings by which films are encoded, or weights loaded.
-_OF_BACKBONES = (
-    *("backbone", "backbone_weights", "fine_tuning"),
-    *("poster_backbone", "poster_weights", "overview_backbone", "overview_weights"),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,9 +159,27 @@ def _sweep(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> Swee
     for where, text in overrides:
         space, fixed = search_space.overridden(space, text, known=(recipe, config), where=where)
         recipe, config = search_space.split(fixed, recipe, config)
-    if "epochs" in space:
-        raise TrainError("epochs cannot be searched: trials are compared by epochs. Give --epochs one value")
+    own = KINDS[kind].search_space
+    for name in _not_searched(kind, config):
+        if name in own and space.get(name) is own[name]:  # nobody asked for it
+            del space[name]
     return Sweep(kind, config, recipe, space)
+
+
+def _not_searched(kind: str, config: Any) -> dict[str, str]:
+    """Return the settings that no sweep of this model can vary, and why."""
+    cut = "the films are cut into words once, for all trials"
+    why = {
+        "epochs": "trials are compared by epochs. Give --epochs one value",
+        **dict.fromkeys(("height", "width"), "the store holds posters of one size"),
+        **dict.fromkeys(backbones.OPTIONS, "the films are encoded once, for all trials"),
+        **dict.fromkeys(("tokenizer", "fewest_uses"), cut),
+    }
+    if getattr(config, "tokenizer", "") == "subwords":
+        why["vocabulary_size"] = f"fewer pieces of words cut them otherwise, and {cut}"
+    if KINDS[kind].reads and is_fine_tuned(config):
+        why["max_tokens"] = f"the encoder's mark at an overview's end would be cut off, and {cut}"
+    return why
 
 
 def _start(sweep: Sweep, store: Store) -> tuple[Checkpoint, Checkpoint]:
@@ -207,15 +220,9 @@ def _check(sweep: Sweep, options: TuneOptions, store: Store) -> None:
     require_posters_that_fit(KINDS[sweep.kind], sweep.config, store)
     if not sweep.space:
         raise TrainError("no setting is left to search: every one is fixed by --space or --vary")
-    for name in ("height", "width"):
+    for name, why in _not_searched(sweep.kind, sweep.config).items():
         if name in sweep.space:
-            raise TrainError(f"{name} cannot be searched: {store.path} holds posters of one size")
-    for name in _OF_BACKBONES:
-        if name in sweep.space:
-            raise TrainError(f"{name} cannot be searched: the films are encoded once, for all trials")
-    for name in ("tokenizer", "fewest_uses"):
-        if name in sweep.space:
-            raise TrainError(f"{name} cannot be searched: the films are cut into words once, for all trials")
+            raise TrainError(f"{name} cannot be searched: {why}")
     sizes = sweep.space.get("batch_size")
     batches = sizes.values if isinstance(sizes, search_space.Choice) else ()
     for size in {sweep.recipe.batch_size, *batches}:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ray_jobs._shared.cluster import ClusterError, Resources, _autoscaler_limit, trials_at_once, worker_resources
+from ray_jobs._shared import cluster
+from ray_jobs._shared.cluster import (
+    ClusterError,
+    Resources,
+    _autoscaler_limit,
+    actors_for,
+    cpus_beside,
+    trials_at_once,
+    worker_resources,
+)
 from tests.conftest import ROOT
 
 LAPTOP = Resources(cpus=2, gpus=0, nodes=1, object_store_bytes=1e9, most_cpus=2, most_gpus=0)
@@ -18,6 +29,27 @@ GROWING = Resources(cpus=3, gpus=0, nodes=1, object_store_bytes=1e9, most_cpus=3
 def test_workers_leave_something_for_reading_films(workers: int, cpus: float) -> None:
     asked = worker_resources(workers=workers, use_gpu=False, cpus_per_worker=None, have=LAPTOP)
     assert asked == {"CPU": cpus}
+
+
+def test_on_kubernetes_any_number_of_workers_is_let_through() -> None:
+    """There the limit is not known."""
+    anything = replace(LAPTOP, most_cpus=math.inf, most_gpus=math.inf)
+    assert worker_resources(workers=64, use_gpu=False, cpus_per_worker=None, have=anything) == {"CPU": 1.0}
+    assert worker_resources(workers=8, use_gpu=True, cpus_per_worker=None, have=anything) == {"CPU": 1.0, "GPU": 1.0}
+
+
+@pytest.mark.parametrize(("cpus", "actors"), [(1, 1), (2, 2), (2, 1), (3, 1), (8, 8)])
+def test_actors_leave_a_task_something(monkeypatch: pytest.MonkeyPatch, cpus: float, actors: int) -> None:
+    monkeypatch.setattr(cluster, "resources", lambda: replace(LAPTOP, cpus=1, most_cpus=cpus))
+    each = cpus_beside(actors)
+    assert 0 < each <= 1 and each * (actors + 1) <= cpus
+    assert each == 1 or cpus < actors + 1
+
+
+def test_gpus_to_predict_on_are_refused_where_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "resources", lambda: LAPTOP)
+    with pytest.raises(ClusterError, match="no GPU: leave it out"):
+        actors_for(100, each=10, use_gpu=True)
 
 
 def test_more_workers_than_cores_are_refused_unless_they_share_them() -> None:

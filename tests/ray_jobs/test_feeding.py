@@ -11,11 +11,13 @@ from genre_models.checkpoint import Checkpoint
 from genre_models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 from ray_jobs._shared.cluster import Resources
-from ray_jobs._shared.feeding import are_held
+from ray_jobs._shared.feeding import are_held, films_for_workers
 from ray_jobs._shared.options import TrainError
 
 # 1,000 films of 8 x 5 pixels of 3 bytes, and 4 bytes for each of 2 genres: 128 bytes a film.
-STORE: Any = SimpleNamespace(manifest=SimpleNamespace(poster_shape=(8, 5, 3), films={"train": 1_000}))
+STORE: Any = SimpleNamespace(
+    manifest=SimpleNamespace(poster_shape=(8, 5, 3), films={"train": 1_000, "validation": 100})
+)
 ABOUT = Checkpoint("cnn", ("a", "b"), PosterCNN(height=8, width=5), Recipe(), {})
 
 
@@ -38,3 +40,15 @@ def test_either_can_be_forced() -> None:
 def test_films_that_cannot_be_held_are_refused() -> None:
     with pytest.raises(TrainError, match="1,000 training films take more than"):
         held(127_999, hold="always")
+
+
+@pytest.mark.parametrize(
+    ("workers", "cpus", "first"), [(1, 1.8, False), (2, 0.9, True), (2, 0.5, False), (1, 0.9, False)]
+)
+def test_shares_are_cut_before_the_workers_hold_the_cpus_that_it_takes(workers: int, cpus: float, first: bool) -> None:
+    """Ray Data cuts by tasks of a whole CPU: beside two workers of .9 on two cores they would wait for ever."""
+    films = films_for_workers(
+        ABOUT, STORE, per_worker={"CPU": cpus}, workers=workers, held=True, have=Resources(2, 0, 1, 1e9, 2, 0)
+    )
+    assert films.before_workers is first
+    assert sum(films.shares["train"]) == 1_000 and len(films.shares["train"]) == workers

@@ -201,6 +201,13 @@ def test_an_existing_store_is_kept(home: Path, run_job: RunJob) -> None:
     assert (home / "store" / "manifest.json").read_text() == before
 
 
+def test_what_is_no_store_is_never_replaced(tmp_path: Path, run_job: RunJob) -> None:
+    (tmp_path / "runs").mkdir()
+    said = run_job("prepare_data", "--store", tmp_path, "--overwrite", fails=True)
+    assert "is no film store (it has no manifest.json)" in said.stderr
+    assert [child.name for child in tmp_path.iterdir() if "sample" not in child.name] == ["runs"]
+
+
 def test_a_folder_without_a_csv_ends_with_one_message_and_no_store(tmp_path: Path, run_job: RunJob) -> None:
     (tmp_path / "films" / "Images").mkdir(parents=True)
     said = run_job("prepare_data", "--films", tmp_path / "films", "--store", tmp_path / "store", fails=True)

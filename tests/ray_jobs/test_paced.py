@@ -1,4 +1,4 @@
-"""Ray Data's scheduling loop is slowed to a hundred steps a second, and no further; by a clock of the test's own."""
+"""Ray Data's scheduling loop is slowed where it spins, and nowhere else; by a clock of the test's own."""
 
 from __future__ import annotations
 
@@ -6,23 +6,46 @@ import pytest
 import ray.data
 
 from ray_jobs._shared import cluster, paced
-from ray_jobs._shared.paced import STEP_S, Paced
+from ray_jobs._shared.paced import LONGEST_S, SHORTEST_S, Paced, PacedWhileTraining
 
 
-def test_a_loop_that_waits_for_nothing_is_made_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [1000.0]
-    monkeypatch.setattr(paced.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(paced.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    pace = Paced()
-    for _ in range(101):
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Stand in for the clock: sleeping moves it on."""
+    clock = [1000.0]
+    monkeypatch.setattr(paced.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(paced.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    return clock
+
+
+def steps(pace: Paced, now: list[float], count: int, each: float) -> float:
+    """Take steps that last so long themselves; return the time that they and the waiting took."""
+    begun = now[0]
+    for _ in range(count):
+        now[0] += each
         pace.on_execution_step(None)
-        now[0] += STEP_S / 100  # what the loop itself takes
-    assert now[0] - 1000.0 == pytest.approx(100 * STEP_S, rel=0.05)
-    slow = now[0]
-    for _ in range(10):
-        now[0] += 2 * STEP_S
-        pace.on_execution_step(None)
-    assert now[0] - slow == pytest.approx(20 * STEP_S)  # a loop that waits for its tasks waits no longer
+    return now[0] - begun
+
+
+def test_a_loop_that_waits_for_nothing_comes_to_ten_steps_a_second(now: list[float]) -> None:
+    pace = PacedWhileTraining()
+    assert steps(pace, now, 10, 0.0005) < 10 * LONGEST_S  # not from the first on
+    assert steps(pace, now, 100, 0.0005) == pytest.approx(100 * LONGEST_S)
+
+
+def test_elsewhere_it_comes_to_a_hundred(now: list[float]) -> None:
+    assert steps(Paced(), now, 100, 0.0005) == pytest.approx(100 * SHORTEST_S, rel=0.05)
+
+
+def test_a_loop_that_waits_for_its_tasks_waits_no_longer(now: list[float]) -> None:
+    assert steps(Paced(), now, 10, 2 * SHORTEST_S) == pytest.approx(20 * SHORTEST_S)
+
+
+def test_the_first_step_with_something_to_do_ends_the_long_pauses(now: list[float]) -> None:
+    pace = PacedWhileTraining()
+    steps(pace, now, 20, 0.0005)
+    assert steps(pace, now, 1, SHORTEST_S) == pytest.approx(SHORTEST_S)
+    assert steps(pace, now, 1, 0.0005) == pytest.approx(2 * SHORTEST_S)
 
 
 def test_every_job_asks_ray_data_for_it_once() -> None:

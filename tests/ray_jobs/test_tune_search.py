@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
+from genre_models.catalog import KINDS
+from genre_models.overview_lstm import OverviewLSTM
+from genre_models.recipe import Recipe
 from genre_models.search_space import SearchSpace, choice, log_uniform, uniform
+from ray_jobs._shared import tune
+from ray_jobs._shared.options import TuneOptions
 from ray_jobs._shared.sweep_folder import Trial
 from ray_jobs._shared.tune_search import Halving, OptunaSampler, Plan, RandomSampler
 from tests.ray_jobs.epochs import epochs
@@ -141,3 +146,19 @@ def test_grace_beyond_the_last_epoch_stops_nothing(grace: int) -> None:
     scheduler = halving(epochs=5, grace_epochs=grace)
     run(scheduler, 2, [0.2] * 5)
     assert run(scheduler, 3, [0.3] * 5) == (1 if grace == 1 else 5)
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (OverviewLSTM(tokenizer="subwords"), "vocabulary_size"),
+        (OverviewLSTM(backbone="minilm", fine_tuning=1), "max_tokens"),
+    ],
+)
+def test_what_all_trials_share_is_left_out_of_the_search(config: OverviewLSTM, name: str) -> None:
+    """Fewer pieces of words cut overviews otherwise: trials would train on other tokens than they are judged on."""
+    assert name in KINDS["lstm"].search_space
+    assert name not in tune._sweep("lstm", config, Recipe(), TuneOptions()).space
+    asked = tune._sweep("lstm", config, Recipe(), TuneOptions(vary=(f"{name}: [16, 32]",)))
+    assert name in asked.space and name in tune._not_searched("lstm", asked.config)
+    assert name in tune._sweep("lstm", OverviewLSTM(), Recipe(), TuneOptions()).space
