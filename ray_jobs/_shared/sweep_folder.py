@@ -84,10 +84,23 @@ class SweepFolder(RunFolder):
         files.write_text(where, json.dumps(kept, indent=2, ensure_ascii=False))
 
     def keep_best(self, trial: Trial, metric: str) -> None:
-        """Remove what an ended trial needs no longer: all checkpoints but its best, and a failed one's whole."""
-        if trial.ended:
-            best = None if trial.status == "failed" else trial.best_epoch(metric)
-            self.trial_folder(trial.number).keep({best.epoch} if best else ())
+        """Remove what an ended trial needs no longer: all checkpoints but its best, and a failed one's whole.
+
+        The best is the best of those there are: workers of a trial that was stopped came further than Tune was told,
+        and Ray Train kept its own choice of their epochs. Where none is as good as the trial's best epoch, its history
+        ends with the one that is kept: a figure without its model is no result.
+        """
+        if not trial.ended:
+            return
+        own = self.trial_folder(trial.number)
+        kept = None if trial.status == "failed" else own.best(metric)
+        own.keep({kept} if kept else ())
+        if kept:
+            trial.history = max(trial.history, own.history(), key=len)
+            best = trial.best_epoch(metric)
+            ended = trial.history[:kept]
+            if best is not None and getattr(ended[-1], metric) != getattr(best, metric):
+                trial.history = ended
 
     def trials(self) -> list[Trial]:
         """Return the trials started so far, by number."""

@@ -44,6 +44,9 @@ def finish(
         TrainError: no trial came to a figure; the reasons.
     """
     trials = sorted(trials, key=lambda trial: trial.number)
+    for trial in trials:
+        # Workers of a trial that was stopped live a moment longer than it, and may have kept an epoch more.
+        folder.keep_best(trial, options.metric)
     told = {
         **studies.head(studies.SWEEPS, folder.path, about, metric=options.metric),
         "seconds": seconds + _seconds_before(folder),
@@ -60,9 +63,6 @@ def finish(
     }
     with written_to(folder.path) as local:
         write_sweep(sweeps.analysed(told), local)
-    for trial in trials:
-        # Workers of a trial that was stopped live a moment longer than it, and may have kept an epoch more.
-        folder.keep_best(trial, options.metric)
     best = sweeps.best_trial(told)
     if best is None:
         reasons = "; ".join(sorted({trial.reason for trial in trials if trial.reason})) or "no time for one epoch"
@@ -76,14 +76,14 @@ def _trial(folder: SweepFolder, trial: Trial, metric: str) -> dict[str, Any]:
     """Return a trial as the report takes it."""
     own = folder.trial_folder(trial.number)
     kept = own.checkpoints() if trial.history and trial.status != "failed" else {}
-    best = trial.best_epoch(metric)
+    best = own.best(metric)
     return {
         "number": trial.number,
         "status": trial.status,
         "reason": trial.reason,
         "settings": plain(trial.settings),
         "path": own.path,
-        "checkpoint": kept.get(best.epoch) if best else None,
+        "checkpoint": kept.get(best) if best else None,
         "history": [dataclasses.asdict(epoch) for epoch in trial.history],
         "start_seconds": trial.start_seconds,
         "cpu_seconds": trial.cpu_seconds,

@@ -30,11 +30,14 @@ class Watch(Callback):
         metric: str,
         scheduler: Any,
         screen: Screen,
+        workers_of_train: bool = False,
     ) -> None:
+        """Watch a sweep of these trials; `workers_of_train` where Ray Train's workers train them."""
         self.trials = {trial.number: trial for trial in trials}
         self._folder, self._asked, self._epochs, self._metric = folder, asked, epochs, metric
         self._is_over = is_over
         self._scheduler, self._screen = scheduler, screen
+        self._workers_of_train = workers_of_train
         self._started = time.monotonic()
         self._ended_before = sum(trial.ended for trial in trials)
         self._best: Trial | None = best_of(self.trials.values(), metric)
@@ -100,7 +103,9 @@ class Watch(Callback):
     def _end(self, trial: Trial, status: str, why: str = "") -> None:
         trial.status, trial.reason = status, trial.reason or why
         self._folder.write_trial(trial)
-        self._folder.keep_best(trial, self._metric)
+        if not (self._workers_of_train and status == "stopped"):
+            # Ray Train removes checkpoints until the last of its processes is gone: two who remove might leave none.
+            self._folder.keep_best(trial, self._metric)
         if status == "failed" or (status == "waiting" and not why):
             said = "failed" if status == "failed" else "had to stop"
             self._screen.line(

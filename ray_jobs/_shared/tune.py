@@ -108,6 +108,7 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
         metric=options.metric,
         scheduler=scheduler,
         screen=screen,
+        workers_of_train=options.workers_per_trial > 1,
     )
     started = time.monotonic()
     remaining = max(len(going_on), options.trials - len(ended))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 
 import ray.tune
@@ -23,6 +24,8 @@ _TUNE_SETTINGS = {
     "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # time for a stopped trial to leave the process it hands on
     "RAY_AIR_NEW_OUTPUT": "0",
 }
+_WORKERS_GONE_S = 30
+"""Wait so long for the workers of trials that were stopped to be gone; what they reserved is free well before."""
 
 
 def run_trials(
@@ -58,6 +61,7 @@ def run_trials(
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     here = workers == 1
+    before = _reserved()
     tuner = ray.tune.Tuner(
         ray.tune.with_resources(trial, per_worker if here else _DRIVER),
         tune_config=ray.tune.TuneConfig(
@@ -82,3 +86,12 @@ def run_trials(
         tuner.fit()
     finally:
         watch.over()
+    # Ray Train writes and removes checkpoints of a trial that was stopped until its own processes are gone too.
+    patience = time.monotonic() + _WORKERS_GONE_S
+    while not here and _reserved() - before and time.monotonic() < patience:
+        time.sleep(0.1)
+
+
+def _reserved() -> set[str]:
+    """Return the ids of the placement groups there are: workers of a run of Ray Train have one."""
+    return {name for name, told in ray.util.placement_group_table().items() if told["state"] != "REMOVED"}

@@ -29,10 +29,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def keep_checkpoint(folder: SweepFolder, number: int, epoch: int) -> None:
+def keep_checkpoint(folder: SweepFolder, number: int, epoch: int, loss: float = 1.0) -> None:
     with folder.trial_folder(number).new_checkpoint(epoch) as local:
         (local / "checkpoint.json").write_text(
-            json.dumps({"format": 1, "kind": "cnn", "epoch": epoch, "figures": {"validation_loss": 1.0}})
+            json.dumps({"format": 1, "kind": "cnn", "epoch": epoch, "figures": {"validation_loss": loss}})
         )
 
 
@@ -108,6 +108,29 @@ def test_an_ended_trial_keeps_its_best_alone_whatever_workers_wrote_after_its_en
     assert sorted(folder.trial_folder(1).checkpoints()) == left
 
 
+@pytest.mark.parametrize(
+    ("there", "kept", "known"),
+    [
+        ({3: 0.3, 4: 0.4}, 3, 4),  # the workers came further than Tune was told of, and to a better epoch
+        ({4: 0.4}, 4, 4),  # Ray Train took the later of equals, or was cut off: the best there is
+        ({2: 0.4}, 2, 2),  # and the best epoch's model is gone: its figures are no result
+    ],
+)
+def test_a_stopped_trial_keeps_a_checkpoint_whichever_ray_train_left(
+    folder: SweepFolder, there: dict[int, float], kept: int, known: int
+) -> None:
+    losses = (0.5, 0.4, 0.3, 0.4) if 3 in there or 2 in there else (0.5, 0.4, 0.6, 0.4)
+    folder.trial_folder(1).write_history(epochs(*losses))
+    for epoch, loss in there.items():
+        keep_checkpoint(folder, 1, epoch, loss)
+    trial = Trial(1, {}, "stopped", history=epochs(*losses[:1]))
+    for _ in range(2):  # told at its end, and once more at the sweep's
+        folder.keep_best(trial, "validation_loss")
+        assert sorted(folder.trial_folder(1).checkpoints()) == [kept]
+        assert len(trial.history) == known
+        assert trial.best("validation_loss") == there[kept]
+
+
 # -- watching ---------------------------------------------------------------------------------------------------------
 
 
@@ -117,7 +140,7 @@ def as_tune(number: int, **settings: Any) -> Any:
     )
 
 
-def watched(folder: SweepFolder, *, stopped: set[int] | None = None, stream: Any = None) -> Watch:
+def watched(folder: SweepFolder, *, stopped: set[int] | None = None, stream: Any = None, **more: Any) -> Watch:
     return Watch(
         folder,
         [],
@@ -127,6 +150,7 @@ def watched(folder: SweepFolder, *, stopped: set[int] | None = None, stream: Any
         metric="validation_loss",
         scheduler=SimpleNamespace(stopped=stopped or set()),
         screen=Screen(stream or io.StringIO()),
+        **more,
     )
 
 
@@ -166,6 +190,14 @@ def test_every_end_of_a_trial_is_told_from_the_others(folder: SweepFolder) -> No
     assert folder.trial_folder(6).checkpoints()
     checkpoints = {number: sorted(folder.trial_folder(number).checkpoints()) for number in (1, 2, 3, 4)}
     assert checkpoints == {1: [1], 2: [1], 3: [], 4: [1]}
+
+
+def test_checkpoints_of_ray_trains_workers_stay_while_these_may_live(folder: SweepFolder) -> None:
+    watch = watched(folder, stopped={2}, workers_of_train=True)
+    for number, losses in ((1, (0.5, 0.6)), (2, (0.7,))):
+        keep_checkpoint(folder, number, 5)
+        play(watch, folder, number, *losses)
+    assert [sorted(folder.trial_folder(n).checkpoints()) for n in (1, 2)] == [[1], [1, 5]]
 
 
 def test_a_trial_thrown_back_by_a_crash_takes_epochs_twice_and_has_each_once(folder: SweepFolder) -> None:
