@@ -1,7 +1,7 @@
 """Claim: ten times the films take the same memory, and the same work a film, to prepare and to train on.
 
     python benchmarks/scale_up.py               10,000 films against 100,000
-    python benchmarks/scale_up.py --quick       2,000 against 10,000
+    python benchmarks/scale_up.py --quick       5,000 against 20,000
 
 For each size the films are written (`--different` drawn posters, linked under as many names as there are films),
 prepared by `datasets.prepare` in a process of its own and trained on by `ray_jobs/train_cnn.py`, both with Ray's object
@@ -67,7 +67,7 @@ class Options:
     folder: str = ""
     """Where films and stores are kept; by default a temporary folder."""
     quick: bool = False
-    """2,000 films against 10,000."""
+    """5,000 films against 20,000."""
     claims: str = ""
     """File for the claims as JSON."""
     prepare: str = ""
@@ -92,7 +92,7 @@ def main(options: Options) -> None:
         print(json.dumps(prepared(options)))
         return
     if options.quick:
-        options = replace(options, small=2_000, large=10_000, different=500, window=1_024, side=16)
+        options = replace(options, small=5_000, large=20_000, different=500, window=1_024, side=16)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(options.folder or temporary)
         small, large = (run(options, folder, films) for films in (options.small, options.large))
