@@ -26,8 +26,8 @@ from datasets.parts import do_parts
 from datasets.posters import MAX_PIXELS, PosterError, decode_poster
 from datasets.split import hash_words, pack_labels
 
-_FILMS_A_PART = 256  # small enough for every core to have work and for progress to be seen
-_MOST_PARTS = 2_000  # beyond half a million films parts grow instead of multiplying
+_FILMS_A_PART = 512  # a task costs some 20 ms, as much as 30 films; few enough for every core to have work
+_MOST_PARTS = 2_000  # beyond a million films parts grow instead of multiplying
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, films done, films in all)."""
