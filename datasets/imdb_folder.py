@@ -17,12 +17,12 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from datasets import files
 from datasets.csv_records import CsvRecords, Record
 from datasets.films import (
     DUPLICATE_ID,
@@ -100,13 +100,10 @@ def find_folder(folder: str) -> tuple[pafs.FileSystem, str]:
     Raises FilmsError where there is no such folder, or Arrow cannot reach it.
     """
     try:
-        if "://" in folder:
-            filesystem, root = pafs.FileSystem.from_uri(folder)
-        else:
-            filesystem, root = pafs.LocalFileSystem(), str(Path(folder).expanduser().absolute())
+        filesystem, root = files.resolve(folder)
         found = filesystem.get_file_info(root).type
     except (OSError, ValueError, RuntimeError) as error:
-        raise FilmsError(f"The films folder {folder} cannot be reached: {error}") from error
+        raise FilmsError(f"The films folder {folder} cannot be reached: {error.__cause__ or error}") from error
     if found != pafs.FileType.Directory:
         what = "does not exist" if found == pafs.FileType.NotFound else "is a file"
         raise FilmsError(f"The films folder {folder} {what}: give the folder that holds {CSV_NAME}.")
