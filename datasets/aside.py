@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +25,7 @@ class aside:  # noqa: N801  (reads as a word where it is used: `with aside(path)
 
     def __init__(self, path: str) -> None:
         self._path = files.absolute(path)
-        self.work = f"{_hidden(self._path, 'preparing')}{_me()}"
+        self.work = f"{_hidden(self._path, 'preparing')}{files.this_process()}"
 
     def __enter__(self) -> str:
         if files.is_local(self._path):
@@ -52,7 +51,7 @@ def put_in_place(work: str, path: str, *, last: str) -> None:
         files.remove_folder(path)
         _move_files(work, path, last=last)
         return
-    old = Path(f"{_hidden(path, 'replaced')}{_me()}")
+    old = Path(f"{_hidden(path, 'replaced')}{files.this_process()}")
     if Path(path).exists():
         Path(path).rename(old)
     Path(work).rename(path)
@@ -80,14 +79,9 @@ def _hidden(path: str, state: str) -> str:
     return f"{parent}/.{name}.{state}-"
 
 
-def _me() -> str:
-    """Name this process among those of all machines."""
-    return f"{platform.node() or 'localhost'}-{os.getpid()}"
-
-
 def _left_behind(path: Path, state: str) -> list[Path]:
     """Return the folders that jobs of this machine were killed over."""
-    mine = f"{_hidden(str(path), state)}{_me().rpartition('-')[0]}-"
+    mine = f"{_hidden(str(path), state)}{files.this_process().rpartition('-')[0]}-"
     found = path.parent.glob(f".{path.name}.{state}-*")
     own = [folder for folder in found if str(folder).startswith(mine)]
     processes = [str(folder)[len(mine) :] for folder in own]

@@ -89,9 +89,14 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         Path(aside).replace(inner)
 
 
+def this_process() -> str:
+    """Name this process among those of all machines that share a disk: its machine, a dash, its number."""
+    return f"{platform.node() or 'localhost'}-{os.getpid()}"
+
+
 def _aside(inner: str) -> str:
-    """Return where this process, among those of all machines that share a disk, writes what is to stand at a path."""
-    return f"{inner}.{platform.node() or 'localhost'}-{os.getpid()}.aside"
+    """Return where this process writes what is to stand at a path."""
+    return f"{inner}.{this_process()}.aside"
 
 
 def find(path: str | Path, name: str) -> list[str]:

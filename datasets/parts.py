@@ -37,6 +37,18 @@ def tasks_for(parts: int, *, part_bytes: float = 0) -> int:
     return max(1, min(parts, int(tasks)))
 
 
+def paths_for(paths: Sequence[str], *, part_bytes: float = 0) -> ray.data.Dataset:
+    """Return the files' names, in a column "path", dealt out as `tasks_for` says.
+
+    They come by `from_items`, not by `from_arrow`, which starts a task of a whole CPU for each of its tables to look at
+    it: beside training workers that hold the CPUs it waits for ever.
+    """
+    import ray.data
+
+    tasks = tasks_for(len(paths), part_bytes=part_bytes)
+    return ray.data.from_items([{"path": path} for path in paths], override_num_blocks=tasks)
+
+
 def read_parts(
     paths: Sequence[str],
     read: Callable[[str], pa.Table],
@@ -55,9 +67,7 @@ def read_parts(
         part_bytes: as in `tasks_for`.
 
     Tasks are given file names rather than left to `ray.data.read_parquet`: that looks into the files first
-    (1 to 3 s here, at every start) and merges the blocks, so that fewer cores can work on them. And the names come
-    from `from_items`, not `from_arrow`, which starts a task of a whole CPU for each of its tables to look at it: beside
-    training workers that hold the CPUs it waits for ever.
+    (1 to 3 s here, at every start) and merges the blocks, so that fewer cores can work on them.
     """
     import ray.data
 
@@ -67,9 +77,7 @@ def read_parts(
 
     if not paths:
         return ray.data.from_blocks([empty])
-    names = ray.data.from_items(
-        [{"path": path} for path in paths], override_num_blocks=tasks_for(len(paths), part_bytes=part_bytes)
-    )
+    names = paths_for(paths, part_bytes=part_bytes)
     return names.map_batches(read_each, batch_format="pyarrow", batch_size=None, num_cpus=cpus)
 
 

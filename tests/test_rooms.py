@@ -99,7 +99,7 @@ def test_nobody_imports_the_jobs() -> None:
 
 
 def test_keras_is_keras_3() -> None:
-    """The Keras inside TensorFlow is asked for by no spelling: `tf.keras`, `tensorflow.keras`."""
+    """The Keras inside TensorFlow is asked for by no spelling: neither as a module of it nor as an attribute."""
     for path in sources(*OURS, "benchmarks"):
         assert not [name for name in imports_of(path) if name.startswith("tensorflow.keras")], path
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -17,7 +17,7 @@ from datasets import features as in_store
 from datasets import files
 from datasets.aside import aside, put_in_place
 from datasets.features import VIEWS, Features, fed_of
-from datasets.parts import tasks_for
+from datasets.parts import paths_for
 from datasets.posters import enlarged
 from datasets.store import Store, poster_array
 from datasets.vocabulary import Vocabulary
@@ -148,9 +148,7 @@ def _make(
     screen.status(f"{what}, loading the encoder")
     folder = in_store.folder_of(store, features.name, split)
     with aside(folder) as work, Board(show) as board:
-        paths = store.parts(split)
-        parts = ray.data.from_items([{"path": path} for path in paths], override_num_blocks=tasks_for(len(paths)))
-        made = parts.map_batches(
+        made = paths_for(store.parts(split)).map_batches(
             _Encoder,
             fn_constructor_args=(ENCODERS["text" if backbone.reads else "poster"], backbone, store, work, board.actor),
             batch_size=1,

@@ -41,6 +41,11 @@ class Found:
     about: dict[str, Any]
     """What its checkpoint.json says."""
 
+    @property
+    def epoch(self) -> int:
+        """Return the epoch after which it was taken, from 1."""
+        return int(self.about["epoch"])
+
     def badness(self, metric: str) -> float:
         """Return how it stands by a metric, less is better."""
         return histories.badness(float(self.about["figures"][metric]), metric)
@@ -140,14 +145,12 @@ class RunFolder:
 
     def checkpoints(self) -> dict[int, str]:
         """Return the run's whole checkpoints by epoch."""
-        found = checkpoints_below(self.path)
-        return {int(one.about["epoch"]): one.path for one in found}
+        return {one.epoch: one.path for one in checkpoints_below(self.path)}
 
-    def best(self, metric: str) -> int | None:
-        """Return the epoch of the whole checkpoint that is best by a metric, the first of equals; None without any."""
+    def best(self, metric: str) -> Found | None:
+        """Return the whole checkpoint that is best by a metric, the first of equals; None where there is none."""
         found = checkpoints_below(self.path)
-        best = min(found, key=lambda one: (one.badness(metric), int(one.about["epoch"])), default=None)
-        return None if best is None else int(best.about["epoch"])
+        return min(found, key=lambda one: (one.badness(metric), one.epoch), default=None)
 
     @contextlib.contextmanager
     def new_checkpoint(self, epoch: int) -> Iterator[Path]:

@@ -94,11 +94,11 @@ class SweepFolder(RunFolder):
             return
         own = self.trial_folder(trial.number)
         kept = None if trial.status == "failed" else own.best(metric)
-        own.keep({kept} if kept else ())
+        own.keep({kept.epoch} if kept else ())
         if kept:
             trial.history = max(trial.history, own.history(), key=len)
             best = trial.best_epoch(metric)
-            ended = trial.history[:kept]
+            ended = trial.history[: kept.epoch]
             if best is not None and getattr(ended[-1], metric) != getattr(best, metric):
                 trial.history = ended
 

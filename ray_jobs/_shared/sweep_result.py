@@ -75,15 +75,14 @@ def finish(
 def _trial(folder: SweepFolder, trial: Trial, metric: str) -> dict[str, Any]:
     """Return a trial as the report takes it."""
     own = folder.trial_folder(trial.number)
-    kept = own.checkpoints() if trial.history and trial.status != "failed" else {}
-    best = own.best(metric)
+    best = own.best(metric) if trial.history and trial.status != "failed" else None
     return {
         "number": trial.number,
         "status": trial.status,
         "reason": trial.reason,
         "settings": plain(trial.settings),
         "path": own.path,
-        "checkpoint": kept.get(best) if best else None,
+        "checkpoint": best.path if best else None,
         "history": [dataclasses.asdict(epoch) for epoch in trial.history],
         "start_seconds": trial.start_seconds,
         "cpu_seconds": trial.cpu_seconds,
