@@ -23,5 +23,7 @@ MODEL = FusionGMU(
     tokenizer="stems",
     embedding_start="svd",
     word_bag=True,
+    branch_dropout=0.0,
+    fusion_dropout=0.5,
     word_votes=True,
 )
