@@ -1,7 +1,8 @@
 """The cures of each model, and what an ablation trains to find what each one bought.
 
 A cure that a preset has is taken away by `without`: the coursework's values of its options. One that the preset leaves
-off is added by `adds`. A file of one's own has the same, in YAML (`read_cures`; docs/tuning.md).
+off is added by `adds`. Of a cure with both, the preset decides. A file of one's own has the same, in YAML
+(`read_cures`; docs/tuning.md).
 """
 
 from __future__ import annotations
@@ -31,8 +32,12 @@ class Cure:
     """Values that add it to a preset that leaves it off."""
 
     def __post_init__(self) -> None:
-        if bool(self.without) == bool(self.adds):
-            raise SearchSpaceError(f"the cure {self.name} must have options either without it or with it")
+        if not self.without and not self.adds:
+            raise SearchSpaceError(f"the cure {self.name} must have options without it, with it, or both")
+
+    def had_by(self, preset: tuple[Any, Any]) -> bool:
+        """Return whether a preset is tried without it, since it has it, and not with it."""
+        return bool(self.without) and (not self.adds or bool(_changes(preset, self.without)))
 
 
 _LEARNING = (
@@ -56,7 +61,12 @@ _CONSTANT = (
     Cure("cosine schedule", "the learning rate falls to near 0, beside averaging", adds={"schedule": "cosine"}),
     Cure("cosine, no average", "the same in place of averaging", adds={"schedule": "cosine", "ema": 0.0}),
 )
-_SMOOTHED = Cure("label smoothing", "targets .01 and .99 in place of 0 and 1", without={"label_smoothing": 0.0})
+_SMOOTHED = Cure(
+    "label smoothing",
+    "targets a little above 0 and below 1",
+    without={"label_smoothing": 0.0},
+    adds={"label_smoothing": 0.05},
+)
 _BALANCE = (
     Cure("focal loss", "counts less what the model is sure of and right about", adds={"loss": "focal"}),
     Cure("asymmetric loss", "does so for genres that a film has not", adds={"loss": "asymmetric"}),
@@ -150,7 +160,7 @@ CURES: dict[str, tuple[Cure, ...]] = {
             "it is not lowered, and a slower average stands in for that",
             adds={"schedule": "constant", "ema": 0.998},
         ),
-        Cure("label smoothing", "targets .025 and .975 in place of 0 and 1", adds={"label_smoothing": 0.05}),
+        _SMOOTHED,
         *_BALANCE,
         _CLIPPING,
         Cure("mixup", "posters and labels are mixed two by two", adds={"mixup": 0.3}),
@@ -162,7 +172,12 @@ CURES: dict[str, tuple[Cure, ...]] = {
         Cure("residual blocks", "each pair of convolutions adds to what it was given", without={"residual": False}),
         *_WORDS,
         Cure("pooling over time", "not the last state", without={"overview_pooling": "last"}),
-        Cure("branch dropout", "half of each branch's features are dropped", adds={"branch_dropout": 0.5}),
+        Cure(
+            "branch dropout",
+            "half of each branch's features are dropped",
+            without={"branch_dropout": 0.0},
+            adds={"branch_dropout": 0.5},
+        ),
         Cure("fusion dropout", "half of the joint features are dropped", without={"fusion_dropout": 0.0}),
         Cure("modality dropout", "posters or overviews are hidden in training", without={"modality_dropout": 0.0}),
         _PRIOR,
@@ -218,11 +233,12 @@ def variants(
         found.append(Variant("coursework", "the notebook's model and recipe", "preset", "", settings, preset))
     left_out = []
     for cure in cures:
-        settings = _changes(base, cure.without or cure.adds)
-        side: Group = "without" if cure.without else "with"
+        had = cure.had_by(base)
+        settings = _changes(base, cure.without if had else cure.adds)
+        side: Group = "without" if had else "with"
         name = f"{preset} {side} {cure.name}"
         if not settings:
-            told = "has none of it to take away" if cure.without else "has it already"
+            told = "has none of it to take away" if had else "has it already"
             left_out.append(f"{cure.name}: {preset} {told}")
         elif why := _refused(base, settings):
             left_out.append(f"{cure.name}: {why}")
@@ -230,7 +246,7 @@ def variants(
             found.append(Variant(name, cure.what, side, cure.name, settings, preset))
     if on_coursework and coursework is not None and coursework != base:
         for cure in cures:
-            values = cure.adds or search_space.values_of(cure.without, *base)
+            values = search_space.values_of(cure.without, *base) if cure.had_by(base) else cure.adds
             if not _changes(coursework, values) or _refused(coursework, values):
                 continue
             settings = _difference(base, search_space.split(values, *coursework))
@@ -263,7 +279,7 @@ def _refused(owner: tuple[Any, Any], values: Mapping[str, Any]) -> str:
 
 
 def read_cures(text: str, *, known: tuple[Any, Any], where: str) -> tuple[Cure, ...]:
-    """Read cures from YAML: {NAME: {what: TEXT, without: {OPTION: VALUE}}}, or `with` for those to add.
+    """Read cures from YAML: {NAME: {what: TEXT, without: {OPTION: VALUE}}}, `with` for those to add, or both.
 
     Args:
         text: the YAML.
@@ -284,14 +300,13 @@ def read_cures(text: str, *, known: tuple[Any, Any], where: str) -> tuple[Cure, 
 
 def _cure(name: str, told: Any, known: tuple[Any, Any], where: str) -> Cure:
     sides = [side for side in ("without", "with") if isinstance(told, Mapping) and told.get(side)]
-    if not isinstance(told, Mapping) or len(sides) != 1 or set(told) > {"what", *sides}:
+    if not sides or set(told) - {"what", "without", "with"}:
         raise SearchSpaceError(
-            f"{where}: {name} must have options under `without` (what takes it away) or under `with` (what adds it), "
-            f"and may have `what`; it is {told!r:.80}"
+            f"{where}: {name} must have options under `without` (what takes it away), under `with` (what adds it) or "
+            f"both, and may have `what`; it is {told!r:.80}"
         )
-    values = settings_of(told[sides[0]], known=known, where=f"{where}: {name}")
-    what = str(told.get("what") or "")
-    return Cure(name, what, without=values) if sides == ["without"] else Cure(name, what, adds=values)
+    values = {side: settings_of(told[side], known=known, where=f"{where}: {name}") for side in sides}
+    return Cure(name, str(told.get("what") or ""), without=values.get("without", {}), adds=values.get("with", {}))
 
 
 def settings_of(told: Any, *, known: tuple[Any, Any], where: str) -> dict[str, Any]:

@@ -41,11 +41,12 @@ def test_the_cures_in_best_are_all_that_it_changes_in_the_coursework(kind: str) 
     names = [option.name for part in best for option in fields(part)]
     ours, theirs = (search_space.values_of(names, *one) for one in (best, start))
     changed = {name for name in names if ours[name] != theirs[name]} - NO_CURES
-    taken = {name: value for cure in CURES[kind] for name, value in cure.without.items()}
+    taken = {name for cure in CURES[kind] if cure.had_by(best) for name in cure.without}
     # Some that the coursework has and `best` leaves off are tried again beside the rest.
     tried = {name for cure in CURES[kind] for name in cure.adds}
-    assert set(taken) <= changed <= set(taken) | tried
-    assert taken == {name: theirs[name] for name in taken}
+    assert taken <= changed <= taken | tried
+    without = [one for cure in CURES[kind] for one in cure.without.items()]
+    assert without == [(name, theirs[name]) for name, _ in without]
 
 
 def test_variants_of_the_coursework_and_of_the_preset() -> None:
@@ -82,15 +83,37 @@ def test_variants_of_the_coursework_and_of_the_preset() -> None:
     assert variants(cures[1:2], same, None, preset="mine")[1] == ["focal loss: mine has it already"]
 
 
+def test_of_a_cure_with_both_sides_the_preset_decides() -> None:
+    model = KINDS["lstm"].config_class()
+    smoothed = Cure("smoothed", "s", without={"label_smoothing": 0.0}, adds={"label_smoothing": 0.05})
+
+    def tried(preset: Recipe, start: Recipe) -> dict[str, dict[str, object]]:
+        found, left_out = variants([smoothed], (preset, model), (start, model), preset="best", on_coursework=True)
+        assert left_out == []
+        return {one.name: dict(one.settings) for one in found if one.cure}
+
+    start = Recipe(epochs=9)
+    assert tried(Recipe(epochs=5, label_smoothing=0.02), start) == {
+        "best without smoothed": {"label_smoothing": 0.0},
+        "coursework with smoothed": {"epochs": 9},  # at the preset's own strength, .02
+    }
+    assert tried(Recipe(epochs=5), start) == {
+        "best with smoothed": {"label_smoothing": 0.05},
+        "coursework with smoothed": {"epochs": 9, "label_smoothing": 0.05},
+    }
+
+
 def test_a_file_of_cures_is_read_in_the_options_own_types() -> None:
     known = (Recipe(), KINDS["cnn"].config_class())
     text = """
         small: {what: fewer filters, without: {block_filters: [8, 16], learning_rate: 1e-3}}
         focal: {with: {loss: focal}}
+        either: {without: {mixup: 0}, with: {mixup: 0.3}}
     """
-    small, focal = read_cures(text, known=known, where="my.yaml")
+    small, focal, either = read_cures(text, known=known, where="my.yaml")
     assert small == Cure("small", "fewer filters", without={"block_filters": (8, 16), "learning_rate": 0.001})
     assert focal == Cure("focal", "", adds={"loss": "focal"})
+    assert either == Cure("either", "", without={"mixup": 0.0}, adds={"mixup": 0.3})
 
 
 @pytest.mark.parametrize(
@@ -98,7 +121,7 @@ def test_a_file_of_cures_is_read_in_the_options_own_types() -> None:
     [
         ("a: {without: {word_dropuot: 0}}", "did you mean word_dropout"),
         ("a: {without: {word_dropout: 3}}", "word_dropout must be 0 to 1"),
-        ("a: {without: {word_dropout: 0}, with: {ema: 0.9}}", "must have options under `without`"),
+        ("a: {without: {word_dropout: 0}, wiht: {ema: 0.9}}", "must have options under `without`"),
         ("a: {what: nothing}", "must have options under `without`"),
         ("[1, 2]", "must map names of cures"),
         ("a: {without: [word_dropout]}", "does not map options to values"),
