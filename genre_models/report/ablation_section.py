@@ -67,7 +67,8 @@ def ablation_parts(ablation: Mapping[str, Any]) -> list[str]:
         parts.append(table(head, ([escape(row.name), *map(_cell, row.cells)] for row in rows)))
     for which in CURED:
         if rows := cure_rows(ablation, which):
-            lines = ([f"{escape(row.name)}: {escape(row.what)}", *map(_cell, row.cells)] for row in rows)
+            names = [f"{row.name}: {row.what}" if row.what else row.name for row in rows]
+            lines = ([escape(name), *map(_cell, row.cells)] for name, row in zip(names, rows, strict=True))
             parts += [
                 f"**{TITLES[which]}** (intervals in parentheses, clear gains in bold)",
                 table(["cure", *HEAD], lines),

@@ -163,10 +163,11 @@ def how_sure(ablation: Mapping[str, Any]) -> str:
             f"{'All' if most < FEW_SEEDS else 'Some'} of these come from {'one seed' if most == 1 else 'few seeds'}, "
             "and chance moves a training by as much as many of these cures do: more --seeds would tell."
         )
-    text.append(
-        f"Of {count(len(told))} cures that do nothing at all, about {show(0.05 * len(told), 1)} would lie beyond "
-        "their interval by chance. A cure is judged among all the others: two that do the same each buy little."
-    )
+    if len(told) > 1:
+        text.append(
+            f"Of {count(len(told))} cures that do nothing at all, about {show(0.05 * len(told), 1)} would lie beyond "
+            "their interval by chance. A cure is judged among all the others: two that do the same each buy little."
+        )
     return " ".join(text)
 
 

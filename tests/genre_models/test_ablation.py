@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, log_loss
 from genre_models.ablation import FIGURES, SPLITS, JudgedRun, bought, judge_run, over_seeds
 from genre_models.report.ablation_lookup import group, side
 from genre_models.report.ablation_page import write_ablation
+from genre_models.report.ablation_section import ablation_parts
 from genre_models.report.ablation_tables import variants_csv
 from genre_models.report.ablation_words import findings, headline, outcome, screen_table
 from genre_models.report.page import write_report
@@ -107,6 +108,15 @@ def test_the_words_say_what_helped_and_what_did_not(runs: dict[str, dict[int, Ju
     assert "one seed" not in said["How sure this is"]
     assert "one seed" in {f.title: f.text for f in findings(made_ablation(seeds=1))}["How sure this is"]
     assert any(line.startswith("word dropout") and line.endswith("+") for line in screen_table(told))
+
+
+def test_one_cure_that_nobody_described_reads_well(runs: dict[str, dict[int, JudgedRun]]) -> None:
+    told = made_ablation(judged=runs)
+    kept = ("best", "best with mixup")
+    told["variants"] = [one | {"what": ""} for one in told["variants"] if one["name"] in kept]
+    written = "\n".join(ablation_parts(told))
+    assert "\n| mixup | " in written
+    assert "cures that do nothing" not in written
 
 
 def test_an_ablation_without_results_says_so(tmp_path: Path) -> None:
