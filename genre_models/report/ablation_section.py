@@ -67,8 +67,7 @@ def ablation_parts(ablation: Mapping[str, Any]) -> list[str]:
         parts.append(table(head, ([escape(row.name), *map(_cell, row.cells)] for row in rows)))
     for which in CURED:
         if rows := cure_rows(ablation, which):
-            names = [f"{row.name}: {row.what}" if row.what else row.name for row in rows]
-            lines = ([escape(name), *map(_cell, row.cells)] for name, row in zip(names, rows, strict=True))
+            lines = ([escape(": ".join(filter(None, (row.name, row.what)))), *map(_cell, row.cells)] for row in rows)
             parts += [
                 f"**{TITLES[which]}** (intervals in parentheses, clear gains in bold)",
                 table(["cure", *HEAD], lines),
