@@ -89,7 +89,7 @@ class PlattScaling:
 def fit_platt(labels: np.ndarray, scores: np.ndarray) -> PlattScaling:
     """Fit the scaling of each genre on validation films (Platt 1999, with his smoothed targets).
 
-    As with thresholds, a genre's own line is shrunk toward the one common to all genres by how few films have the
+    A genre's own line is shrunk toward the one common to all genres by how few films have the
     genre (n / (n + 20)), and a genre with fewer than five films takes the common line.
     """
     values = logits(scores)
