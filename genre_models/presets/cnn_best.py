@@ -3,9 +3,9 @@
     python ray_jobs/train_cnn.py --preset best --metric validation_mean_average_precision
 
 Residual blocks with batch normalisation and mean pooling, varied posters, the average of the weights. On 4,811 real
-films (962 test films), mean of 3 seeds: mean average precision .225 (.223 to .227), tuned micro-F1 .480, macro-F1 .228,
-loss .224, at epochs 28, 39 and 28 of 40; the mean of the three runs .232, .483, .235 and .219. 40 epochs take 10 to 15
-min on 2 cores that have other work to do as well (docs/results.md).
+films (962 test films), mean of 3 seeds: mean average precision .227 (.225 to .229), tuned micro-F1 .470, macro-F1 .242,
+loss .222; the mean of the three runs .236, .478, .251, .218, at epochs 27, 30 and 30 of 40. 40 epochs take 17 min on
+one core (docs/results.md).
 """
 
 from genre_models.poster_cnn import PosterCNN

@@ -7,9 +7,9 @@
     python ray_jobs/train_cnn.py --store DIR --runs RUNS --name tuned --preset finetuned --start-from RUNS/frozen \\
         --metric validation_mean_average_precision
 
-On 4,811 real films (962 test films) at 192 x 128 pixels, the average of three seeds, each begun at a frozen run of its
-own: mean average precision .296 (.295 to .298), tuned micro-F1 .54, macro-F1 .29, loss .206, at epochs 5, 5 and 3 of 6;
-the mean of the three runs .307, .54, .31 and .203. 6 epochs take 7 min on 2 cores that have other work to do as well
+On 4,811 real films (962 test films) at 192 x 128 pixels, mean of three seeds, each begun at a frozen run of its own:
+mean average precision .293 (.288 to .299), tuned micro-F1 .518, macro-F1 .303, loss .206; the mean of the three runs
+.303, .529, .308, .203, at epochs 5, 5 and 6 of 6. 6 epochs take 7 min on 2 cores that have other work to do as well
 (docs/pretrained.md).
 """
 

@@ -4,9 +4,9 @@
 
 Words less their endings, word vectors that start from which words share overviews, words dropped whole, one small LSTM
 pooled over all its words, and beside it the words' vectors and a vote of each word; the average of the weights at a
-constant learning rate. On 4,811 real films (962 test films), mean of 3 seeds: mean average precision .409 (.403 to
-.414), tuned micro-F1 .584, macro-F1 .399, loss .190; the mean of the three runs .419, .590, .400 and .186. 15 epochs
-take 1 min on 2 cores (docs/results.md).
+constant learning rate. On 4,811 real films (962 test films), mean of 3 seeds: mean average precision .412 (.406 to
+.420), tuned micro-F1 .586, macro-F1 .416, loss .191; the mean of the three runs .422, .597, .432, .186. 15 epochs take
+2 to 3 min on one core (docs/results.md).
 """
 
 from genre_models.overview_lstm import OverviewLSTM
