@@ -6,7 +6,7 @@ import numpy as np
 
 from genre_models.calibration import fit_platt
 
-_TRUST = 5.0  # validation films with a genre at which its own threshold weighs as much as the common one
+_TRUST = 10.0  # validation films with a genre at which its own threshold weighs as much as the common one
 _FEWEST = 5  # with fewer films a genre gets no threshold of its own at all
 
 
@@ -16,7 +16,7 @@ def tune_thresholds(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     A common threshold is chosen for the best micro-F1 over all genres. A genre's own is the one with the best F1 that
     is to be expected, by probabilities fitted to its labels (`calibration.fit_platt`): the best F1 that was seen hangs
     on the few films next to the cut and is luck (Lipton et al. 2014, "Optimal Thresholding of Classifiers to Maximize
-    F1 Measure"). It is shrunk toward the common one by how few validation films have the genre, n / (n + 5); genres
+    F1 Measure"). It is shrunk toward the common one by how few validation films have the genre, n / (n + 10); genres
     with fewer than five such films take the common one.
 
     Args:

@@ -47,25 +47,25 @@ def split_at(threshold: float, films: int, positives: int) -> tuple[np.ndarray, 
 
 
 def test_shrunk_toward_the_common_one() -> None:
-    """A genre's own threshold weighs n / (n + 5).
+    """A genre's own threshold weighs n / (n + 10).
 
     Of 100 films, 20 have A (clear at 0.8), 60 have B (clear at 0.4), 4 have C (clear at 0.8).
     The common one is the best over all 300 pairs: B's cut at 0.4 answers yes to 0.5 and above, so to 20 + 60 + 4
     right ones and to the 80 + 96 others of A and C at 0.7 as well; a cut at 0.8 answers only A's and C's 24.
     F1: 2*84/(260+84) = 0.488 (at 0.4, above 0.3), 2*24/(24+84) = 0.444 (at 0.8, above 0.7) and
-    2*84/(300+84) = 0.4375 (all). So 0.4 is common; A gets four fifths of 0.8 and one of 0.4.
+    2*84/(300+84) = 0.4375 (all). So 0.4 is common; A gets two thirds of 0.8 and one of 0.4.
     """
     parts = [split_at(0.8, 100, 20), split_at(0.4, 100, 60), split_at(0.8, 100, 4)]
     labels, scores = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
     tuned = tune_thresholds(labels, scores)
-    assert tuned == pytest.approx([0.72, 0.4, 0.4])
+    assert tuned == pytest.approx([2 / 3, 0.4, 0.4])
 
 
-@pytest.mark.parametrize(("positives", "wanted"), [(4, 0.2), (5, 0.35)])
+@pytest.mark.parametrize(("positives", "wanted"), [(4, 0.2), (5, 0.3)])
 def test_five_films_are_the_fewest(positives: int, wanted: float) -> None:
     """A's 50 films score 0.3, B's few 0.9, all others 0.1: the common threshold, right about all, is 0.2; B's is 0.5.
 
-    With five films B's own weighs 5 / 10: 0.5 * 0.5 + 0.5 * 0.2 = 0.35. With four it weighs nothing.
+    With five films B's own weighs 5 / 15: 0.5 / 3 + 0.2 * 2 / 3 = 0.3. With four it weighs nothing.
     """
     labels = np.zeros((100, 2), np.float32)
     labels[:50, 0] = labels[:positives, 1] = 1
