@@ -3,8 +3,8 @@
     python ray_jobs/train_cnn.py --preset best --metric validation_mean_average_precision
 
 Residual blocks with batch normalisation and mean pooling, varied posters, the average of the weights. On 4,811 real
-films (962 test films), mean of 3 seeds: mean average precision .227 (.225 to .229), tuned micro-F1 .470, macro-F1 .242,
-loss .222; the mean of the three runs .236, .478, .251, .218, at epochs 27, 30 and 30 of 40. 40 epochs take 17 min on
+films (962 test films), mean of 3 seeds: mean average precision .227 (.225 to .229), tuned micro-F1 .481, macro-F1 .241,
+loss .222; the mean of the three runs .236, .487, .245, .218, at epochs 27, 30 and 30 of 40. 40 epochs take 17 min on
 one core (docs/results.md).
 """
 

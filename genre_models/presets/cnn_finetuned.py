@@ -8,8 +8,8 @@
         --metric validation_mean_average_precision
 
 On 4,811 real films (962 test films) at 192 x 128 pixels, mean of three seeds, each begun at a frozen run of its own:
-mean average precision .293 (.288 to .299), tuned micro-F1 .518, macro-F1 .303, loss .206; the mean of the three runs
-.303, .529, .308, .203, at epochs 5, 5 and 6 of 6. 6 epochs take 7 min on 2 cores that have other work to do as well
+mean average precision .293 (.288 to .299), tuned micro-F1 .526, macro-F1 .298, loss .206; the mean of the three runs
+.303, .536, .305, .203, at epochs 5, 5 and 6 of 6. 6 epochs take 7 min on 2 cores that have other work to do as well
 (docs/pretrained.md).
 """
 

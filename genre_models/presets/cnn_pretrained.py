@@ -5,8 +5,8 @@
     python ray_jobs/train_cnn.py --store DIR --preset pretrained --metric validation_mean_average_precision
 
 On 4,811 real films (962 test films) at 192 x 128 pixels: features once in 2 min on 2 cores, then 30 epochs in 30 s;
-mean of three seeds: mean average precision .282 (.278 to .287), tuned micro-F1 .512, macro-F1 .292, loss .209; the mean
-of the three runs .289, .520, .292, .207 (docs/pretrained.md).
+mean of three seeds: mean average precision .282 (.278 to .287), tuned micro-F1 .520, macro-F1 .285, loss .209; the mean
+of the three runs .289, .529, .286, .207 (docs/pretrained.md).
 """
 
 from genre_models.poster_cnn import PosterCNN

@@ -7,7 +7,7 @@
         --metric validation_mean_average_precision
 
 On 4,811 real films (962 test films), mean of three seeds, each begun at a frozen run of its own: mean average precision
-.513 (.512 to .513), tuned micro-F1 .636, macro-F1 .482, loss .169; the mean of the three runs .520, .640, .489, .164,
+.513 (.512 to .513), tuned micro-F1 .637, macro-F1 .482, loss .169; the mean of the three runs .520, .642, .490, .164,
 at epochs 3, 3 and 5 of 5. 5 epochs take 11 min on one core (docs/pretrained.md).
 """
 
