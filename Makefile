@@ -24,12 +24,15 @@ demo: install
 	@echo && echo "5/5  Comparing the best of each kind, and with the coursework's"
 	@$(BIN)/python ray_jobs/evaluate.py $(FILMS) --report $(DEMO)/report --beside $(DEMO)/coursework
 
+# Two processes of tests, each with a Ray of two CPUs: one waits where the other computes.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: check
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # The inner loop: no running Ray, no training of minutes.
 test-quick: install
-	$(BIN)/python -m pytest -m "not slow and not cluster"
+	$(PYTEST) -m "not slow and not cluster"
 
 check: install
 	$(BIN)/ruff check .

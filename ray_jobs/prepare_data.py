@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datasets.posters import MAX_PIXELS, MOST_PIXELS
 from datasets.prepare import Preparation
 from ray_jobs._shared import cluster
-from ray_jobs._shared.films import SAMPLE, SAMPLE_FILMS, make_store, sample_folder
+from ray_jobs._shared.films import SAMPLE, SAMPLE_FILMS, make_store, require_place, sample_folder
 from ray_jobs._shared.options import at_home, run_job
 from ray_jobs._shared.screen import Screen
 
@@ -67,6 +67,7 @@ class Options:
 def main(options: Options) -> None:
     """Draw the sample if asked to, and make the store."""
     screen = Screen()
+    require_place(options.store, overwrite=options.overwrite)
     cluster.connect(screen)
     folder = options.films
     if folder == SAMPLE:

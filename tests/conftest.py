@@ -1,31 +1,69 @@
-"""What tests share: a calm environment, a local Ray, the real films where there are some, jobs as a user runs them."""
+"""Fixtures of all tests: one Ray for them, jobs run here or as a user runs them, real films if there are some."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests import jobs
+from tests.footprint import MOST_BYTES_OF_RAY, Footprint, size_of
+from tests.jobs import ROOT, Finished
+from tests.ray_node import Head, head_node
 
 # Before Ray or TensorFlow is imported. No token: it would be written to the home folder of whoever runs the tests.
 os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
-ROOT = Path(__file__).resolve().parent.parent
-RunJob = Callable[..., subprocess.CompletedProcess[str]]
+RunJob = Callable[..., Finished]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the place of the real films."""
+    """Add the place of the real films, and the seconds a test may take without saying why."""
+    parser.addini("seconds_of_a_test", "a test that takes longer says in its docstring why it is worth that")
     parser.addoption(
         "--real-films",
         default=str(ROOT.parent / "shared" / "data" / "multimodal_imdb"),
         help="folder of real films in the coursework's layout; tests that need it are skipped where it is missing",
     )
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name the tests over the budget; a busy machine makes any test slow, so that this fails none."""
+    budget = float(config.getini("seconds_of_a_test"))
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    over = [report for report in reports if report.when == "call" and report.duration > budget]
+    if over:
+        terminalreporter.section(f"over the budget of {budget:g} s")
+    for report in over:
+        why = dict(report.user_properties).get("docstring") or "without a word on why it is worth that"
+        terminalreporter.line(f"{report.duration:.0f} s {report.nodeid}: {why}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def footprint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Footprint]:
+    """Give the tests, their jobs and Ray's processes one temporary folder; fail if anything is left when all is over.
+
+    It is asked for by every test, so that it ends after the Ray that they share.
+    """
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", None)  # so that this process asks the variable again
+        before = Footprint(folder)
+        yield before
+        assert before.left() == []
+
+
+@pytest.fixture(autouse=True)
+def docstring(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Keep a test's docstring for the summary."""
+    record_property("docstring", (request.function.__doc__ or "").strip())
 
 
 @pytest.fixture(scope="session")
@@ -38,37 +76,35 @@ def real_films(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session")
-def local_ray() -> Iterator[None]:
-    """Run a Ray of two CPUs in this process's session, for the tests that call rooms and not jobs."""
+def ray_head(footprint: Footprint) -> Iterator[Head]:
+    """Start one head node for the tests, which they and their jobs join as they would join any cluster."""
+    del footprint  # its folder is the temporary one of Ray's processes too
+    with head_node() as head:
+        yield head
+        assert size_of(head.folder) < MOST_BYTES_OF_RAY, "Ray's session folder has grown large"
+
+
+@pytest.fixture(scope="session")
+def local_ray(ray_head: Head) -> Iterator[None]:
+    """Join the head node, for the tests that call rooms, or jobs in this process."""
     import ray
 
     from ray_jobs._shared.cluster import calm_data
 
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address=ray_head.address, log_to_driver=False, logging_level="ERROR")
     calm_data()
     yield
     ray.shutdown()
 
 
 @pytest.fixture(scope="session")
-def run_job() -> RunJob:
-    """Return what runs a job as a user would: `run_job("train_cnn", "--store", path, ..., fails=False)`."""
+def run_job(local_ray: None) -> RunJob:
+    """Return what runs a job in this process: `run_job("train_cnn", "--store", path, ..., fails=False)`."""
+    del local_ray
+    return jobs.run_here
 
-    def run(
-        job: str, *options: object, fails: bool = False, env: dict[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "ray_jobs" / f"{job}.py"), *map(str, options)]
-        result = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=540,
-            cwd=ROOT,
-            env={**os.environ, **(env or {})},
-            check=False,
-        )
-        said = f"{' '.join(command)}\n{result.stdout}\n{result.stderr}"
-        assert (result.returncode != 0) == fails, said
-        return result
 
-    return run
+@pytest.fixture(scope="session")
+def run_command() -> RunJob:
+    """Return what runs a job as a user does, in a process of its own with no Ray running; called like `run_job`."""
+    return jobs.run_alone

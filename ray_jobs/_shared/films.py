@@ -50,6 +50,21 @@ def make_store(folder: str, path: str, how: Preparation, screen: Screen, *, over
         StoreError: there is one already and `overwrite` is not given, or what is there is no store.
         FilmsError: the films cannot be used.
     """
+    require_place(path, overwrite=overwrite)
+    whole = Countdown()
+    manifest = prepare(folder, path, how, show_progress(screen))
+    for line in summary(manifest):
+        screen.line(line)
+    screen.line(f"Store: {files.absolute(path)} ({duration(whole.elapsed)})")
+    return manifest
+
+
+def require_place(path: str, *, overwrite: bool) -> None:
+    """Refuse to put a store where something is that must be kept.
+
+    Raises:
+        StoreError: as `make_store`.
+    """
     is_store = files.exists(files.join(path, "manifest.json"))
     if not is_store and not files.is_empty(path):
         raise StoreError(
@@ -60,12 +75,6 @@ def make_store(folder: str, path: str, how: Preparation, screen: Screen, *, over
         raise StoreError(
             f"{path} exists and is kept: use it as it is, take another --store, or replace it with --overwrite"
         )
-    whole = Countdown()
-    manifest = prepare(folder, path, how, show_progress(screen))
-    for line in summary(manifest):
-        screen.line(line)
-    screen.line(f"Store: {files.absolute(path)} ({duration(whole.elapsed)})")
-    return manifest
 
 
 def show_progress(screen: Screen) -> Progress:

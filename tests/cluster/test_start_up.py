@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.conftest import ROOT, RunJob
+from tests.conftest import RunJob
+from tests.jobs import started_alone
 
 pytestmark = [
     pytest.mark.cluster,
@@ -49,12 +48,12 @@ def store(tmp_path_factory: pytest.TempPathFactory, run_job: RunJob) -> str:
 def test_only_the_worker_imports_tensorflow_and_timing_tells_where_time_went(
     tmp_path: Path, store: str, hold: str
 ) -> None:
-    command = [
-        sys.executable, str(ROOT / "ray_jobs" / "train_cnn.py"), "--store", store,
-        "--runs", str(tmp_path), "--name", "run", "--batch-size", "32", "--timing", "--hold-films", hold, *TINY,
-    ]  # fmt: skip
+    options = (
+        "--store", store, "--runs", tmp_path, "--name", "run", "--batch-size", 32, "--timing", "--hold-films", hold,
+        *TINY,
+    )  # fmt: skip
     found: dict[int, str] = {}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as job:
+    with started_alone("train_cnn", *options) as job:
         while job.poll() is None:
             found |= names_with_tensorflow(psutil.Process(job.pid))
             time.sleep(0.2)

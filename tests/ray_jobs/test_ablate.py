@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
-from tests.conftest import ROOT, RunJob
+from tests.conftest import RunJob
+from tests.jobs import kill_group, started_alone
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -47,42 +46,83 @@ def trials_of(store: Path) -> dict[int, Trial]:
     return {trial.number: trial for trial in SweepFolder(str(store.parent / "runs"), "apart").trials()}
 
 
-def test_an_ablation_killed_and_gone_on_with_tells_what_each_cure_bought(store: Path, run_job: RunJob) -> None:
-    job = subprocess.Popen(
-        [sys.executable, str(ROOT / "ray_jobs" / "ablate.py"), *command(store, "--seeds", 1)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, start_new_session=True,
-    )  # fmt: skip
-    until = time.monotonic() + 240
-    while not any(trial.ended for trial in trials_of(store).values()):
-        assert job.poll() is None, job.communicate()[0]
-        assert time.monotonic() < until
-        time.sleep(0.2)
-    os.killpg(job.pid, signal.SIGKILL)
-    job.wait()
-    before = {number: trial for number, trial in trials_of(store).items() if trial.ended}
-    # The variants are known from the start, so that nobody takes one for a model to judge.
-    folder = store.parent / "runs" / "apart"
-    assert len(json.loads((folder / "ablation.json").read_text())["variants"]) == 4
+@dataclass(frozen=True)
+class Ablated:
+    """What was seen of an ablation of four variants that was killed, gone on with, and extended to two seeds."""
 
-    assert "--resume" in run_job("ablate", *command(store, "--seeds", 1), fails=True).stderr
-    other = run_job("ablate", *command(store, "--seeds", 1, "--resume", "--metric", "validation_loss"), fails=True)
-    assert "metric validation_mean_average_precision -> validation_loss" in other.stderr
-    # Without any time it judges what there is, and says what it found.
+    store: Path
+    at_the_start: int
+    """Variants in ablation.json when the first training had ended."""
+    before: dict[int, Trial]
+    """Trainings that had ended when it was killed."""
+    taken: str
+    """What stood on stderr when it was started again without --resume."""
+    otherwise: str
+    """What stood on stderr when it was to go on by another metric."""
+    so_far: str
+    """What stood on stdout when it was to go on without any time."""
+    known: list[dict[str, Any]]
+    """The variants in ablation.json after that."""
+    said: str
+    """What stood on stdout and stderr when it had gone on to its end."""
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return json.loads((folder_of(self.store) / "ablation.json").read_text())
+
+
+def folder_of(store: Path) -> Path:
+    return store.parent / "runs" / "apart"
+
+
+@pytest.fixture(scope="module")
+def ablated(store: Path, run_job: RunJob) -> Ablated:
+    with started_alone("ablate", *command(store, "--seeds", 1)) as job:
+        until = time.monotonic() + 240
+        while not any(trial.ended for trial in trials_of(store).values()):
+            assert job.poll() is None, job.communicate()[0]
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        kill_group(job)
+    result = folder_of(store) / "ablation.json"
+    at_the_start = len(json.loads(result.read_text())["variants"])
+    before = {number: trial for number, trial in trials_of(store).items() if trial.ended}
+    taken = run_job("ablate", *command(store, "--seeds", 1), fails=True).stderr
+    other = ("--resume", "--metric", "validation_loss")
+    otherwise = run_job("ablate", *command(store, "--seeds", 1, *other), fails=True).stderr
     so_far = run_job("ablate", *command(store, "--seeds", 1, "--resume", "--time-budget", 0)).stdout
-    assert re.search(r"[123] of 4 trainings ended", so_far) and "go on with --name apart --resume" in so_far
-    known = json.loads((folder / "ablation.json").read_text())["variants"]
-    assert any(run["figures"] for variant in known for run in variant["runs"])
-    # More seeds are fine, and what had ended is not trained again.
-    said = run_job("ablate", *command(store, "--seeds", 2, "--resume"))
-    assert "8 of 8 trainings ended" in said.stdout and "Traceback" not in said.stdout + said.stderr
-    after = trials_of(store)
-    assert {number: after[number] for number in before} == before
+    known = json.loads(result.read_text())["variants"]
+    end = run_job("ablate", *command(store, "--seeds", 2, "--resume"))
+    return Ablated(store, at_the_start, before, taken, otherwise, so_far, known, end.stdout + end.stderr)
+
+
+def test_an_ablation_s_variants_are_known_from_the_start(ablated: Ablated) -> None:
+    """So that nobody takes one for a model to judge."""
+    assert ablated.at_the_start == 4
+
+
+def test_an_ablation_is_gone_on_with_by_resume_alone_and_as_it_was(ablated: Ablated) -> None:
+    assert "--resume" in ablated.taken
+    assert "metric validation_mean_average_precision -> validation_loss" in ablated.otherwise
+
+
+def test_an_ablation_without_time_judges_what_there_is(ablated: Ablated) -> None:
+    assert re.search(r"[123] of 4 trainings ended", ablated.so_far)
+    assert "go on with --name apart --resume" in ablated.so_far
+    assert any(run["figures"] for variant in ablated.known for run in variant["runs"])
+
+
+def test_more_seeds_are_fine_and_what_had_ended_is_not_trained_again(ablated: Ablated) -> None:
+    assert "8 of 8 trainings ended" in ablated.said and "Traceback" not in ablated.said
+    after = trials_of(ablated.store)
+    assert ablated.before and {number: after[number] for number in ablated.before} == ablated.before
     assert [trial.status for trial in after.values()] == ["finished"] * 8
     # The first seed of every variant comes before the second of any.
     assert [after[number].settings["seed"] for number in range(1, 9)] == [0] * 4 + [1] * 4
 
-    told = json.loads((folder / "ablation.json").read_text())
-    by_name = {variant["name"]: variant for variant in told["variants"]}
+
+def test_what_a_cure_bought_is_the_difference_of_its_trainings(ablated: Ablated) -> None:
+    by_name = {variant["name"]: variant for variant in ablated.result["variants"]}
     assert set(by_name) == {"best", "coursework", "best without better words", "best with focal loss"}
     with_cure, without = (
         [run["figures"]["test"]["mean_average_precision"] for run in by_name[name]["runs"]]
@@ -90,9 +130,12 @@ def test_an_ablation_killed_and_gone_on_with_tells_what_each_cure_bought(store: 
     )
     found = by_name["best without better words"]["bought"]["test"]["mean_average_precision"]
     assert found["by_seed"] == pytest.approx(np.subtract(with_cure, without))
-    with (folder / "ablation_runs.csv").open(newline="") as stream:
+    with (folder_of(ablated.store) / "ablation_runs.csv").open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 8
-    # Each was read as its own tokenizer cuts it: the checkpoints know other words.
+
+
+def test_each_training_reads_as_its_own_tokenizer_cuts(ablated: Ablated) -> None:
+    by_name = {variant["name"]: variant for variant in ablated.result["variants"]}
     words = {}
     for name in ("best", "best without better words"):
         (kept,) = Path(by_name[name]["runs"][0]["path"]).glob("epoch-*")
@@ -100,10 +143,9 @@ def test_an_ablation_killed_and_gone_on_with_tells_what_each_cure_bought(store: 
     assert len(words["best"] ^ words["best without better words"]) > 20
 
 
-def test_evaluate_judges_as_the_ablation_did_and_shows_it(store: Path, run_job: RunJob) -> None:
-    """Runs after the test above, on what that one left."""
+def test_evaluate_judges_as_the_ablation_did_and_shows_it(ablated: Ablated, run_job: RunJob) -> None:
+    store, told = ablated.store, ablated.result
     runs, report = store.parent / "runs", store.parent / "report"
-    told = json.loads((runs / "apart" / "ablation.json").read_text())
     metric = ("--metric", "validation_mean_average_precision")
     run_job("evaluate", "--store", store, "--runs", runs, "--report", report, "--resamples", 100, *metric)
     comparison = json.loads((report / "comparison.json").read_text())

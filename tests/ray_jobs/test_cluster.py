@@ -19,7 +19,7 @@ from ray_jobs._shared.cluster import (
     trials_at_once,
     worker_resources,
 )
-from tests.conftest import ROOT
+from tests.jobs import ROOT
 
 LAPTOP = Resources(cpus=2, gpus=0, nodes=1, object_store_bytes=1e9, most_cpus=2, most_gpus=0)
 GROWING = Resources(cpus=3, gpus=0, nodes=1, object_store_bytes=1e9, most_cpus=35, most_gpus=8)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, f1_score
 
+from datasets.store import Store, poster_array
 from genre_models import checkpoint as checkpoints
+from genre_models.baselines import TfidfBaseline
 from genre_models.history import from_csv
+from genre_models.thresholds import tune_thresholds
 from tests.conftest import RunJob
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -21,14 +24,14 @@ LSTM = ("--vocabulary-size", 300, "--embedding-units", 8, "--first-lstm-units", 
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, run_job: RunJob) -> Path:
-    """Run the four commands once."""
+def home(tmp_path_factory: pytest.TempPathFactory, run_job: RunJob, run_command: RunJob) -> Path:
+    """Run the four commands once, the last as a user does."""
     home = tmp_path_factory.mktemp("main-job")
     store, runs = ("--store", home / "store"), ("--runs", home / "runs")
     run_job("prepare_data", *store, "--films", "sample", "--sample-films", 200)
     run_job("train_cnn", *store, *runs, "--name", "cnn", "--epochs", 2, *CNN)
     run_job("train_lstm", *store, *runs, "--name", "lstm", "--epochs", 2, *LSTM)
-    run_job("evaluate", *store, *runs, "--report", home / "report", "--resamples", 100)
+    run_command("evaluate", *store, *runs, "--report", home / "report", "--resamples", 100)
     return home
 
 
@@ -62,8 +65,6 @@ def test_the_report_holds_what_it_promises(home: Path) -> None:
 
 
 def test_the_report_s_prior_agrees_with_scikit_learn(home: Path) -> None:
-    from datasets.store import Store
-
     told = comparison(home / "report")["models"]["prior"]["metrics"]
     store = Store.open(str(home / "store"))
     labels = store.labels("test")
@@ -74,6 +75,33 @@ def test_the_report_s_prior_agrees_with_scikit_learn(home: Path) -> None:
     assert told["micro_average_precision"] == pytest.approx(
         average_precision_score(labels, scores, average="micro"), abs=1e-6
     )
+
+
+def test_thresholds_are_tuned_on_the_validation_films_alone(home: Path) -> None:
+    """Of a checkpoint by its model's own scores, of the baselines by the F1 that they have with them on test films."""
+    store, told = Store.open(str(home / "store")), comparison(home / "report")["models"]
+    labels = {split: store.labels(split) for split in ("train", "validation", "test")}
+    best = told["cnn"]["checkpoint"]
+    posters = poster_array(store.table("validation", ["poster"])["poster"], store.manifest.poster_shape)
+    scores = np.asarray(checkpoints.load_model(Path(best)).predict_on_batch(posters))
+    assert checkpoints.read(Path(best)).thresholds == pytest.approx(tune_thresholds(labels["validation"], scores))
+
+    overviews = {split: store.table(split, ["overview"])["overview"].to_pylist() for split in labels}
+    tfidf = TfidfBaseline(overviews["train"], labels["train"])
+    shares = labels["train"].mean(axis=0, dtype=np.float64)
+    for key, score in (
+        ("prior", lambda split: np.tile(shares, (len(labels[split]), 1))),
+        ("tfidf", lambda split: tfidf.scores(overviews[split])),
+    ):
+        told_f1 = told[key]["metrics"]["at_tuned"]["micro_f1"]
+        f1 = {
+            split: f1_score(
+                labels["test"], score("test") >= tune_thresholds(labels[split], score(split)), average="micro"
+            )
+            for split in ("validation", "test")
+        }
+        assert told_f1 == pytest.approx(f1["validation"], abs=1e-6)
+        assert f1["test"] != pytest.approx(f1["validation"], abs=1e-6), "these films cannot tell the two apart"
 
 
 def test_a_run_leaves_history_tensorboard_and_a_whole_checkpoint(home: Path) -> None:
@@ -205,7 +233,8 @@ def test_what_is_no_store_is_never_replaced(tmp_path: Path, run_job: RunJob) -> 
     (tmp_path / "runs").mkdir()
     said = run_job("prepare_data", "--store", tmp_path, "--overwrite", fails=True)
     assert "is no film store (it has no manifest.json)" in said.stderr
-    assert [child.name for child in tmp_path.iterdir() if "sample" not in child.name] == ["runs"]
+    assert [child.name for child in tmp_path.parent.iterdir() if "sample" in child.name] == []  # nor is one drawn
+    assert [child.name for child in tmp_path.iterdir()] == ["runs"]
 
 
 def test_a_folder_without_a_csv_ends_with_one_message_and_no_store(tmp_path: Path, run_job: RunJob) -> None:

@@ -49,6 +49,7 @@ BOTH = FusionGMU(
 )  # fmt: skip
 RECIPE = Recipe(epochs=2, learning_rate=1e-2, schedule="constant")
 UNITS = 6
+DIGEST_OF_FILE, CHECK = features._digest, features.check  # before the stand-ins take their places
 
 
 def word_vector(word: str) -> np.ndarray:
@@ -207,8 +208,11 @@ def test_a_run_goes_on_with_the_features_it_has(home: Path, monkeypatch: pytest.
         train("cnn", CNN, RECIPE, dataclasses.replace(options_, resume=True))
 
 
-def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob) -> None:
-    """By the command, which finds what the store keeps for weights of this hash and loads no encoder."""
+def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It finds what the store keeps for weights of this hash and loads no encoder."""
+    monkeypatch.setattr(features, "_digest", DIGEST_OF_FILE)
+    monkeypatch.setattr(features, "check", CHECK)
+    monkeypatch.setattr(features, "ENCODERS", {})
     weights = home / "weights.pth"
     weights.write_bytes(b"never read")
     told = fed(home, "cnn")

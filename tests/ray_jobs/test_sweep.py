@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,7 +17,8 @@ from genre_models import checkpoint as checkpoints
 from genre_models.history import from_csv
 from genre_models.overview_lstm import OverviewLSTM
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
-from tests.conftest import ROOT, RunJob
+from tests.conftest import RunJob
+from tests.jobs import kill_group, started_alone
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 CNN = ("--stem-filters", 4, "--block-filters", 8, "--dense-units", 16)
@@ -48,13 +46,6 @@ def swept(store: Path, run_job: RunJob) -> tuple[Path, str]:
 
 def trials_of(runs: Path, name: str = "sweep") -> dict[int, Trial]:
     return {trial.number: trial for trial in SweepFolder(str(runs), name).trials()}
-
-
-def start_job(job: str, *options: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "ray_jobs" / f"{job}.py"), *map(str, options)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, start_new_session=True,
-    )  # fmt: skip
 
 
 def wait_for(what: object, job: subprocess.Popen[str], seconds: float = 120) -> None:
@@ -140,10 +131,9 @@ def test_evaluate_finds_the_best_trial_and_tells_how_it_was_found(swept: tuple[P
 
 def test_a_killed_sweep_goes_on_and_keeps_every_ended_trial(store: Path, tmp_path: Path, run_job: RunJob) -> None:
     common = ("--store", store, "--runs", tmp_path, "--name", "killed", "--trials", 6, "--epochs", 8, *CNN)
-    job = start_job("tune_cnn", *common)
-    wait_for(lambda: any(trial.ended for trial in trials_of(tmp_path, "killed").values()), job)
-    os.killpg(job.pid, signal.SIGKILL)
-    job.wait()
+    with started_alone("tune_cnn", *common) as job:
+        wait_for(lambda: any(trial.ended for trial in trials_of(tmp_path, "killed").values()), job)
+        kill_group(job)
     before = trials_of(tmp_path, "killed")
     assert any(not trial.ended for trial in before.values()) or len(before) < 6
     ended = {number: trial for number, trial in before.items() if trial.ended}
@@ -170,18 +160,19 @@ def test_a_killed_sweep_goes_on_and_keeps_every_ended_trial(store: Path, tmp_pat
 
 
 def test_a_trial_whose_process_is_killed_goes_on_from_its_last_epoch(store: Path, tmp_path: Path) -> None:
-    job = start_job(
-        "tune_cnn", "--store", store, "--runs", tmp_path, "--name", "hit", "--trials", 2, "--epochs", 40,
+    options = (
+        "--store", store, "--runs", tmp_path, "--name", "hit", "--trials", 2, "--epochs", 40,
         "--max-concurrent", 1, "--scheduler", "none", *CNN,
     )  # fmt: skip
     history = tmp_path / "hit" / "trial-001" / "history.csv"
-    wait_for(lambda: history.exists() and history.read_text().count("\n") > 3, job)
-    trial = next(
-        process for process in psutil.Process(job.pid).children(recursive=True) if "ImplicitFunc" in process.name()
-        or any("ImplicitFunc" in part for part in process.cmdline())
-    )  # fmt: skip
-    trial.kill()
-    said, _ = job.communicate(timeout=300)
+    with started_alone("tune_cnn", *options) as job:
+        wait_for(lambda: history.exists() and history.read_text().count("\n") > 3, job)
+        trial = next(
+            process for process in psutil.Process(job.pid).children(recursive=True) if "ImplicitFunc" in process.name()
+            or any("ImplicitFunc" in part for part in process.cmdline())
+        )  # fmt: skip
+        trial.kill()
+        said, _ = job.communicate(timeout=300)
     assert job.returncode == 0, said
     trials = trials_of(tmp_path, "hit")
     assert [trial.status for trial in trials.values()] == ["finished", "finished"], said
@@ -206,7 +197,7 @@ def test_a_diverging_trial_ends_itself_and_not_the_sweep(store: Path, tmp_path: 
 def test_optuna_and_a_time_budget(store: Path, tmp_path: Path, run_job: RunJob) -> None:
     cut = run_job(
         "tune_cnn", "--store", store, "--runs", tmp_path, "--name", "learnt", "--epochs", 5000, "--trials", 3,
-        "--search", "optuna", "--time-budget", 1, *CNN,
+        "--search", "optuna", "--time-budget", 0.5, *CNN,
     )  # fmt: skip
     assert "Not all trials have ended: go on with --name learnt --resume" in cut.stdout
     trials = trials_of(tmp_path, "learnt")

@@ -1,0 +1,62 @@
+"""What a run of the tests leaves on the machine: the check that ends it, and fails it, is in `conftest.footprint`."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.jobs import ROOT
+
+MOST_BYTES_OF_RAY = 50_000_000
+"""Of the session folder of the Ray that the tests share, before it is removed."""
+_HOME = ("film-genres", "ray_results", ".ray", ".keras")
+"""What jobs, Ray and Keras would write into the home folder of whoever runs the tests."""
+_PASSING = ("pymp-",)
+"""Folders of Python's multiprocessing, which it removes when the process ends."""
+
+
+def checkout(root: Path = ROOT) -> set[str]:
+    """Return the files of the checkout that git does not know, ignored ones too, and the changed ones."""
+    command = ["git", "status", "--porcelain", "--ignored", "--untracked-files=all"]
+    status = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    lines = {line[3:] for line in status.stdout.splitlines()}
+    return {line for line in lines if "cache" not in line and not line.startswith(".venv")}
+
+
+def at_home() -> set[str]:
+    """Return the files of the home folder that could come from a job."""
+    return {str(path) for name in _HOME for path in Path.home().joinpath(name).rglob("*")}
+
+
+def ray_sessions() -> set[str]:
+    """Return the folders in which Ray keeps sessions that were given no other place."""
+    return {str(path) for path in Path("/tmp/ray").glob("session_*")}
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes in a folder's files."""
+    sizes = []
+    for path in folder.rglob("*"):
+        try:
+            sizes.append(path.lstat().st_size)
+        except FileNotFoundError:  # a log that was just turned over
+            continue
+    return sum(sizes)
+
+
+@dataclass
+class Footprint:
+    """What stood where before the tests."""
+
+    folder: Path
+    """The temporary folder of the tests, their jobs and Ray's processes: whoever makes a file there removes it."""
+    checkout: set[str] = field(default_factory=checkout)
+    home: set[str] = field(default_factory=at_home)
+    sessions: set[str] = field(default_factory=ray_sessions)
+
+    def left(self) -> list[str]:
+        """Return what stands there now and did not before."""
+        temporary = {str(path) for path in self.folder.iterdir() if not path.name.startswith(_PASSING)}
+        new = (checkout() - self.checkout, at_home() - self.home, ray_sessions() - self.sessions, temporary)
+        return sorted(path for paths in new for path in paths)

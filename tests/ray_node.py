@@ -1,0 +1,108 @@
+"""The Ray that tests share: a head node as `ray start --head` makes one, in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+RAY = [str(Path(sys.executable).with_name("ray"))]
+CPUS = 2
+_START_S, _STOP_S = 90, 10
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head node."""
+
+    address: str
+    """Of the cluster, for `ray.init`."""
+    jobs: str
+    """Of the jobs API, for `ray job submit`."""
+    folder: Path
+    """The node's logs and sockets."""
+
+
+@contextlib.contextmanager
+def head_node() -> Iterator[Head]:
+    """Run a head node with a dashboard on this machine alone; only this node is ended, and its folder is removed."""
+    with short_folder() as folder:
+        dashboard, port = _free_port(), _free_port()
+        command = [*RAY, "start", "--head", "--block", f"--num-cpus={CPUS}", f"--port={port}", f"--temp-dir={folder}"]
+        command += ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
+        command += [f"--ray-client-server-port={_free_port()}", f"--dashboard-agent-listen-port={_free_port()}"]
+        # As in an activated environment: a submitted job's `python` is the first on the head node's path.
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        log = folder / "head.log"
+        with log.open("w") as stream:
+            env = {**os.environ, "PATH": path}
+            node = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True, env=env)
+        try:
+            _wait_for(dashboard, node, log)
+            yield Head(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", folder)
+        finally:
+            _stop(node)
+
+
+@contextlib.contextmanager
+def short_folder() -> Iterator[Path]:
+    """Make a temporary folder for a Ray: its sockets' names have a limit of 107 characters.
+
+    What still runs from there when the block ends is ended, and the folder removed.
+    """
+    with tempfile.TemporaryDirectory(prefix="fg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        try:
+            yield Path(folder)
+        finally:
+            end_processes_of(Path(folder))
+
+
+def end_processes_of(folder: Path) -> None:
+    """End the processes of a Ray by the folder that their command lines name."""
+    processes = [process for process in psutil.process_iter() if str(folder) in _command_line(process)]
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, timeout=_STOP_S)
+
+
+def _command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return ""
+
+
+def _stop(node: subprocess.Popen[bytes]) -> None:
+    """End the command that started the node; its processes, which it would take half a minute to ask, are ended by
+    their folder."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(node.pid, signal.SIGKILL)
+    node.wait()
+
+
+def _wait_for(port: int, node: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while True:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert node.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, "the head node did not come up"
+        time.sleep(0.2)
+
+
+def _free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
