@@ -12,8 +12,9 @@ MOST_BYTES_OF_RAY = 50_000_000
 """Of the session folder of the Ray that the tests share, before it is removed."""
 _HOME = ("film-genres", "ray_results", ".ray", ".keras")
 """What jobs, Ray and Keras would write into the home folder of whoever runs the tests."""
-_PASSING = ("pymp-",)
-"""Folders of Python's multiprocessing, which it removes when the process ends."""
+_PASSING = ("pymp-", "__autograph_generated_file")
+"""Of Python's multiprocessing and of TensorFlow, which remove them when the process ends by itself; Ray kills its
+workers."""
 
 
 def checkout(root: Path = ROOT) -> set[str]:

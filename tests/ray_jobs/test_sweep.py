@@ -48,7 +48,7 @@ def trials_of(runs: Path, name: str = "sweep") -> dict[int, Trial]:
     return {trial.number: trial for trial in SweepFolder(str(runs), name).trials()}
 
 
-def wait_for(what: object, job: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait_for(what: object, job: subprocess.Popen[str], seconds: float = 300) -> None:
     """Wait until a function gives something true, while a job runs."""
     assert callable(what)
     until = time.monotonic() + seconds
