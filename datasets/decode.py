@@ -18,13 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from datasets import files, store
+from datasets import store
 from datasets.films import POSTER_MISSING, Reject
 from datasets.imdb_folder import FilmList, find_folder
-from datasets.memory import give_back
 from datasets.parts import do_parts
 from datasets.posters import MAX_PIXELS, PosterError, decode_poster
 from datasets.split import hash_words, pack_labels
+from datasets.storage import files
+from datasets.storage.malloc_trim import give_back
 
 _FILMS_A_PART = 512  # a task costs some 20 ms, as much as 30 films; few enough for every core to have work
 _MOST_PARTS = 2_000  # beyond a million films parts grow instead of multiplying

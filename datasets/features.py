@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from datasets import files
 from datasets.parts import read_parts
+from datasets.storage import files
 from datasets.store import Store, StoreError, label_array
 from datasets.stream import Block, bytes_array, narrowed
 

@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from datasets import files
 from datasets.csv_records import CsvRecords, Record
 from datasets.films import (
     DUPLICATE_ID,
@@ -35,6 +34,7 @@ from datasets.films import (
     Reject,
 )
 from datasets.imdb_columns import NOT_GENRES, Columns, find_columns
+from datasets.storage import files
 
 CSV_NAME = "IMDB_overview_genres.csv"
 POSTERS_NAME = "Images"

@@ -24,15 +24,16 @@ import pyarrow.parquet as pq
 import ray
 import ray.data
 
-from datasets import files, store
-from datasets.aside import aside, put_in_place
+from datasets import store
 from datasets.decode import Decoded, Decoder, Progress, decode, read_decoded, write_parquet
 from datasets.films import FilmsError, Reject, write_rejects
 from datasets.imdb_folder import FilmList, read_films
-from datasets.memory import give_back
 from datasets.parts import do_parts
 from datasets.posters import MAX_PIXELS
 from datasets.split import count_genres, leave_out, split_hashed
+from datasets.storage import files
+from datasets.storage.atomic import aside, put_in_place
+from datasets.storage.malloc_trim import give_back
 from datasets.store import SPLITS, Manifest
 from datasets.vocabulary import MOST_WORDS, add_counts, count_words
 

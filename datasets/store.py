@@ -19,7 +19,7 @@ import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from datasets import files
+from datasets.storage import files
 
 SPLITS = ("train", "validation", "test")
 FORMAT = 1

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datasets import files
 from datasets.parts import read_parts
+from datasets.storage import files
 from datasets.store import Store, film_schema, label_array, poster_array
 from datasets.vocabulary import UNKNOWN, Vocabulary
 from datasets.wordpiece import WordPiece

@@ -9,7 +9,7 @@ from typing import Any
 
 import ray.tune
 
-from datasets import files
+from datasets.storage import files
 from datasets.store import Store
 from genre_models import presets, search_space
 from genre_models.catalog import KINDS

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import ray
 
-from datasets import files
 from datasets.features import feature_table, fed_of
+from datasets.storage import files
 from datasets.store import Store
 from datasets.stream import read_films
 from genre_models import bootstrap

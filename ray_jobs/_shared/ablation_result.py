@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from datasets import files
+from datasets.storage import files
 from genre_models import ablation as ablations
 from genre_models.ablation import JudgedRun
 from genre_models.checkpoint import Checkpoint

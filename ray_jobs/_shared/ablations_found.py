@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets import files
+from datasets.storage import files
 from datasets.store import Store
 from ray_jobs._shared.studies import ABLATIONS, studies_below
 

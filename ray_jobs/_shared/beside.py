@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from datasets import files
+from datasets.storage import files
 from datasets.store import Store
 from genre_models import presets
 from genre_models.comparison import Entrant, compare, figure

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets import files
 from datasets.features import fed_of
+from datasets.storage import files
 from datasets.store import Store
 from genre_models import checkpoint as checkpoints
 from genre_models import judge

@@ -14,11 +14,11 @@ import ray
 import ray.data
 
 from datasets import features as in_store
-from datasets import files
-from datasets.aside import aside, put_in_place
 from datasets.features import VIEWS, Features, fed_of
 from datasets.parts import paths_for
 from datasets.posters import enlarged
+from datasets.storage import files
+from datasets.storage.atomic import aside, put_in_place
 from datasets.store import Store, poster_array
 from datasets.vocabulary import Vocabulary
 from datasets.wordpiece import WordPiece, tokenizer_text

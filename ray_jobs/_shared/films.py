@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets import files
 from datasets.films import FilmsError
 from datasets.prepare import Preparation, Progress, prepare
 from datasets.sample import write_sample
+from datasets.storage import files
 from datasets.store import Manifest, Store, StoreError
 from ray_jobs._shared.options import at_home
 from ray_jobs._shared.screen import Countdown, Screen, duration

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow.fs as pafs
 
-from datasets import files
+from datasets.storage import files
 from datasets.store import Store
 from genre_models import showcase
 from genre_models.comparison import Entrant, compare

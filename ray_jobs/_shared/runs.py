@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow.fs as pafs
 
-from datasets import files
+from datasets.storage import files
 from genre_models import checkpoint as checkpoints
 from genre_models import history as histories
 from genre_models.history import Epoch

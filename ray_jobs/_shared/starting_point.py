@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from datasets import files
+from datasets.storage import files
 from genre_models import presets
 from genre_models.catalog import KINDS, ModelKind
 from genre_models.checkpoint import with_tuples

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from datasets import files
+from datasets.storage import files
 from genre_models.checkpoint import Checkpoint
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from datasets import files
+from datasets.storage import files
 from genre_models.checkpoint import with_tuples
 from genre_models.history import Epoch, badness, best_epoch
 from ray_jobs._shared.runs import RunFolder

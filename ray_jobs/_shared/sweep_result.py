@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from datasets import files
+from datasets.storage import files
 from genre_models import search_space
 from genre_models import sweep as sweeps
 from genre_models.checkpoint import Checkpoint, with_tuples

@@ -10,7 +10,7 @@ from typing import Any
 
 import ray
 
-from datasets import files
+from datasets.storage import files
 from datasets.store import Store
 from genre_models import history as histories
 from genre_models.backbones import is_fine_tuned

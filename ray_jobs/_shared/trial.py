@@ -13,7 +13,7 @@ from typing import Any
 import ray
 import ray.tune
 
-from datasets import files
+from datasets.storage import files
 from datasets.stream import Block
 from genre_models import search_space
 from genre_models.checkpoint import Checkpoint

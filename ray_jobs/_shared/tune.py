@@ -8,7 +8,7 @@ from typing import Any
 
 import ray.tune
 
-from datasets import files
+from datasets.storage import files
 from datasets.store import Store
 from genre_models import backbones, search_space
 from genre_models.backbones import frozen_backbones, is_fine_tuned, is_pretrained

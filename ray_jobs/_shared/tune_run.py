@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import ray.tune
 
-from datasets import files
+from datasets.storage import files
 from ray_jobs._shared.options import timestamp
 from ray_jobs._shared.sweep_watch import Watch
 from ray_jobs._shared.tune_search import Halving, NoHalving, Plan

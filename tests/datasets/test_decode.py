@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datasets import memory
 from datasets.decode import taken
+from datasets.storage import malloc_trim
 
 POOL = pa.proxy_memory_pool(pa.default_memory_pool())  # must outlive what it gave
 
@@ -61,8 +61,8 @@ def test_giving_memory_back_hurts_nobody_who_has_none_to_give(monkeypatch: pytes
         raise OSError(name)
 
     calls = []
-    monkeypatch.setattr(memory, "_last", 0.0)
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: calls.append(name) or absent(name))
-    memory.give_back()
-    memory.give_back()
+    monkeypatch.setattr(malloc_trim, "_last", 0.0)
+    monkeypatch.setattr(malloc_trim.ctypes, "CDLL", lambda name: calls.append(name) or absent(name))
+    malloc_trim.give_back()
+    malloc_trim.give_back()
     assert calls == ["libc.so.6"]  # the second came too soon

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from datasets import files
+from datasets.storage import files
 
 
 @pytest.fixture(params=["path", "string", "uri"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 
-from datasets import files
+from datasets.storage import files
 
 _AT_ONCE = 16  # files that an object store is asked to move at the same time
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from datasets import files
-from datasets.aside import aside, put_in_place
+from datasets.storage import files
+from datasets.storage.atomic import aside, put_in_place
 
 GONE = 2**22 + 12345  # above Linux' largest process id
 
