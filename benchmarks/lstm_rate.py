@@ -110,7 +110,7 @@ def serve(options: Options) -> None:
     """Train an epoch for each line read: "NUMBER 1" with validation, "NUMBER 0" without."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from datasets.store import Store
-    from datasets.vocabulary import Vocabulary
+    from datasets.text.vocabulary import Vocabulary
     from genre_models.overview_lstm import OverviewLSTM
 
     store, config = Store.open(options.store), OverviewLSTM()

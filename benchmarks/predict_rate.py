@@ -163,7 +163,7 @@ def pieces(store: Any, about: Any) -> list[np.ndarray]:
     """Return the store's films as a model's inputs, in the pieces that a `Predictor` cuts them to."""
     from datasets.store import poster_array
     from datasets.stream import padded_length
-    from datasets.vocabulary import Vocabulary
+    from datasets.text.vocabulary import Vocabulary
     from ray_jobs._shared.predict import BATCH, PIECE
 
     made: list[np.ndarray] = []
@@ -185,7 +185,7 @@ def pieces(store: Any, about: Any) -> list[np.ndarray]:
 
 def untrained(store: Any, key: str, folder: Path) -> None:
     """Save a checkpoint of the coursework's model as it is before training."""
-    from datasets.vocabulary import Vocabulary
+    from datasets.text.vocabulary import Vocabulary
     from genre_models import checkpoint as checkpoints
     from genre_models.catalog import KINDS
     from genre_models.recipe import Recipe

@@ -349,7 +349,7 @@ def reducer(strategy: Any) -> Callable[[int], float]:
 def films_of(store: Any, kind: Any, rank: int, workers: int) -> dict[str, np.ndarray]:
     """Return a worker's share of the training films, as a block that batches are cut from."""
     from datasets.store import poster_array
-    from datasets.vocabulary import Vocabulary
+    from datasets.text.vocabulary import Vocabulary
 
     labels = store.labels("train")[rank::workers]
     if not kind.reads:

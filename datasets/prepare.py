@@ -35,7 +35,7 @@ from datasets.storage import files
 from datasets.storage.atomic import aside, put_in_place
 from datasets.storage.malloc_trim import give_back
 from datasets.store import SPLITS, Manifest
-from datasets.vocabulary import MOST_WORDS, add_counts, count_words
+from datasets.text.vocabulary import MOST_WORDS, add_counts, count_words
 
 
 @dataclass(frozen=True)

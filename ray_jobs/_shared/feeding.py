@@ -17,7 +17,7 @@ from ray.data import ExecutionResources
 from datasets.features import feature_films, fed_of, kept_bytes
 from datasets.store import Store
 from datasets.stream import both_films, overview_films, poster_films, read_films
-from datasets.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
+from datasets.text.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
 from genre_models.backbones import frozen_backbones, is_pretrained
 from genre_models.catalog import KINDS, ModelKind
 from genre_models.checkpoint import Checkpoint

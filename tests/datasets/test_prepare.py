@@ -18,7 +18,7 @@ from datasets.prepare import Preparation, prepare
 from datasets.split import stratified_split
 from datasets.store import SPLITS, Store, StoreError, poster_array
 from datasets.stream import blocks_of, overview_films, poster_films
-from datasets.vocabulary import Vocabulary
+from datasets.text.vocabulary import Vocabulary
 from tests.datasets.dirty_films import make_dirty_folder
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("local_ray")]

@@ -18,7 +18,7 @@ from datasets.stream import (
     training_batches,
     validation_batches,
 )
-from datasets.vocabulary import Vocabulary
+from datasets.text.vocabulary import Vocabulary
 from tests.datasets.blocks import both, epoch_of, films_of, long_tailed, overviews, posters
 
 

@@ -184,7 +184,7 @@ def test_the_folder_is_found_or_named(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_real_one_tells_what_is_alike() -> None:
     """The cosine of the first two is the one that sentence-transformers' documentation shows: 0.755."""
-    from datasets.wordpiece import WordPiece
+    from datasets.text.pretrained_tokenizer import WordPiece
 
     try:
         folder = minilm_folder()

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from datasets import vocabulary
+from datasets.text import vocabulary
 from genre_models import overview_lstm, presets, text_layers
 from genre_models.catalog import KINDS
 from genre_models.checkpoint import load_model

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datasets.store import Store, poster_array
-from datasets.vocabulary import Vocabulary
+from datasets.text.vocabulary import Vocabulary
 from genre_models import checkpoint as checkpoints
 from genre_models.fusion_gmu import SEARCH_SPACE
 from genre_models.history import from_csv

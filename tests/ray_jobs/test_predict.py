@@ -12,7 +12,7 @@ import pytest
 from datasets.prepare import Preparation, prepare
 from datasets.sample import write_sample
 from datasets.store import Store, poster_array
-from datasets.vocabulary import Vocabulary
+from datasets.text.vocabulary import Vocabulary
 from genre_models import checkpoint as checkpoints
 from genre_models.catalog import KINDS
 from genre_models.overview_lstm import OverviewLSTM

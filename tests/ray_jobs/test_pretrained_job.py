@@ -20,7 +20,7 @@ from datasets.features import Features, feature_films, fed_of, inputs_of
 from datasets.prepare import Preparation, prepare
 from datasets.sample import write_sample
 from datasets.store import Store, poster_array
-from datasets.wordpiece import WordPiece
+from datasets.text.pretrained_tokenizer import WordPiece
 from genre_models import checkpoint as checkpoints
 from genre_models.backbones import Backbone
 from genre_models.checkpoint import Checkpoint, CheckpointError
@@ -34,7 +34,7 @@ from ray_jobs._shared.predict import predict
 from ray_jobs._shared.screen import Screen
 from ray_jobs._shared.sweep_folder import SweepFolder
 from tests.conftest import RunJob
-from tests.datasets.test_wordpiece import tokenizer_of_pieces
+from tests.datasets.text.test_pretrained_tokenizer import tokenizer_of_pieces
 from tests.genre_models.test_minilm import CONFIG, toy_weights
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.wordpiece import WordPiece
+from datasets.text.pretrained_tokenizer import WordPiece
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "ship", "##s", "the", "sink", "cafe", "!"]
 

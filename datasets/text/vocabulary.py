@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from datasets.subwords import cut, learned_pieces
+from datasets.text.wordpiece_training import cut, learned_pieces
 
 Tokenizer = Literal["split", "words", "stems", "subwords"]
 """How an overview is cut into words: at white space as the coursework did, into words, into words less their endings,
@@ -85,7 +85,7 @@ class Vocabulary:
     ) -> Vocabulary:
         """Keep the commonest words of at least `fewest` uses, equal counts in alphabetical order, ids below `size`.
 
-        Of "subwords", the pieces that the words teach (`datasets.subwords`).
+        Of "subwords", the pieces that the words teach (`datasets.text.wordpiece_training`).
 
         Raises:
             ImportError: what learns the pieces is not installed.

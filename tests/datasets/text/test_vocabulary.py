@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from datasets.vocabulary import PADDING, UNKNOWN, Vocabulary, count_words, words_of
+from datasets.text.vocabulary import PADDING, UNKNOWN, Vocabulary, count_words, words_of
 
 ASCII = [
     "A young man's journey -- from rags to riches; it is 1969!",

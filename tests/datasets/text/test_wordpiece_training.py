@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from datasets.subwords import cut, learned_pieces
-from datasets.vocabulary import UNKNOWN, Vocabulary, count_words
+from datasets.text.vocabulary import UNKNOWN, Vocabulary, count_words
+from datasets.text.wordpiece_training import cut, learned_pieces
 
 OVERVIEWS = ["A detective hunts the hunter", "The hunted hunts", "hunting season", "the season of the detective"]
 

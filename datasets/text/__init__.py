@@ -1,0 +1,1 @@
+"""Overview text to token ids."""
