@@ -39,7 +39,7 @@ import tyro
 from claims import Claim, machine, tell
 from PIL import Image
 
-from datasets.posters import decode_poster
+from datasets.raw.posters import decode_poster
 from datasets.sample import draw_film
 
 SIDE = 64

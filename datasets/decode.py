@@ -1,7 +1,7 @@
 """The first pass over the films: their order drawn, posters decoded by Ray Data tasks, good films written aside.
 
-The process that drives it holds no film: rows are mapped from a file (`datasets/imdb_folder.py`), dealt out to a file
-for each part, and of each film come back its row in the CSV, 16 bytes of its id's hash and a bit for each genre.
+The process that drives it holds no film: rows are mapped from a file (`datasets/raw/films_folder.py`), dealt out to a
+file for each part, and of each film come back its row in the CSV, 16 bytes of its id's hash and a bit for each genre.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from datasets import store
-from datasets.films import POSTER_MISSING, Reject
-from datasets.imdb_folder import FilmList, find_folder
 from datasets.parts import do_parts
-from datasets.posters import MAX_PIXELS, PosterError, decode_poster
+from datasets.raw.films_folder import FilmList, find_folder
+from datasets.raw.posters import MAX_PIXELS, PosterError, decode_poster
+from datasets.raw.rejects import POSTER_MISSING, Reject
 from datasets.split import hash_words, pack_labels
 from datasets.storage import files
 from datasets.storage.malloc_trim import give_back

@@ -26,10 +26,10 @@ import ray.data
 
 from datasets import store
 from datasets.decode import Decoded, Decoder, Progress, decode, read_decoded, write_parquet
-from datasets.films import FilmsError, Reject, write_rejects
-from datasets.imdb_folder import FilmList, read_films
 from datasets.parts import do_parts
-from datasets.posters import MAX_PIXELS
+from datasets.raw.films_folder import FilmList, read_films
+from datasets.raw.posters import MAX_PIXELS
+from datasets.raw.rejects import FilmsError, Reject, write_rejects
 from datasets.split import count_genres, leave_out, split_hashed
 from datasets.storage import files
 from datasets.storage.atomic import aside, put_in_place

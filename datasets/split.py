@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from datasets.films import FilmsError
+from datasets.raw.rejects import FilmsError
 
 # Desires are kept as whole numbers of billionths of a film: ties are then exact, and the split does not hang
 # on how a machine rounds.

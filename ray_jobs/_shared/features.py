@@ -16,7 +16,7 @@ import ray.data
 from datasets import features as in_store
 from datasets.features import VIEWS, Features, fed_of
 from datasets.parts import paths_for
-from datasets.posters import enlarged
+from datasets.raw.posters import enlarged
 from datasets.storage import files
 from datasets.storage.atomic import aside, put_in_place
 from datasets.store import Store, poster_array

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.films import FilmsError
 from datasets.prepare import Preparation, Progress, prepare
+from datasets.raw.rejects import FilmsError
 from datasets.sample import write_sample
 from datasets.storage import files
 from datasets.store import Manifest, Store, StoreError

@@ -234,7 +234,7 @@ def _said_to_the_person(error: Exception) -> str:
 
 def _expected() -> tuple[type[BaseException], ...]:
     """Return the errors whose message is made for the person; any other is a fault of ours and shows its traceback."""
-    from datasets.films import FilmsError
+    from datasets.raw.rejects import FilmsError
     from datasets.storage.files import PathError
     from datasets.store import StoreError
     from genre_models.checkpoint import CheckpointError

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets import prepare as preparing
-from datasets.films import FilmsError
 from datasets.prepare import Preparation, prepare
+from datasets.raw.rejects import FilmsError
 from datasets.split import stratified_split
 from datasets.store import SPLITS, Store, StoreError, poster_array
 from datasets.stream import blocks_of, overview_films, poster_films
 from datasets.text.vocabulary import Vocabulary
-from tests.datasets.dirty_films import make_dirty_folder
+from tests.datasets.raw.dirty_films import make_dirty_folder
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("local_ray")]
 LENIENT = Preparation(height=16, width=12, max_rejects=0.9)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from datasets.films import FilmsError
+from datasets.raw.rejects import FilmsError
 from datasets.split import _FILM, _Handout, hash_words, pack_labels, split_hashed, stratified_split
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}

@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from datasets.films import (
+from datasets.raw.films_folder import CSV_NAME, FilmList, find_folder, read_films
+from datasets.raw.rejects import (
     DUPLICATE_ID,
     ID_LEAVES_FOLDER,
     LABEL_NOT_BINARY,
@@ -25,8 +26,7 @@ from datasets.films import (
     Reject,
     write_rejects,
 )
-from datasets.imdb_folder import CSV_NAME, FilmList, find_folder, read_films
-from tests.datasets.dirty_films import GENRES, DirtyFolder, make_dirty_folder
+from tests.datasets.raw.dirty_films import GENRES, DirtyFolder, make_dirty_folder
 
 HEADER = "Id,Genre,Drama,N/A,Overview\n"
 

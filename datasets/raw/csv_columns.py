@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from datasets.csv_records import Record
-from datasets.films import FilmsError
+from datasets.raw.csv_records import Record
+from datasets.raw.rejects import FilmsError
 
 NOT_GENRES = ("Id", "Genre", "Overview")
 """Every other column is a genre."""

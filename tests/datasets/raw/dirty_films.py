@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from datasets.films import (
+from datasets.raw.films_folder import CSV_NAME, POSTERS_NAME
+from datasets.raw.rejects import (
     DUPLICATE_ID,
     ID_LEAVES_FOLDER,
     LABEL_NOT_BINARY,
@@ -23,7 +24,6 @@ from datasets.films import (
     POSTER_TRUNCATED,
     ROW_MALFORMED,
 )
-from datasets.imdb_folder import CSV_NAME, POSTERS_NAME
 
 GENRES = ("Action", "Comedy", "Drama", "Horror", "N/A", "Romance")
 SIZE = (60, 90)  # Width and height of a drawn poster, in pixels.

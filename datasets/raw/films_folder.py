@@ -22,8 +22,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from datasets.csv_records import CsvRecords, Record
-from datasets.films import (
+from datasets.raw.csv_columns import NOT_GENRES, Columns, find_columns
+from datasets.raw.csv_records import CsvRecords, Record
+from datasets.raw.rejects import (
     DUPLICATE_ID,
     ID_LEAVES_FOLDER,
     LABEL_NOT_BINARY,
@@ -33,7 +34,6 @@ from datasets.films import (
     FilmsError,
     Reject,
 )
-from datasets.imdb_columns import NOT_GENRES, Columns, find_columns
 from datasets.storage import files
 
 CSV_NAME = "IMDB_overview_genres.csv"

@@ -20,7 +20,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from datasets.films import POSTER_NOT_A_PICTURE, POSTER_TOO_LARGE, POSTER_TRUNCATED
+from datasets.raw.rejects import POSTER_NOT_A_PICTURE, POSTER_TOO_LARGE, POSTER_TRUNCATED
 
 try:
     import simplejpeg
@@ -65,7 +65,7 @@ _SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 class PosterError(Exception):
-    """A poster that cannot be used; `reason` is one of `datasets.films.REASONS`, `detail` what was found."""
+    """A poster that cannot be used; `reason` is one of `datasets.raw.rejects.REASONS`, `detail` what was found."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)  # Both, so that the error survives pickling between processes.

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from datasets import posters
-from datasets.films import POSTER_NOT_A_PICTURE, POSTER_TOO_LARGE, POSTER_TRUNCATED
-from datasets.posters import PosterError, decode_poster, thumbnail_jpeg
-from tests.datasets.dirty_films import bad_posters, convertible_posters, drawn
+from datasets.raw import posters
+from datasets.raw.posters import PosterError, decode_poster, thumbnail_jpeg
+from datasets.raw.rejects import POSTER_NOT_A_PICTURE, POSTER_TOO_LARGE, POSTER_TRUNCATED
+from tests.datasets.raw.dirty_films import bad_posters, convertible_posters, drawn
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -258,6 +258,6 @@ def test_error_travels_between_processes() -> None:
 
 
 def test_ingest_needs_no_tensorflow_and_no_ray() -> None:
-    code = "import sys, datasets.imdb_folder, datasets.posters, datasets.split; print(*sys.modules)"
+    code = "import sys, datasets.raw.films_folder, datasets.raw.posters, datasets.split; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"tensorflow", "keras", "ray", "genre_models", "ray_jobs"} & set(out)

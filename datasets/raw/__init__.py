@@ -1,0 +1,1 @@
+"""A films folder checked: rows, posters, rejects with their reason."""
