@@ -171,7 +171,7 @@ def prepare_rate(folder: str, turn: int, *, cpus: int) -> float:
     """Return posters a second of the first pass, from the first part to the last, under a Ray of so many CPUs."""
     import ray
 
-    from datasets.prepare import Preparation, prepare
+    from datasets.store.prepare import Preparation, prepare
     from ray_jobs._shared.cluster import calm_data
 
     reached: list[tuple[float, int]] = []

@@ -109,7 +109,7 @@ def ask(side: subprocess.Popen[str], line: str) -> dict[str, float]:
 def serve(options: Options) -> None:
     """Train an epoch for each line read: "NUMBER 1" with validation, "NUMBER 0" without."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    from datasets.store import Store
+    from datasets.store.film_store import Store
     from datasets.text.vocabulary import Vocabulary
     from genre_models.overview_lstm import OverviewLSTM
 

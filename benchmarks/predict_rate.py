@@ -98,7 +98,7 @@ def compare(model: str, store: str, folder: str, options: Options) -> Claim:
 
 def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
     """Return films per second, of at least so many films and whole passes over the store."""
-    from datasets.store import Store
+    from datasets.store.film_store import Store
     from genre_models.catalog import KINDS
     from ray_jobs._shared.board import Board
     from ray_jobs._shared.predict import BATCH, scored
@@ -126,7 +126,7 @@ def bare_side(model: str, store: str, checkpoint: str, seconds: float) -> dict[s
 def bare(options: Options) -> dict[str, float]:
     """Predict by a loop over batches in memory: films per second compiled, and called as it is."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    from datasets.store import Store
+    from datasets.store.film_store import Store
     from genre_models import checkpoint as checkpoints
     from genre_models import fit
     from genre_models.catalog import KINDS
@@ -161,7 +161,7 @@ def rate_of(score: Callable[[Any], Any], batches: list[Any], seconds: float) -> 
 
 def pieces(store: Any, about: Any) -> list[np.ndarray]:
     """Return the store's films as a model's inputs, in the pieces that a `Predictor` cuts them to."""
-    from datasets.store import poster_array
+    from datasets.store.film_store import poster_array
     from datasets.stream import padded_length
     from datasets.text.vocabulary import Vocabulary
     from ray_jobs._shared.predict import BATCH, PIECE

@@ -245,7 +245,7 @@ def work(options: Options) -> dict[str, Any]:
     cores = sorted(os.sched_getaffinity(0))
     if options.threads == 1:
         os.sched_setaffinity(0, {cores[rank % len(cores)]})
-    from datasets.store import Store
+    from datasets.store.film_store import Store
     from genre_models import fit
     from genre_models.catalog import KINDS
 
@@ -348,7 +348,7 @@ def reducer(strategy: Any) -> Callable[[int], float]:
 
 def films_of(store: Any, kind: Any, rank: int, workers: int) -> dict[str, np.ndarray]:
     """Return a worker's share of the training films, as a block that batches are cut from."""
-    from datasets.store import poster_array
+    from datasets.store.film_store import poster_array
     from datasets.text.vocabulary import Vocabulary
 
     labels = store.labels("train")[rank::workers]

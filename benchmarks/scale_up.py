@@ -4,9 +4,9 @@
     python benchmarks/scale_up.py --quick       5,000 against 20,000
 
 For each size the films are written (`--different` drawn posters, linked under as many names as there are films),
-prepared by `datasets.prepare` in a process of its own and trained on by `ray_jobs/train_cnn.py`, both with Ray's object
-store capped at `--object-store` MB: where the films do not fit, they are streamed. The shuffle window is the same, and
-full, at both sizes.
+prepared by `datasets.store.prepare` in a process of its own and trained on by `ray_jobs/train_cnn.py`, both with Ray's
+object store capped at `--object-store` MB: where the films do not fit, they are streamed. The shuffle window is the
+same, and full, at both sizes.
 
 Memory is what a process alone holds and the system cannot take back (RssAnon of /proc), sampled twice a second: of the
 driver, and of the largest process of Ray's workers. Pages of the object store, which is capped, and of mapped files are
@@ -38,7 +38,7 @@ import tyro
 from claims import Claim, machine, tell
 
 from datasets.sample import csv_header, csv_row, draw_film
-from datasets.split import hash_words, pack_labels, split_hashed
+from datasets.store.split import hash_words, pack_labels, split_hashed
 from genre_models.history import from_csv
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -244,7 +244,7 @@ def prepared(options: Options) -> float:
     """Prepare films; return processor milliseconds a film: of reading, and of each pass from its first part on."""
     import ray
 
-    from datasets.prepare import Preparation, prepare
+    from datasets.store.prepare import Preparation, prepare
     from ray_jobs._shared.cluster import calm_data
 
     me = psutil.Process()

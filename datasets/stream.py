@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datasets.parts import read_parts
 from datasets.storage import files
-from datasets.store import Store, film_schema, label_array, poster_array
+from datasets.store.film_store import Store, film_schema, label_array, poster_array
+from datasets.store.shards import read_parts
 from datasets.text.pretrained_tokenizer import WordPiece
 from datasets.text.vocabulary import UNKNOWN, Vocabulary
 

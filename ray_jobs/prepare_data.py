@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from datasets.prepare import Preparation
 from datasets.raw.posters import MAX_PIXELS, MOST_PIXELS
+from datasets.store.prepare import Preparation
 from ray_jobs._shared import cluster
 from ray_jobs._shared.films import SAMPLE, SAMPLE_FILMS, make_store, require_place, sample_folder
 from ray_jobs._shared.options import at_home, run_job

@@ -10,7 +10,7 @@ from typing import Any
 import ray.tune
 
 from datasets.storage import files
-from datasets.store import Store
+from datasets.store.film_store import Store
 from genre_models import presets, search_space
 from genre_models.catalog import KINDS
 from genre_models.checkpoint import Checkpoint

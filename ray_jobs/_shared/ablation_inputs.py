@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from datasets.store import Store
+from datasets.store.film_store import Store
 from genre_models import backbones
 from genre_models.checkpoint import Checkpoint
 from genre_models.recipe import Recipe

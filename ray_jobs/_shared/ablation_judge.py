@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import ray
 
-from datasets.features import feature_table, fed_of
 from datasets.storage import files
-from datasets.store import Store
+from datasets.store.feature_store import feature_table, fed_of
+from datasets.store.film_store import Store
 from datasets.stream import read_films
 from genre_models import bootstrap
 from genre_models.ablation import FIGURES, SPLITS, JudgedRun, judge_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from datasets.storage import files
-from datasets.store import Store
+from datasets.store.film_store import Store
 from ray_jobs._shared.studies import ABLATIONS, studies_below
 
 

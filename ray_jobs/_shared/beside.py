@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from datasets.storage import files
-from datasets.store import Store
+from datasets.store.film_store import Store
 from genre_models import presets
 from genre_models.comparison import Entrant, compare, figure
 from ray_jobs._shared.entrants import checkpoints_at, require_unseen, score

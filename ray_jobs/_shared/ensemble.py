@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from datasets.store import Store
+from datasets.store.film_store import Store
 from genre_models.calibration import fit_platt
 from genre_models.checkpoint import CheckpointError
 from genre_models.comparison import Entrant

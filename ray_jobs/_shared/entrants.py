@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from datasets.features import fed_of
 from datasets.storage import files
-from datasets.store import Store
+from datasets.store.feature_store import fed_of
+from datasets.store.film_store import Store
 from genre_models import checkpoint as checkpoints
 from genre_models import judge
 from genre_models.baselines import TfidfBaseline, prior_scores

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import ray
 import ray.data
 
-from datasets import features as in_store
-from datasets.features import VIEWS, Features, fed_of
-from datasets.parts import paths_for
 from datasets.raw.posters import enlarged
 from datasets.storage import files
 from datasets.storage.atomic import aside, put_in_place
-from datasets.store import Store, poster_array
+from datasets.store import feature_store as in_store
+from datasets.store.feature_store import VIEWS, Features, fed_of
+from datasets.store.film_store import Store, poster_array
+from datasets.store.shards import paths_for
 from datasets.text.pretrained_tokenizer import WordPiece, tokenizer_text
 from datasets.text.vocabulary import Vocabulary
 from genre_models import backbones

@@ -14,8 +14,8 @@ import ray
 import ray.data
 from ray.data import ExecutionResources
 
-from datasets.features import feature_films, fed_of, kept_bytes
-from datasets.store import Store
+from datasets.store.feature_store import feature_films, fed_of, kept_bytes
+from datasets.store.film_store import Store
 from datasets.stream import both_films, overview_films, poster_films, read_films
 from datasets.text.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
 from genre_models.backbones import frozen_backbones, is_pretrained

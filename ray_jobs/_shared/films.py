@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.prepare import Preparation, Progress, prepare
 from datasets.raw.rejects import FilmsError
 from datasets.sample import write_sample
 from datasets.storage import files
-from datasets.store import Manifest, Store, StoreError
+from datasets.store.film_store import Manifest, Store, StoreError
+from datasets.store.prepare import Preparation, Progress, prepare
 from ray_jobs._shared.options import at_home
 from ray_jobs._shared.screen import Countdown, Screen, duration
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.prepare import Preparation, prepare
 from datasets.raw.films_folder import POSTERS_NAME, find_folder
 from datasets.raw.posters import PosterError, thumbnail_jpeg, to_jpeg
 from datasets.raw.rejects import FilmsError
 from datasets.storage import files
-from datasets.store import Store, poster_array
+from datasets.store.film_store import Store, poster_array
+from datasets.store.prepare import Preparation, prepare
 from ray_jobs._shared.films import show_progress
 from ray_jobs._shared.screen import Screen
 

@@ -236,7 +236,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     """Return the errors whose message is made for the person; any other is a fault of ours and shows its traceback."""
     from datasets.raw.rejects import FilmsError
     from datasets.storage.files import PathError
-    from datasets.store import StoreError
+    from datasets.store.film_store import StoreError
     from genre_models.checkpoint import CheckpointError
     from genre_models.search_space import SearchSpaceError
     from ray_jobs._shared.cluster import ClusterError

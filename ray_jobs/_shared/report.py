@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.fs as pafs
 
 from datasets.storage import files
-from datasets.store import Store
+from datasets.store.film_store import Store
 from genre_models import showcase
 from genre_models.comparison import Entrant, compare
 from genre_models.judge import top3, top3_recalls

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets.storage import files
-from datasets.store import Store
+from datasets.store.film_store import Store
 from genre_models import sweep as sweeps
 from genre_models.checkpoint import CheckpointError
 from genre_models.comparison import Entrant, compare, figure

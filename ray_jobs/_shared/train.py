@@ -11,7 +11,7 @@ from typing import Any
 import ray
 
 from datasets.storage import files
-from datasets.store import Store
+from datasets.store.film_store import Store
 from genre_models import history as histories
 from genre_models.backbones import is_fine_tuned
 from genre_models.catalog import KINDS, without_cudnn

@@ -9,7 +9,7 @@ from typing import Any
 import ray.tune
 
 from datasets.storage import files
-from datasets.store import Store
+from datasets.store.film_store import Store
 from genre_models import backbones, search_space
 from genre_models.backbones import frozen_backbones, is_fine_tuned, is_pretrained
 from genre_models.catalog import KINDS

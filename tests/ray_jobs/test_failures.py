@@ -10,7 +10,7 @@ import ray.data
 import ray.train
 from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
 
-from datasets.store import StoreError
+from datasets.store.film_store import StoreError
 from ray_jobs._shared.failures import is_disk_full, reason
 from ray_jobs._shared.options import TrainError, _said_to_the_person
 

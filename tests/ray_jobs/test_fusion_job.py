@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.store import Store, poster_array
+from datasets.store.film_store import Store, poster_array
 from datasets.text.vocabulary import Vocabulary
 from genre_models import checkpoint as checkpoints
 from genre_models.fusion_gmu import SEARCH_SPACE

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from datasets.store import Store, poster_array
+from datasets.store.film_store import Store, poster_array
 from genre_models import checkpoint as checkpoints
 from genre_models.baselines import TfidfBaseline
 from genre_models.history import from_csv

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datasets.prepare import Preparation, prepare
 from datasets.sample import write_sample
-from datasets.store import Store, poster_array
+from datasets.store.film_store import Store, poster_array
+from datasets.store.prepare import Preparation, prepare
 from datasets.text.vocabulary import Vocabulary
 from genre_models import checkpoint as checkpoints
 from genre_models.catalog import KINDS

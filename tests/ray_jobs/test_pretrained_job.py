@@ -15,11 +15,11 @@ import pyarrow as pa
 import pytest
 import ray.cloudpickle
 
-from datasets import features as in_store
-from datasets.features import Features, feature_films, fed_of, inputs_of
-from datasets.prepare import Preparation, prepare
 from datasets.sample import write_sample
-from datasets.store import Store, poster_array
+from datasets.store import feature_store as in_store
+from datasets.store.feature_store import Features, feature_films, fed_of, inputs_of
+from datasets.store.film_store import Store, poster_array
+from datasets.store.prepare import Preparation, prepare
 from datasets.text.pretrained_tokenizer import WordPiece
 from genre_models import checkpoint as checkpoints
 from genre_models.backbones import Backbone

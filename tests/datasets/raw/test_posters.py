@@ -258,6 +258,6 @@ def test_error_travels_between_processes() -> None:
 
 
 def test_ingest_needs_no_tensorflow_and_no_ray() -> None:
-    code = "import sys, datasets.raw.films_folder, datasets.raw.posters, datasets.split; print(*sys.modules)"
+    code = "import sys, datasets.raw.films_folder, datasets.raw.posters, datasets.store.split; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"tensorflow", "keras", "ray", "genre_models", "ray_jobs"} & set(out)

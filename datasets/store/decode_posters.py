@@ -18,14 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from datasets import store
-from datasets.parts import do_parts
 from datasets.raw.films_folder import FilmList, find_folder
 from datasets.raw.posters import MAX_PIXELS, PosterError, decode_poster
 from datasets.raw.rejects import POSTER_MISSING, Reject
-from datasets.split import hash_words, pack_labels
 from datasets.storage import files
 from datasets.storage.malloc_trim import give_back
+from datasets.store import film_store
+from datasets.store.shards import do_parts
+from datasets.store.split import hash_words, pack_labels
 
 _FILMS_A_PART = 512  # a task costs some 20 ms, as much as 30 films; few enough for every core to have work
 _MOST_PARTS = 2_000  # beyond a million films parts grow instead of multiplying
@@ -70,7 +70,7 @@ class Decoder:
         decoded, posters, rejects = self._posters(films)
         good = films.take(decoded) if rejects else films
         good = good.set_column(good.schema.get_field_index("poster"), self.schema.field("poster"), posters)
-        labels = store.label_array(good["labels"])
+        labels = film_store.label_array(good["labels"])
         if len(good):
             write_parquet(good.select(self.schema.names).cast(self.schema), files.join(self.work, "decoded", name))
         return {

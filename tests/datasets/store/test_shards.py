@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 import ray
 
-from datasets.parts import do_parts, read_parts, tasks_for
+from datasets.store.shards import do_parts, read_parts, tasks_for
 
 EMPTY = pa.schema([("name", pa.string()), ("film", pa.int64())]).empty_table()
 

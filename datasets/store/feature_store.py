@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from datasets.parts import read_parts
 from datasets.storage import files
-from datasets.store import Store, StoreError, label_array
+from datasets.store.film_store import Store, StoreError, label_array
+from datasets.store.shards import read_parts
 from datasets.stream import Block, bytes_array, narrowed
 
 if TYPE_CHECKING:

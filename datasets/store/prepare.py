@@ -1,8 +1,8 @@
 """Makes a film store of a films folder: read, check, decode, split, write. The work runs as Ray Data tasks.
 
-Two passes, so that memory stays flat however many films there are: the first (`datasets/decode.py`) decodes posters and
-writes them aside while it hands back what the split needs, 28 bytes a film with 25 genres; the second sorts what was
-written aside into the splits. Only then is the store put in place.
+Two passes, so that memory stays flat however many films there are: the first (`datasets/store/decode_posters.py`)
+decodes posters and writes them aside while it hands back what the split needs, 28 bytes a film with 25 genres; the
+second sorts what was written aside into the splits. Only then is the store put in place.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ import pyarrow.parquet as pq
 import ray
 import ray.data
 
-from datasets import store
-from datasets.decode import Decoded, Decoder, Progress, decode, read_decoded, write_parquet
-from datasets.parts import do_parts
 from datasets.raw.films_folder import FilmList, read_films
 from datasets.raw.posters import MAX_PIXELS
 from datasets.raw.rejects import FilmsError, Reject, write_rejects
-from datasets.split import count_genres, leave_out, split_hashed
 from datasets.storage import files
 from datasets.storage.atomic import aside, put_in_place
 from datasets.storage.malloc_trim import give_back
-from datasets.store import SPLITS, Manifest
+from datasets.store import film_store
+from datasets.store.decode_posters import Decoded, Decoder, Progress, decode, read_decoded, write_parquet
+from datasets.store.film_store import SPLITS, Manifest
+from datasets.store.shards import do_parts
+from datasets.store.split import count_genres, leave_out, split_hashed
 from datasets.text.vocabulary import MOST_WORDS, add_counts, count_words
 
 
@@ -69,7 +69,7 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
     path = files.absolute(path)
     with aside(path) as work:
         films = read_films(folder, aside=_local(work))
-        schema = store.film_schema(len(films.genres), (how.height, how.width, 3))
+        schema = film_store.film_schema(len(films.genres), (how.height, how.width, 3))
         decoder = Decoder(folder, work, schema, how.height, how.width, how.seed, how.max_pixels)
         decoded = decode(films, decoder, progress)
         files.remove_folder(files.join(work, "rows"))
@@ -83,7 +83,7 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
         _write_words(work, words)
         _write_rejects(work, rejects)
         manifest = _manifest(films, folder, decoded, splits, rejects, how)
-        store.write_manifest(work, manifest)
+        film_store.write_manifest(work, manifest)
         files.remove_folder(files.join(work, "decoded"))
         put_in_place(work, path, last="manifest.json")
     return manifest

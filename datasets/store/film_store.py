@@ -4,7 +4,7 @@ manifest.json                            what the store holds; written last, so 
 films/split=SPLIT/part-*.parquet         row int64, id, overview, labels float32 [G], poster uint8 [H*W*3] as bytes
 words.parquet                            words of the training overviews and their counts, commonest first
 rejects.csv                              films set aside: id, row, reason, detail
-features/                                what pretrained encoders made of the films (`datasets/features.py`)
+features/                                what pretrained encoders made of the films (`datasets/store/feature_store.py`)
 """
 
 from __future__ import annotations

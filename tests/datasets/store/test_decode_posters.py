@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datasets.decode import taken
 from datasets.storage import malloc_trim
+from datasets.store.decode_posters import taken
 
 POOL = pa.proxy_memory_pool(pa.default_memory_pool())  # must outlive what it gave
 

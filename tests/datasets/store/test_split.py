@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from datasets.raw.rejects import FilmsError
-from datasets.split import _FILM, _Handout, hash_words, pack_labels, split_hashed, stratified_split
+from datasets.store.split import _FILM, _Handout, hash_words, pack_labels, split_hashed, stratified_split
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
@@ -183,7 +183,7 @@ def test_the_split_never_changes() -> None:
 def test_another_process_agrees() -> None:
     """Python hashes strings with another salt in each process."""
     code = (
-        "import numpy as np; from datasets.split import stratified_split as s;"
+        "import numpy as np; from datasets.store.split import stratified_split as s;"
         "print(*s([f'é{i}' for i in range(60)], np.eye(60, 7) + np.eye(60, 7, -9) > 0, "
         "shares={'train': .5, 'test': .5}, seed=1))"
     )

@@ -1,0 +1,1 @@
+"""Parquet shards, prepared and split once, read by every job."""
