@@ -183,7 +183,7 @@ def in_ours(blocks: dict[str, Any], config: Any) -> Train:
     from genre_models import fit
 
     strategy = fit.set_up_tensorflow(workers=1, threads=os.cpu_count(), side_by_side=True)
-    from datasets.stream import Batch, Batching, training_batches, validation_batches
+    from datasets.batches.batching import Batch, Batching, training_batches, validation_batches
     from genre_models import judge, overview_lstm
     from genre_models.recipe import Recipe
 

@@ -161,8 +161,8 @@ def rate_of(score: Callable[[Any], Any], batches: list[Any], seconds: float) -> 
 
 def pieces(store: Any, about: Any) -> list[np.ndarray]:
     """Return the store's films as a model's inputs, in the pieces that a `Predictor` cuts them to."""
+    from datasets.batches.batching import padded_length
     from datasets.store.film_store import poster_array
-    from datasets.stream import padded_length
     from datasets.text.vocabulary import Vocabulary
     from ray_jobs._shared.predict import BATCH, PIECE
 

@@ -273,7 +273,7 @@ def times(
     """Return the seconds a step in each way of stepping, and the model's parameters."""
     import tensorflow as tf
 
-    from datasets.stream import Batching, training_batches
+    from datasets.batches.batching import Batching, training_batches
     from genre_models.fit import Trainer
     from genre_models.recipe import Recipe
 
@@ -364,7 +364,7 @@ def films_of(store: Any, kind: Any, rank: int, workers: int) -> dict[str, np.nda
 
 def input_rate(block: Any, options: Options) -> float:
     """Return films a second that batches are cut at, nothing else running in this worker."""
-    from datasets.stream import Batching, training_batches
+    from datasets.batches.batching import Batching, training_batches
 
     started, films = time.perf_counter(), 0
     for epoch in range(1, 4):

@@ -115,8 +115,8 @@ def here(path: str, epochs: int, steps_per_call: int) -> dict[str, list[float]]:
     import keras
     import tensorflow as tf
 
+    from datasets.batches.batching import Batching, training_batches
     from datasets.store.film_store import Store, poster_array
-    from datasets.stream import Batching, training_batches
     from genre_models.poster_cnn import PosterCNN, build
     from genre_models.recipe import Recipe
 

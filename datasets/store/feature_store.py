@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from datasets.batches.batching import Block, bytes_array, narrowed
 from datasets.storage import files
 from datasets.store.film_store import Store, StoreError, label_array
 from datasets.store.shards import read_parts
-from datasets.stream import Block, bytes_array, narrowed
 
 if TYPE_CHECKING:
     import ray.data

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import ray
 
+from datasets.batches.batching import read_films
 from datasets.storage import files
 from datasets.store.feature_store import feature_table, fed_of
 from datasets.store.film_store import Store
-from datasets.stream import read_films
 from genre_models import bootstrap
 from genre_models.ablation import FIGURES, SPLITS, JudgedRun, judge_run
 from genre_models.checkpoint import Checkpoint

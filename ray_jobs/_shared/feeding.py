@@ -14,9 +14,9 @@ import ray
 import ray.data
 from ray.data import ExecutionResources
 
+from datasets.batches.batching import both_films, overview_films, poster_films, read_films
 from datasets.store.feature_store import feature_films, fed_of, kept_bytes
 from datasets.store.film_store import Store
-from datasets.stream import both_films, overview_films, poster_films, read_films
 from datasets.text.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
 from genre_models.backbones import frozen_backbones, is_pretrained
 from genre_models.catalog import KINDS, ModelKind

@@ -14,10 +14,10 @@ import pyarrow as pa
 import ray
 import ray.data
 
+from datasets.batches.batching import Batching, padded_length, read_films, validation_batches
 from datasets.storage import files
 from datasets.store.feature_store import Fed, feature_table, fed_of, inputs_of
 from datasets.store.film_store import Store, poster_array
-from datasets.stream import Batching, padded_length, read_films, validation_batches
 from genre_models import checkpoint as checkpoints
 from ray_jobs._shared.board import Board
 from ray_jobs._shared.cluster import actors_for, cpus_beside

@@ -18,8 +18,16 @@ from typing import Any
 
 import numpy as np
 
+from datasets.batches.batching import (
+    Batching,
+    Block,
+    blocks_of,
+    join_blocks,
+    narrowed,
+    training_batches,
+    validation_batches,
+)
 from datasets.storage import files
-from datasets.stream import Batching, Block, blocks_of, join_blocks, narrowed, training_batches, validation_batches
 from genre_models.checkpoint import Checkpoint
 from genre_models.history import Epoch, best_epoch
 from ray_jobs._shared.runs import RunFolder, TensorBoard, epoch_folder

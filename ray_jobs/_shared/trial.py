@@ -13,8 +13,8 @@ from typing import Any
 import ray
 import ray.tune
 
+from datasets.batches.batching import Block
 from datasets.storage import files
-from datasets.stream import Block
 from genre_models import search_space
 from genre_models.checkpoint import Checkpoint
 from ray_jobs._shared.failures import is_disk_full, reason

@@ -186,7 +186,7 @@ def _not_searched(kind: str, config: Any) -> dict[str, str]:
 def _start(sweep: Sweep, store: Store) -> tuple[Checkpoint, Checkpoint]:
     """Return the starting point, and the same at the largest vocabulary and length of any trial.
 
-    The films are tokenised for the second, once; trials narrow the ids to their own (`stream.narrowed`). The first
+    The films are tokenised for the second, once; trials narrow the ids to their own (`batching.narrowed`). The first
     has the second's vocabulary: a trial's own is the beginning of it.
     """
     about = Checkpoint(

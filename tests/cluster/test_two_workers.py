@@ -30,7 +30,7 @@ def train_on_rank(config: dict[str, Any]) -> None:
     """Train this rank's share under the project's own loop, and leave its weights and history in a folder."""
     import ray.train
 
-    from datasets.stream import Batching, training_batches, validation_batches
+    from datasets.batches.batching import Batching, training_batches, validation_batches
     from genre_models import fit
     from genre_models.poster_cnn import PosterCNN, build
     from genre_models.recipe import Recipe

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from datasets.stream import Block
+from datasets.batches.batching import Block
 from genre_models.checkpoint import Checkpoint
 from genre_models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe

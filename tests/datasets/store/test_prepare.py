@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from datasets.batches.batching import blocks_of, overview_films, poster_films
 from datasets.raw.rejects import FilmsError
 from datasets.store import prepare as preparing
 from datasets.store.film_store import SPLITS, Store, StoreError, poster_array
 from datasets.store.prepare import Preparation, prepare
 from datasets.store.split import stratified_split
-from datasets.stream import blocks_of, overview_films, poster_films
 from datasets.text.vocabulary import Vocabulary
 from tests.datasets.raw.dirty_films import make_dirty_folder
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.stream import Batch, Batching, Block, training_batches, validation_batches
-from tests.datasets.blocks import both, films_of, long_tailed, posters
+from datasets.batches.batching import Batch, Batching, Block, training_batches, validation_batches
+from tests.datasets.batches.blocks import both, films_of, long_tailed, posters
 
 RARE = 10
 

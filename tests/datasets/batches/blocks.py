@@ -1,4 +1,5 @@
-"""Blocks of films that can be told apart in any batch, as a store's stream gives them to `datasets.stream`."""
+"""Blocks of films that can be told apart in any batch, as a store's stream gives them to
+`datasets.batches.batching`."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets.stream import Batch, Batching, Block, training_batches
+from datasets.batches.batching import Batch, Batching, Block, training_batches
 
 MAX_TOKENS = 256
 

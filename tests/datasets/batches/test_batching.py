@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from datasets.stream import (
+from datasets.batches.batching import (
     LENGTHS,
     Batch,
     Batching,
@@ -19,7 +19,7 @@ from datasets.stream import (
     validation_batches,
 )
 from datasets.text.vocabulary import Vocabulary
-from tests.datasets.blocks import both, epoch_of, films_of, long_tailed, overviews, posters
+from tests.datasets.batches.blocks import both, epoch_of, films_of, long_tailed, overviews, posters
 
 
 @pytest.mark.parametrize("films", [1, 4, 21, 24])

@@ -1,0 +1,1 @@
+"""The store as fixed-shape batches of one worker."""
