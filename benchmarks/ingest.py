@@ -40,7 +40,7 @@ from claims import Claim, machine, tell
 from PIL import Image
 
 from datasets.raw.posters import decode_poster
-from datasets.sample import draw_film
+from datasets.sample.films import draw_film
 
 SIDE = 64
 _PASSES = 5

@@ -37,7 +37,7 @@ import psutil
 import tyro
 from claims import Claim, machine, tell
 
-from datasets.sample import csv_header, csv_row, draw_film
+from datasets.sample.films import csv_header, csv_row, draw_film
 from datasets.store.split import hash_words, pack_labels, split_hashed
 from genre_models.history import from_csv
 

@@ -1,1 +1,1 @@
-"""Where films come from: how they are read, checked, split, stored and streamed. No TensorFlow here."""
+"""Where films come from, without TensorFlow or Keras."""

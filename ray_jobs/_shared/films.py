@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from datasets.raw.rejects import FilmsError
-from datasets.sample import write_sample
+from datasets.sample.films import write_sample
 from datasets.storage import files
 from datasets.store.film_store import Manifest, Store, StoreError
 from datasets.store.prepare import Preparation, Progress, prepare

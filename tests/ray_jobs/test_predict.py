@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datasets.sample import write_sample
+from datasets.sample.films import write_sample
 from datasets.store.film_store import Store, poster_array
 from datasets.store.prepare import Preparation, prepare
 from datasets.text.vocabulary import Vocabulary

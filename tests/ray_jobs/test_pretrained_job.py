@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 import ray.cloudpickle
 
-from datasets.sample import write_sample
+from datasets.sample.films import write_sample
 from datasets.store import feature_store as in_store
 from datasets.store.feature_store import Features, feature_films, fed_of, inputs_of
 from datasets.store.film_store import Store, poster_array

@@ -29,8 +29,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.sample_overviews import write_credit, write_overview, write_title
-from datasets.sample_posters import draw_poster
+from datasets.sample.overviews import write_credit, write_overview, write_title
+from datasets.sample.posters import draw_poster
 
 CSV_NAME = "IMDB_overview_genres.csv"
 IMAGES_NAME = "Images"

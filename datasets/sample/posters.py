@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from datasets.sample_brush import Brush
-from datasets.sample_motifs import MOTIFS
+from datasets.sample.brush import Brush
+from datasets.sample.motifs import MOTIFS
 
 WIDTH, HEIGHT = 300, 444
 _FINE = 2  # Shapes are drawn at twice the size and reduced: Pillow's own edges are jagged.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.sample_words import (
+from datasets.sample.words import (
     ANIMALS,
     ASIDES,
     CLAUSES,

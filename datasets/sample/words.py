@@ -1,6 +1,6 @@
 """The words of the sample: names, jobs, places, and the clauses that give a genre away.
 
-Blanks in braces are filled by `sample_overviews.py`. No word outside `CLAUSES` hints at a genre.
+Blanks in braces are filled by `overviews.py`. No word outside `CLAUSES` hints at a genre.
 """
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from datasets.sample_brush import Brush, Point
+from datasets.sample.brush import Brush, Point
 
 _HEART = tuple(
     (

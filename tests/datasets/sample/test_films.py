@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets import sample
-from datasets.sample import GENRES, SampleFilm, csv_header, csv_row, draw_film, write_sample
+from datasets.sample import films as sample
+from datasets.sample.films import GENRES, SampleFilm, csv_header, csv_row, draw_film, write_sample
 
 REAL_COLUMNS = (
     "Id,Genre,Action,Adventure,Animation,Biography,Comedy,Crime,Documentary,Drama,Family,Fantasy,History,Horror,"

@@ -1,0 +1,1 @@
+"""Synthetic films, to try everything without data."""
