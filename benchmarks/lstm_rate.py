@@ -139,7 +139,8 @@ def in_the_notebook(blocks: dict[str, Any], config: Any) -> Train:
     """Return an epoch of Keras' own."""
     import keras
 
-    from genre_models import fused_lstm, overview_lstm
+    from genre_models import overview_lstm
+    from genre_models.layers import fused_lstm
 
     keras.utils.set_random_seed(0)
     films = blocks["train"]

@@ -45,7 +45,8 @@ def main(options: Options) -> None:
     import keras
     import tensorflow as tf
 
-    from genre_models import fit, fused_lstm
+    from genre_models import fit
+    from genre_models.layers import fused_lstm
     from genre_models.overview_lstm import OverviewLSTM
 
     fit.set_up_tensorflow(workers=1, threads=2, side_by_side=True)

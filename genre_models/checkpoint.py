@@ -208,7 +208,7 @@ def load_model(folder: Path) -> Any:
     """Load the Keras model, in safe mode: a checkpoint from elsewhere cannot run code."""
     import keras
 
-    from genre_models import feature_layers, fused_lstm, fusion_layers, text_layers  # noqa: F401  (layers that Keras must know)
+    from genre_models.layers import fused_lstm, modality_dropout, pooling, random_view  # noqa: F401  (layers that Keras must know)
 
     return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 

@@ -211,7 +211,7 @@ def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = N
     Fusion", eq. 2-5): h = z * tanh(W_v v) + (1 - z) * tanh(W_t t) with z = sigmoid(W_z [v, t]).
 
     A poster that is all black and an overview without a known word are absent: their branches are then left out of
-    the result, whatever they hold (`fusion_layers.AbsentModalities`), so that serving needs no further input.
+    the result, whatever they hold (`modality_dropout.AbsentModalities`), so that serving needs no further input.
 
     With backbones both inputs are what these made of a film, of `units` each: "poster" float [batch, 2, units] of it
     and of its mirror image, all 0 = absent, "tokens" float [batch, tokens, units], all 0 = padding, and of at most two
@@ -221,7 +221,7 @@ def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = N
     import keras
     from keras import layers
 
-    from genre_models.fusion_layers import AbsentModalities
+    from genre_models.layers.modality_dropout import AbsentModalities
 
     looker, reader = config.looker, config.reader
     if units:

@@ -198,8 +198,8 @@ def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
     """Return what the LSTMs make of vectors of words, masked float [batch, tokens, D] -> float [batch, features]."""
     from keras import layers
 
-    from genre_models.fused_lstm import FusedLSTM
-    from genre_models.text_layers import Attention, MeanAndMax, RootSum
+    from genre_models.layers.fused_lstm import FusedLSTM
+    from genre_models.layers.pooling import Attention, MeanAndMax, RootSum
 
     def bilstm(units: int, *, sequences: bool) -> keras.layers.Layer:
         lstm = FusedLSTM(
@@ -238,7 +238,7 @@ def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
 
 def votes_of(config: OverviewLSTM, tokens: keras.KerasTensor, genres: int) -> keras.KerasTensor:
     """Return what the words say one by one: token ids [batch, tokens] -> float32 logits [batch, genres]."""
-    from genre_models.text_layers import WordVotes
+    from genre_models.layers.pooling import WordVotes
 
     votes = WordVotes(config.vocabulary_size, genres, config.word_dropout, dtype="float32", name="word_votes")
     return votes(tokens)

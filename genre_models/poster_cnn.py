@@ -164,7 +164,7 @@ def features(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
 
 def judged(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
     """Return what is made of a frozen backbone's features [batch, 2, units] -> float [batch, dense_units]."""
-    from genre_models.feature_layers import OneView
+    from genre_models.layers.random_view import OneView
 
     return _headed(config, OneView(name="one_view")(views) if config.mirroring else views[:, 0])
 

@@ -13,8 +13,8 @@ import pytest
 from genre_models import backbones, overview_lstm, poster_cnn
 from genre_models.backbones import Backbone, backbone_of
 from genre_models.checkpoint import load_model
-from genre_models.feature_layers import OneView
 from genre_models.fusion_gmu import FusionGMU
+from genre_models.layers.random_view import OneView
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.poster_cnn import PosterCNN
 

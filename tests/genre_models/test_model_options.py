@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from datasets.text import vocabulary
-from genre_models import overview_lstm, presets, text_layers
+from genre_models import overview_lstm, presets
 from genre_models.catalog import KINDS
 from genre_models.checkpoint import load_model
+from genre_models.layers import pooling
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.overview_lstm import build as build_lstm
 from genre_models.poster_cnn import PosterCNN
@@ -118,18 +119,18 @@ def test_impossible_overview_models_are_refused(values: dict) -> None:
 def test_mean_and_max_of_words_that_count() -> None:
     values = np.array([[[1.0, -5.0], [3.0, -1.0], [9.0, 9.0]], [[7.0, 7.0]] * 3], np.float32)
     mask = np.array([[True, True, False], [False] * 3])
-    np.testing.assert_allclose(text_layers.MeanAndMax()(values, mask=mask), [[2, -3, 3, -1], [0, 0, 0, 0]])
+    np.testing.assert_allclose(pooling.MeanAndMax()(values, mask=mask), [[2, -3, 3, -1], [0, 0, 0, 0]])
 
 
 def test_attention_is_a_mean_of_words_that_count() -> None:
     values = np.array([[[1.0, 2.0], [3.0, 6.0], [900.0, 900.0]]], np.float32)
-    pooled = np.asarray(text_layers.Attention(4)(values, mask=np.array([[True, True, False]])))[0]
+    pooled = np.asarray(pooling.Attention(4)(values, mask=np.array([[True, True, False]])))[0]
     assert 1 <= pooled[0] <= 3
     assert pooled[1] == pytest.approx(2 * pooled[0], rel=1e-5)
 
 
 def test_votes_start_at_nothing_and_are_summed_over_the_root_of_their_number() -> None:
-    layer = text_layers.WordVotes(10, 2)
+    layer = pooling.WordVotes(10, 2)
     assert not np.asarray(layer(TOKENS)).any()
     layer.votes.embeddings.assign(np.arange(20, dtype=np.float32).reshape(10, 2))
     np.testing.assert_allclose(

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from genre_models import checkpoint as checkpoints
-from genre_models import fused_lstm, fusion_gmu, overview_lstm
+from genre_models import fusion_gmu, overview_lstm
 from genre_models.batches_ahead import in_stacks
 from genre_models.checkpoint import Checkpoint
 from genre_models.fit import Batch, Trainer, fit
 from genre_models.fit_state import TrainingDivergedError
 from genre_models.fusion_gmu import FusionGMU
+from genre_models.layers import fused_lstm
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.recipe import Recipe
 from tests.genre_models.tiny_training import BATCH, GENRES, PLAIN, RECIPE, TRAIN, batches, losses, train

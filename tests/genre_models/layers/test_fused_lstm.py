@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from genre_models.fused_lstm import FusedLSTM
+from genre_models.layers.fused_lstm import FusedLSTM
 
 
 def outputs_and_gradients(lstm: type, *, lengths: list[int] | None, dropout: float, recurrent: float) -> list:
