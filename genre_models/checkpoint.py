@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from genre_models import history as histories
-from genre_models.backbones import is_fine_tuned
 from genre_models.catalog import KINDS, ModelKind
+from genre_models.encoders.backbones import is_fine_tuned
 from genre_models.history import Epoch
 from genre_models.recipe import Recipe
 
@@ -237,7 +237,7 @@ def begin_from(folder: Path, model: Any, *, where: str) -> None:
     Raises:
         CheckpointError: the checkpoint's layers are of other shapes.
     """
-    from genre_models.backbones import own_encoder
+    from genre_models.encoders.backbones import own_encoder
 
     saved, encoder = load_model(folder), own_encoder(model)
     kept = {id(weight) for weight in encoder.weights} if encoder is not None and own_encoder(saved) is None else set()

@@ -24,8 +24,8 @@ with without("sklearn", "matplotlib"):
     from tensorflow.python.framework.ops import gradient_registry
 
 from genre_models import losses, mixup, optimizer
-from genre_models.backbones import own_encoder
 from genre_models.batches_ahead import in_stacks, loaded_ahead
+from genre_models.encoders.backbones import own_encoder
 from genre_models.fit_state import FitState, Step, diverged, figures_of
 from genre_models.history import Epoch
 from genre_models.precision import computing_in

@@ -184,7 +184,7 @@ def _encoded(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTens
     """Return the vectors that the backbone that trains further makes of tokens [batch, tokens], those of padding 0."""
     from keras import ops
 
-    from genre_models.backbones import Backbone, trained_further
+    from genre_models.encoders.backbones import Backbone, trained_further
 
     encoder = trained_further(Backbone(config.backbone, config.backbone_weights), last=config.fine_tuning)
     places = encoder.get_layer("positions").input_dim

@@ -171,7 +171,7 @@ def judged(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
 
 def _seen(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
     """Return what the backbone that trains further sees in posters [batch, height, width, 3] -> [batch, units]."""
-    from genre_models.backbones import Backbone, trained_further
+    from genre_models.encoders.backbones import Backbone, trained_further
 
     backbone = Backbone(config.backbone, config.backbone_weights, config.height, config.width)
     return trained_further(backbone, last=config.fine_tuning)(_varied(config, poster))

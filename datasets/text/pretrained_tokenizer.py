@@ -18,8 +18,8 @@ class WordPiece:
     """
 
     def __init__(self, source: Path | str) -> None:
-        """Read the tokenizer of a folder with a `tokenizer.json`, such as `genre_models.minilm.minilm_folder()`, or the
-        text of such a file.
+        """Read the tokenizer of a folder with a `tokenizer.json`, such as
+        `genre_models.encoders.minilm.minilm_folder()`, or the text of such a file.
 
         Raises:
             FileNotFoundError: the folder has no tokenizer.

@@ -22,9 +22,9 @@ from datasets.store.film_store import Store, poster_array
 from datasets.store.shards import paths_for
 from datasets.text.pretrained_tokenizer import WordPiece, tokenizer_text
 from datasets.text.vocabulary import Vocabulary
-from genre_models import backbones
-from genre_models.backbones import LONGEST, Backbone, Look, backbone_of, frozen_backbones, is_fine_tuned
 from genre_models.checkpoint import Checkpoint, CheckpointError
+from genre_models.encoders import backbones
+from genre_models.encoders.backbones import LONGEST, Backbone, Look, backbone_of, frozen_backbones, is_fine_tuned
 from ray_jobs._shared.board import Board
 from ray_jobs._shared.cluster import actors_for
 from ray_jobs._shared.options import TrainError

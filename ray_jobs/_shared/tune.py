@@ -10,10 +10,11 @@ import ray.tune
 
 from datasets.storage import files
 from datasets.store.film_store import Store
-from genre_models import backbones, search_space
-from genre_models.backbones import frozen_backbones, is_fine_tuned, is_pretrained
+from genre_models import search_space
 from genre_models.catalog import KINDS
 from genre_models.checkpoint import Checkpoint
+from genre_models.encoders import backbones
+from genre_models.encoders.backbones import frozen_backbones, is_fine_tuned, is_pretrained
 from genre_models.recipe import Recipe
 from genre_models.search_space import SearchSpace
 from ray_jobs._shared import cluster

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from genre_models import fusion_gmu
-from genre_models.backbones import frozen_backbones, is_pretrained
 from genre_models.checkpoint import load_model
+from genre_models.encoders.backbones import frozen_backbones, is_pretrained
 from genre_models.fusion_gmu import FusionGMU
 from genre_models.layers.modality_dropout import AbsentModalities
 from genre_models.layers.pooling import WordVotes

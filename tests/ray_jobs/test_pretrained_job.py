@@ -22,8 +22,8 @@ from datasets.store.film_store import Store, poster_array
 from datasets.store.prepare import Preparation, prepare
 from datasets.text.pretrained_tokenizer import WordPiece
 from genre_models import checkpoint as checkpoints
-from genre_models.backbones import Backbone
 from genre_models.checkpoint import Checkpoint, CheckpointError
+from genre_models.encoders.backbones import Backbone
 from genre_models.fusion_gmu import FusionGMU
 from genre_models.overview_lstm import OverviewLSTM
 from genre_models.poster_cnn import PosterCNN
@@ -35,7 +35,7 @@ from ray_jobs._shared.screen import Screen
 from ray_jobs._shared.sweep_folder import SweepFolder
 from tests.conftest import RunJob
 from tests.datasets.text.test_pretrained_tokenizer import tokenizer_of_pieces
-from tests.genre_models.test_minilm import CONFIG, toy_weights
+from tests.genre_models.encoders.test_minilm import CONFIG, toy_weights
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 LSTM = OverviewLSTM(

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genre_models.efficientnet_lite import efficientnet_file
-from genre_models.minilm import minilm_folder
+from genre_models.encoders.efficientnet_lite import efficientnet_file
+from genre_models.encoders.minilm import minilm_folder
 
 if TYPE_CHECKING:
     import keras
@@ -121,7 +121,7 @@ def looking(backbone: Backbone) -> Look:
         ValueError: they are another network's, or there is no such network.
     """
     if backbone.name == EFFICIENTNET:
-        from genre_models import efficientnet_lite
+        from genre_models.encoders import efficientnet_lite
 
         model = efficientnet_lite.build(
             efficientnet_file(_given(backbone)), height=backbone.height, width=backbone.width
@@ -141,7 +141,7 @@ def reading(backbone: Backbone) -> tuple[Path, Any]:
         ImportError: a package it is read with is not installed.
         OSError, ValueError: it cannot be read.
     """
-    from genre_models.minilm import MiniLM
+    from genre_models.encoders.minilm import MiniLM
 
     folder = text_folder(backbone)
     return folder, MiniLM(folder)
@@ -164,12 +164,12 @@ def trained_further(backbone: Backbone, *, last: int) -> keras.Model:
     import keras
 
     if backbone.reads:
-        from genre_models import minilm
+        from genre_models.encoders import minilm
 
         network = model = minilm.build(text_folder(backbone))
         stages = minilm.stages(model)
     elif backbone.name == EFFICIENTNET:
-        from genre_models import efficientnet_lite
+        from genre_models.encoders import efficientnet_lite
 
         file = efficientnet_file(_given(backbone))
         network = model = efficientnet_lite.build(file, height=backbone.height, width=backbone.width)

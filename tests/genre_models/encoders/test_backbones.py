@@ -10,9 +10,10 @@ import keras
 import numpy as np
 import pytest
 
-from genre_models import backbones, overview_lstm, poster_cnn
-from genre_models.backbones import Backbone, backbone_of
+from genre_models import overview_lstm, poster_cnn
 from genre_models.checkpoint import load_model
+from genre_models.encoders import backbones
+from genre_models.encoders.backbones import Backbone, backbone_of
 from genre_models.fusion_gmu import FusionGMU
 from genre_models.layers.random_view import OneView
 from genre_models.overview_lstm import OverviewLSTM

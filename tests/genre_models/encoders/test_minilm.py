@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genre_models.minilm import MiniLM, build, minilm_folder, sentence_embeddings
+from genre_models.encoders.minilm import MiniLM, build, minilm_folder, sentence_embeddings
 
 CONFIG = {
     "model_type": "bert",
@@ -111,7 +111,7 @@ def test_films_come_back_in_their_order(folder: Path, monkeypatch: pytest.Monkey
     """Also where they are encoded a few at a time, the longest alone."""
     ids, lengths = padded(FILMS)
     whole = MiniLM(folder).token_states(ids, lengths)
-    monkeypatch.setattr("genre_models.minilm._TOKENS_AT_A_TIME", 8)
+    monkeypatch.setattr("genre_models.encoders.minilm._TOKENS_AT_A_TIME", 8)
     encoder = MiniLM(folder)
     assert encoder.units == 6
     parts = encoder.token_states(ids, lengths)

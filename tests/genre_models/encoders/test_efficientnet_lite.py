@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genre_models import efficientnet_lite
-from genre_models.efficientnet_lite import build, efficientnet_file
-from genre_models.torch_weights import WeightsError, read_state_dict
+from genre_models.encoders import efficientnet_lite
+from genre_models.encoders.efficientnet_lite import build, efficientnet_file
+from genre_models.encoders.torch_weights import WeightsError, read_state_dict
 
 State = dict[str, np.ndarray]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genre_models.torch_weights import WeightsError, read_state_dict
+from genre_models.encoders.torch_weights import WeightsError, read_state_dict
 
 if TYPE_CHECKING:
     import keras
