@@ -111,7 +111,7 @@ def serve(options: Options) -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from datasets.store.film_store import Store
     from datasets.text.vocabulary import Vocabulary
-    from genre_models.overview_lstm import OverviewLSTM
+    from genre_models.models.overview_lstm import OverviewLSTM
 
     store, config = Store.open(options.store), OverviewLSTM()
     vocabulary = Vocabulary.from_counts(store.word_counts(), size=config.vocabulary_size)
@@ -139,8 +139,8 @@ def in_the_notebook(blocks: dict[str, Any], config: Any) -> Train:
     """Return an epoch of Keras' own."""
     import keras
 
-    from genre_models import overview_lstm
     from genre_models.layers import fused_lstm
+    from genre_models.models import overview_lstm
 
     keras.utils.set_random_seed(0)
     films = blocks["train"]
@@ -185,7 +185,8 @@ def in_ours(blocks: dict[str, Any], config: Any) -> Train:
 
     strategy = fit.set_up_tensorflow(workers=1, threads=os.cpu_count(), side_by_side=True)
     from datasets.batches.batching import Batch, Batching, training_batches, validation_batches
-    from genre_models import judge, overview_lstm
+    from genre_models import judge
+    from genre_models.models import overview_lstm
     from genre_models.recipe import Recipe
 
     films = blocks["train"]

@@ -47,7 +47,7 @@ def main(options: Options) -> None:
 
     from genre_models import fit
     from genre_models.layers import fused_lstm
-    from genre_models.overview_lstm import OverviewLSTM
+    from genre_models.models.overview_lstm import OverviewLSTM
 
     fit.set_up_tensorflow(workers=1, threads=2, side_by_side=True)
     config = OverviewLSTM(recurrent_dropout=options.recurrent_dropout)
@@ -80,7 +80,7 @@ def step(config: Any, options: Options) -> Callable[[], Any]:
     import keras
     import tensorflow as tf
 
-    from genre_models import overview_lstm
+    from genre_models.models import overview_lstm
 
     draw = np.random.default_rng(0)
     tokens = tf.constant(draw.integers(2, config.vocabulary_size, (options.films, options.tokens)), tf.int32)

@@ -99,7 +99,7 @@ def compare(model: str, store: str, folder: str, options: Options) -> Claim:
 def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
     """Return films per second, of at least so many films and whole passes over the store."""
     from datasets.store.film_store import Store
-    from genre_models.catalog import KINDS
+    from genre_models.models.registry import KINDS
     from ray_jobs._shared.board import Board
     from ray_jobs._shared.predict import BATCH, scored
 
@@ -129,7 +129,7 @@ def bare(options: Options) -> dict[str, float]:
     from datasets.store.film_store import Store
     from genre_models import checkpoint as checkpoints
     from genre_models import fit
-    from genre_models.catalog import KINDS
+    from genre_models.models.registry import KINDS
 
     store, kind = Store.open(options.store), KINDS[options.model]
     folder = Path(options.checkpoint)
@@ -187,7 +187,7 @@ def untrained(store: Any, key: str, folder: Path) -> None:
     """Save a checkpoint of the coursework's model as it is before training."""
     from datasets.text.vocabulary import Vocabulary
     from genre_models import checkpoint as checkpoints
-    from genre_models.catalog import KINDS
+    from genre_models.models.registry import KINDS
     from genre_models.recipe import Recipe
 
     kind, genres = KINDS[key], store.manifest.genres

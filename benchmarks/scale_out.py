@@ -247,7 +247,7 @@ def work(options: Options) -> dict[str, Any]:
         os.sched_setaffinity(0, {cores[rank % len(cores)]})
     from datasets.store.film_store import Store
     from genre_models import fit
-    from genre_models.catalog import KINDS
+    from genre_models.models.registry import KINDS
 
     kind = KINDS[options.model]
     strategy = fit.set_up_tensorflow(workers=workers, threads=options.threads, side_by_side=kind.reads)

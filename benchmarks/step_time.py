@@ -168,7 +168,7 @@ def _least_squares(columns: Sequence[tuple[float, float]], seconds: Sequence[flo
 def models() -> list[Model]:
     """Build both models at the coursework's size and count."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from genre_models.catalog import KINDS
+    from genre_models.models.registry import KINDS
 
     found = []
     for key in ("cnn", "lstm"):

@@ -117,7 +117,7 @@ def here(path: str, epochs: int, steps_per_call: int) -> dict[str, list[float]]:
 
     from datasets.batches.batching import Batching, training_batches
     from datasets.store.film_store import Store, poster_array
-    from genre_models.poster_cnn import PosterCNN, build
+    from genre_models.models.poster_cnn import PosterCNN, build
     from genre_models.recipe import Recipe
 
     store = Store.open(path)

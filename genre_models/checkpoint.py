@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from genre_models import history as histories
-from genre_models.catalog import KINDS, ModelKind
 from genre_models.encoders.backbones import is_fine_tuned
 from genre_models.history import Epoch
+from genre_models.models.registry import KINDS, ModelKind
 from genre_models.recipe import Recipe
 
 FORMAT = 1
@@ -40,7 +40,7 @@ class Checkpoint:
     """Everything a checkpoint says beside the weights."""
 
     kind: str
-    """Key in `catalog.KINDS`."""
+    """Key in `registry.KINDS`."""
     genres: tuple[str, ...]
     config: Any
     """The dataclass of the kind's options."""
@@ -67,7 +67,7 @@ class Checkpoint:
 
     @property
     def model_kind(self) -> ModelKind:
-        """Return the catalog's entry."""
+        """Return the registry's entry."""
         return KINDS[self.kind]
 
     @property

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import yaml
 
-from genre_models import search_space
-from genre_models.search_space import SearchSpaceError
+from genre_models.models import search_space
+from genre_models.models.search_space import SearchSpaceError
 
 Group = Literal["preset", "without", "with", "coursework with"]
 

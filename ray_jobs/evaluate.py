@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genre_models.catalog import KINDS
+from genre_models.models.registry import KINDS
 from ray_jobs._shared import cluster
 from ray_jobs._shared.ablations_found import ablations_on
 from ray_jobs._shared.beside import judged_beside

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 from ray_jobs._shared.options import TrainOptions, run_job
 from ray_jobs._shared.start import imported_behind, start_ray

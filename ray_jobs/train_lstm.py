@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from genre_models.overview_lstm import OverviewLSTM
+from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.recipe import Recipe
 from ray_jobs._shared.options import TrainOptions, run_job
 from ray_jobs._shared.start import imported_behind, start_ray

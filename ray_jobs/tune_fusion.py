@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from genre_models.fusion_gmu import FusionGMU
+from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.presets import fusion_best
 from genre_models.recipe import Recipe
 from ray_jobs._shared.options import TuneOptions, run_job

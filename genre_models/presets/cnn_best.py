@@ -8,7 +8,7 @@ loss .222; the mean of the three runs .236, .487, .245, .218, at epochs 27, 30 a
 one core (docs/results.md).
 """
 
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(

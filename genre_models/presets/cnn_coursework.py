@@ -6,7 +6,7 @@ On 4,811 real films (962 test films): 40 epochs take 5 min on 2 cores; mean aver
 macro-F1 .19, loss .257 (docs/results.md).
 """
 
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(epochs=40)

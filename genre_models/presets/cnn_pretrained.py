@@ -9,7 +9,7 @@ mean of three seeds: mean average precision .282 (.278 to .287), tuned micro-F1 
 of the three runs .289, .529, .286, .207 (docs/pretrained.md).
 """
 
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(

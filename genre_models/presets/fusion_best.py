@@ -7,7 +7,7 @@ seeds at bfloat16: mean average precision .439 (.431 to .446), tuned micro-F1 .6
 of the three runs .453, .610, .443, .180. 20 epochs take about 6 min on 2 cores (docs/results.md).
 """
 
-from genre_models.fusion_gmu import FusionGMU
+from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(

@@ -10,7 +10,7 @@ those of the two models' own presets; then 15 epochs in 1 to 12 min on 2 cores, 
 (docs/fusion.md).
 """
 
-from genre_models.fusion_gmu import FusionGMU
+from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(

@@ -9,7 +9,7 @@ constant learning rate. On 4,811 real films (962 test films), mean of 3 seeds: m
 2 to 3 min on one core (docs/results.md).
 """
 
-from genre_models.overview_lstm import OverviewLSTM
+from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(

@@ -6,7 +6,7 @@ On 4,811 real films (962 test films): 20 epochs take 5 min on 2 cores; mean aver
 macro-F1 .15, loss .245 (docs/results.md).
 """
 
-from genre_models.overview_lstm import OverviewLSTM
+from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(epochs=20)

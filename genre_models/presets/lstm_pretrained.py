@@ -8,7 +8,7 @@ seeds: mean average precision .496 (.492 to .497), tuned micro-F1 .624, macro-F1
 runs .501, .626, .468, .167 (docs/pretrained.md).
 """
 
-from genre_models.overview_lstm import OverviewLSTM
+from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.recipe import Recipe
 
 RECIPE = Recipe(

@@ -76,7 +76,7 @@ def _flat(options: dict[str, Any], asked: dict[str, Any]) -> dict[tuple[str, ...
 
 def _defaults(group: dict[str, Any]) -> dict[str, Any]:
     """Return the defaults of the recipe's or the model's options, whichever these are."""
-    from genre_models.catalog import KINDS
+    from genre_models.models.registry import KINDS
 
     known_groups: list[type[Any]] = [Recipe, *(kind.config_class for kind in KINDS.values())]
     for known in known_groups:

@@ -17,9 +17,9 @@ from datasets.store.film_store import Store
 from genre_models import checkpoint as checkpoints
 from genre_models import judge
 from genre_models.baselines import TfidfBaseline, prior_scores
-from genre_models.catalog import KINDS
 from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.comparison import Entrant, figure
+from genre_models.models.registry import KINDS
 from genre_models.thresholds import tune_thresholds
 from ray_jobs._shared import runs
 from ray_jobs._shared.features import with_encoder, with_features

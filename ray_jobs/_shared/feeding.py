@@ -18,9 +18,9 @@ from datasets.batches.batching import both_films, overview_films, poster_films, 
 from datasets.store.feature_store import feature_films, fed_of, kept_bytes
 from datasets.store.film_store import Store
 from datasets.text.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
-from genre_models.catalog import KINDS, ModelKind
 from genre_models.checkpoint import Checkpoint
 from genre_models.encoders.backbones import frozen_backbones, is_pretrained
+from genre_models.models.registry import KINDS, ModelKind
 from genre_models.word_vectors import svd_word_vectors
 from ray_jobs._shared import cluster
 from ray_jobs._shared.features import tokenizer_of

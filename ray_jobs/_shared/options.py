@@ -238,7 +238,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     from datasets.storage.files import PathError
     from datasets.store.film_store import StoreError
     from genre_models.checkpoint import CheckpointError
-    from genre_models.search_space import SearchSpaceError
+    from genre_models.models.search_space import SearchSpaceError
     from ray_jobs._shared.cluster import ClusterError
 
     return (PathError, FilmsError, StoreError, CheckpointError, SearchSpaceError, ClusterError, TrainError)

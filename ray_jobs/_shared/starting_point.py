@@ -8,8 +8,8 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models import presets
-from genre_models.catalog import KINDS, ModelKind
 from genre_models.checkpoint import with_tuples
+from genre_models.models.registry import KINDS, ModelKind
 from ray_jobs._shared.options import TrainError
 
 

@@ -15,8 +15,8 @@ import ray.tune
 
 from datasets.batches.batching import Block
 from datasets.storage import files
-from genre_models import search_space
 from genre_models.checkpoint import Checkpoint
+from genre_models.models import search_space
 from ray_jobs._shared.failures import is_disk_full, reason
 from ray_jobs._shared.runs import RunFolder
 from ray_jobs._shared.sweep_folder import SweepFolder

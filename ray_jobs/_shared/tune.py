@@ -10,13 +10,13 @@ import ray.tune
 
 from datasets.storage import files
 from datasets.store.film_store import Store
-from genre_models import search_space
-from genre_models.catalog import KINDS
 from genre_models.checkpoint import Checkpoint
 from genre_models.encoders import backbones
 from genre_models.encoders.backbones import frozen_backbones, is_fine_tuned, is_pretrained
+from genre_models.models import search_space
+from genre_models.models.registry import KINDS
+from genre_models.models.search_space import SearchSpace
 from genre_models.recipe import Recipe
-from genre_models.search_space import SearchSpace
 from ray_jobs._shared import cluster
 from ray_jobs._shared.claim import claim, settings_of
 from ray_jobs._shared.features import with_encoder, with_features

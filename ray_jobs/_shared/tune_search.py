@@ -13,7 +13,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from genre_models.history import METRICS
-from genre_models.search_space import Choice, Range, SearchSpace, Setting
+from genre_models.models.search_space import Choice, Range, SearchSpace, Setting
 from ray_jobs._shared.options import TrainError
 from ray_jobs._shared.sweep_folder import Trial
 

@@ -32,7 +32,7 @@ def train_on_rank(config: dict[str, Any]) -> None:
 
     from datasets.batches.batching import Batching, training_batches, validation_batches
     from genre_models import fit
-    from genre_models.poster_cnn import PosterCNN, build
+    from genre_models.models.poster_cnn import PosterCNN, build
     from genre_models.recipe import Recipe
 
     context = ray.train.get_context()
@@ -66,7 +66,7 @@ def train_on_rank(config: dict[str, Any]) -> None:
 def half_in_float16(folder: Path, rank: int, strategy: Any, films: dict[str, np.ndarray], size: int) -> None:
     """Train in float16 on posters of which one of the second rank's is infinite there, and leave weights and scale."""
     from genre_models import fit
-    from genre_models.poster_cnn import PosterCNN, build
+    from genre_models.models.poster_cnn import PosterCNN, build
     from genre_models.recipe import Recipe
 
     model = PosterCNN(18, 16, stem_filters=4, block_filters=(8,), dense_units=16, dense_layers=1)

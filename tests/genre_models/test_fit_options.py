@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from genre_models import overview_lstm
 from genre_models.fit import Batch, fit
 from genre_models.fit_state import FitState, Step
 from genre_models.history import Epoch
-from genre_models.overview_lstm import OverviewLSTM
+from genre_models.models import overview_lstm
+from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.recipe import Recipe
 from tests.genre_models.tiny_training import (
     BATCH,

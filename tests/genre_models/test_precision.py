@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from genre_models import checkpoint as checkpoints
-from genre_models import fusion_gmu, overview_lstm
 from genre_models.batches_ahead import in_stacks
 from genre_models.checkpoint import Checkpoint
 from genre_models.fit import Batch, Trainer, fit
 from genre_models.fit_state import TrainingDivergedError
-from genre_models.fusion_gmu import FusionGMU
 from genre_models.layers import fused_lstm
-from genre_models.overview_lstm import OverviewLSTM
+from genre_models.models import fusion_gmu, overview_lstm
+from genre_models.models.fusion_gmu import FusionGMU
+from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.recipe import Recipe
 from tests.genre_models.tiny_training import BATCH, GENRES, PLAIN, RECIPE, TRAIN, batches, losses, train
 
@@ -186,7 +186,7 @@ def test_gpu_takes_cudnn_where_it_can(
 
 
 def test_says_what_rules_out_cudnn() -> None:
-    from genre_models.catalog import without_cudnn
+    from genre_models.models.registry import without_cudnn
 
     assert without_cudnn(OverviewLSTM(recurrent_dropout=0.0)) == without_cudnn(PLAIN) == ""
     assert without_cudnn(OverviewLSTM()).startswith("recurrent_dropout 0.2 rules out cuDNN's LSTM kernel")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genre_models.overview_lstm import OverviewLSTM, build
+from genre_models.models.overview_lstm import OverviewLSTM, build
 from genre_models.start import begin
 from genre_models.word_vectors import svd_word_vectors
 

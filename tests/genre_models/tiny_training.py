@@ -9,10 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from genre_models import poster_cnn
 from genre_models.fit import Batch, fit
 from genre_models.fit_state import FitState
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models import poster_cnn
+from genre_models.models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 
 BATCH, GENRES = 4, 3

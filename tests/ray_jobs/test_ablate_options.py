@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from genre_models import presets
-from genre_models.search_space import SearchSpaceError
+from genre_models.models.search_space import SearchSpaceError
 from ray_jobs._shared.ablate import _ablation, _trials
 from ray_jobs._shared.options import AblateOptions, TrainError
 from ray_jobs._shared.sweep_folder import SweepFolder

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from genre_models.fusion_gmu import FusionGMU
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models.fusion_gmu import FusionGMU
+from genre_models.models.poster_cnn import PosterCNN
 from ray_jobs._shared.ablation_inputs import key_of_inputs
 
 FROZEN = PosterCNN(backbone="MobileNet", backbone_weights="a.h5")

@@ -11,7 +11,7 @@ import pytest
 
 from datasets.batches.batching import Block
 from genre_models.checkpoint import Checkpoint
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 from ray_jobs._shared.train_worker import Feed, TrainJob
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from genre_models.checkpoint import Checkpoint
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 from ray_jobs._shared.cluster import Resources
 from ray_jobs._shared.feeding import are_held, films_for_workers

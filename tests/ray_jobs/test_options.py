@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from genre_models.overview_lstm import OverviewLSTM
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models.overview_lstm import OverviewLSTM
+from genre_models.models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 from ray_jobs._shared.options import TrainError, TrainOptions, TuneOptions
 from ray_jobs._shared.starting_point import starting_point

@@ -14,9 +14,9 @@ from datasets.store.film_store import Store, poster_array
 from datasets.store.prepare import Preparation, prepare
 from datasets.text.vocabulary import Vocabulary
 from genre_models import checkpoint as checkpoints
-from genre_models.catalog import KINDS
-from genre_models.overview_lstm import OverviewLSTM
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models.overview_lstm import OverviewLSTM
+from genre_models.models.poster_cnn import PosterCNN
+from genre_models.models.registry import KINDS
 from genre_models.recipe import Recipe
 
 pytestmark = pytest.mark.cluster

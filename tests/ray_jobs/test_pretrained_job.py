@@ -24,9 +24,9 @@ from datasets.text.pretrained_tokenizer import WordPiece
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.encoders.backbones import Backbone
-from genre_models.fusion_gmu import FusionGMU
-from genre_models.overview_lstm import OverviewLSTM
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models.fusion_gmu import FusionGMU
+from genre_models.models.overview_lstm import OverviewLSTM
+from genre_models.models.poster_cnn import PosterCNN
 from genre_models.recipe import Recipe
 from ray_jobs._shared import features
 from ray_jobs._shared.options import TrainError, TrainOptions

@@ -9,7 +9,7 @@ import pytest
 
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint, CheckpointError
-from genre_models.overview_lstm import OverviewLSTM
+from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.recipe import Recipe
 from ray_jobs._shared.options import TrainOptions
 from ray_jobs._shared.runs import RunFolder, start_of

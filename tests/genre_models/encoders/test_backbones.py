@@ -10,14 +10,14 @@ import keras
 import numpy as np
 import pytest
 
-from genre_models import overview_lstm, poster_cnn
 from genre_models.checkpoint import load_model
 from genre_models.encoders import backbones
 from genre_models.encoders.backbones import Backbone, backbone_of
-from genre_models.fusion_gmu import FusionGMU
 from genre_models.layers.random_view import OneView
-from genre_models.overview_lstm import OverviewLSTM
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models import overview_lstm, poster_cnn
+from genre_models.models.fusion_gmu import FusionGMU
+from genre_models.models.overview_lstm import OverviewLSTM
+from genre_models.models.poster_cnn import PosterCNN
 
 DRAW = np.random.default_rng(0)
 LSTM = OverviewLSTM(backbone="minilm", first_lstm_units=4, second_lstm_units=0, recurrent_dropout=0.0, dense_units=0)

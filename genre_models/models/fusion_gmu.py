@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from genre_models import overview_lstm, poster_cnn
-from genre_models.overview_lstm import OverviewLSTM, Pooling, TextBackbone, Tokenizer
-from genre_models.poster_cnn import PosterCNN
-from genre_models.search_space import SearchSpace, choice, log_uniform, uniform
+from genre_models.models import overview_lstm, poster_cnn
+from genre_models.models.overview_lstm import OverviewLSTM, Pooling, TextBackbone, Tokenizer
+from genre_models.models.poster_cnn import PosterCNN
+from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
 
 if TYPE_CHECKING:
     import keras

@@ -12,13 +12,13 @@ import keras
 import numpy as np
 import pytest
 
-from genre_models import fusion_gmu, overview_lstm, poster_cnn
-from genre_models.catalog import KINDS
-from genre_models.fusion_gmu import FusionGMU
-from genre_models.overview_lstm import OverviewLSTM
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models import fusion_gmu, overview_lstm, poster_cnn
+from genre_models.models.fusion_gmu import FusionGMU
+from genre_models.models.overview_lstm import OverviewLSTM
+from genre_models.models.poster_cnn import PosterCNN
+from genre_models.models.registry import KINDS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def outline(model: Any) -> list[tuple[Any, ...]]:
@@ -225,7 +225,17 @@ def test_catalog_builds_each_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["poster_cnn", "overview_lstm", "fusion_gmu", "catalog", "checkpoint", "judge", "recipe", "search_space"]
+    "module",
+    [
+        "models.poster_cnn",
+        "models.overview_lstm",
+        "models.fusion_gmu",
+        "models.registry",
+        "models.search_space",
+        "checkpoint",
+        "judge",
+        "recipe",
+    ],
 )
 def test_import_costs_no_tensorflow(module: str) -> None:
     code = f"import sys, genre_models.{module}; print(*sorted({{'tensorflow', 'keras', 'sklearn'}} & set(sys.modules)))"

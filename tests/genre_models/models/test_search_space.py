@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genre_models.catalog import KINDS, ModelKind
-from genre_models.overview_lstm import OverviewLSTM
-from genre_models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
-from genre_models.search_space import (
+from genre_models.models.overview_lstm import OverviewLSTM
+from genre_models.models.poster_cnn import PosterCNN
+from genre_models.models.registry import KINDS, ModelKind
+from genre_models.models.search_space import (
     Choice,
     Range,
     SearchSpace,
@@ -25,6 +24,7 @@ from genre_models.search_space import (
     uniform,
     values_of,
 )
+from genre_models.recipe import Recipe
 
 ABOUT = {"unit": "films", "why": "a test"}
 KNOWN = (Recipe(), PosterCNN())

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 
 from datasets.text import vocabulary
-from genre_models import overview_lstm, presets
-from genre_models.catalog import KINDS
+from genre_models import presets
 from genre_models.checkpoint import load_model
 from genre_models.layers import pooling
-from genre_models.overview_lstm import OverviewLSTM
-from genre_models.overview_lstm import build as build_lstm
-from genre_models.poster_cnn import PosterCNN
-from genre_models.poster_cnn import build as build_cnn
+from genre_models.models import overview_lstm
+from genre_models.models.overview_lstm import OverviewLSTM
+from genre_models.models.overview_lstm import build as build_lstm
+from genre_models.models.poster_cnn import PosterCNN
+from genre_models.models.poster_cnn import build as build_cnn
+from genre_models.models.registry import KINDS
 from genre_models.recipe import Recipe
 
 SMALL_LSTM = {"vocabulary_size": 50, "embedding_units": 6, "first_lstm_units": 5, "second_lstm_units": 0}

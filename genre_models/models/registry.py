@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from genre_models import fusion_gmu, overview_lstm, poster_cnn
-from genre_models.search_space import SearchSpace
+from genre_models.models import fusion_gmu, overview_lstm, poster_cnn
+from genre_models.models.search_space import SearchSpace
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import keras
 import numpy as np
 import pytest
 
-from genre_models import fusion_gmu
 from genre_models.checkpoint import load_model
 from genre_models.encoders.backbones import frozen_backbones, is_pretrained
-from genre_models.fusion_gmu import FusionGMU
 from genre_models.layers.modality_dropout import AbsentModalities
 from genre_models.layers.pooling import WordVotes
-from genre_models.overview_lstm import OverviewLSTM
-from genre_models.poster_cnn import PosterCNN
+from genre_models.models import fusion_gmu
+from genre_models.models.fusion_gmu import FusionGMU
+from genre_models.models.overview_lstm import OverviewLSTM
+from genre_models.models.poster_cnn import PosterCNN
 
 TINY = FusionGMU(
     height=8,

@@ -1,0 +1,1 @@
+"""One file a model with its options, search space and network, and the registry."""
