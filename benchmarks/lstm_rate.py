@@ -185,7 +185,7 @@ def in_ours(blocks: dict[str, Any], config: Any) -> Train:
 
     strategy = fit.set_up_tensorflow(workers=1, threads=os.cpu_count(), side_by_side=True)
     from datasets.batches.batching import Batch, Batching, training_batches, validation_batches
-    from genre_models import judge
+    from genre_models.metrics import classification
     from genre_models.models import overview_lstm
     from genre_models.recipe import Recipe
 
@@ -210,7 +210,7 @@ def in_ours(blocks: dict[str, Any], config: Any) -> Train:
         told = figures(films, computed, seconds, trainer._train.experimental_get_tracing_count())
         if validate:
             labels, scores = trainer.predict_epoch(validation_batches([blocks["validation"]], Batching(BATCH)))
-            told["validation_loss"] = judge.binary_crossentropy(labels, scores)
+            told["validation_loss"] = classification.binary_crossentropy(labels, scores)
         return told
 
     return train

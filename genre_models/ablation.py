@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from genre_models import bootstrap, judge
-from genre_models.comparison import figure
-from genre_models.thresholds import tune_thresholds
+from genre_models.metrics import bootstrap, classification
+from genre_models.metrics.comparison import figure
+from genre_models.metrics.thresholds import tune_thresholds
 
 SPLITS = ("validation", "test")
 FIGURES = {
@@ -46,7 +46,7 @@ def judge_run(
     thresholds = tune_thresholds(labels["validation"], scores["validation"])
     figures, drawn = {}, {}
     for split in SPLITS:
-        metrics = judge.metrics(labels[split], scores[split], thresholds)
+        metrics = classification.metrics(labels[split], scores[split], thresholds)
         figures[split] = {name: figure(metrics, flat) for name, flat in FIGURES.items()}
         draws = bootstrap.resample(
             labels[split],

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from genre_models import judge
 from genre_models.history import Epoch
+from genre_models.metrics import classification
 from genre_models.recipe import Recipe
 
 
@@ -56,14 +56,14 @@ def figures_of(sums: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> dict
         scores: their probabilities [N, G].
     """
     loss_sum, films, true_positives, predicted, positives = (float(x) for x in sums)
-    half = judge.precision_recall(labels, scores >= 0.5)
+    half = classification.precision_recall(labels, scores >= 0.5)
     return {
         # Without a film none of the steps was taken: float16 overflowed in all.
         "loss": loss_sum / films if films else np.nan,
         "precision": true_positives / predicted if predicted else 0.0,
         "recall": true_positives / positives if positives else 0.0,
-        "validation_loss": judge.binary_crossentropy(labels, scores),
+        "validation_loss": classification.binary_crossentropy(labels, scores),
         "validation_precision": half[0],
         "validation_recall": half[1],
-        "validation_mean_average_precision": judge.mean_average_precision(labels, scores),
+        "validation_mean_average_precision": classification.mean_average_precision(labels, scores),
     }

@@ -8,7 +8,7 @@ from typing import Any
 from datasets.storage import files
 from datasets.store.film_store import Store
 from genre_models import presets
-from genre_models.comparison import Entrant, compare, figure
+from genre_models.metrics.comparison import Entrant, compare, figure
 from ray_jobs._shared.entrants import checkpoints_at, require_unseen, score
 from ray_jobs._shared.judged import Judged
 from ray_jobs._shared.screen import Screen

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets.store.film_store import Store
-from genre_models.calibration import fit_platt
 from genre_models.checkpoint import CheckpointError
-from genre_models.comparison import Entrant
-from genre_models.late_fusion import FEWEST_FILMS, Fused, fuse
-from genre_models.thresholds import tune_thresholds
+from genre_models.metrics.calibration import fit_platt
+from genre_models.metrics.comparison import Entrant
+from genre_models.metrics.stacking import FEWEST_FILMS, Fused, fuse
+from genre_models.metrics.thresholds import tune_thresholds
 from ray_jobs._shared.entrants import Found, untrained
 from ray_jobs._shared.screen import Screen
 

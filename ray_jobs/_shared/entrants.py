@@ -15,12 +15,12 @@ from datasets.storage import files
 from datasets.store.feature_store import fed_of
 from datasets.store.film_store import Store
 from genre_models import checkpoint as checkpoints
-from genre_models import judge
-from genre_models.baselines import TfidfBaseline, prior_scores
 from genre_models.checkpoint import Checkpoint, CheckpointError
-from genre_models.comparison import Entrant, figure
+from genre_models.metrics import classification
+from genre_models.metrics.baselines import TfidfBaseline, prior_scores
+from genre_models.metrics.comparison import Entrant, figure
+from genre_models.metrics.thresholds import tune_thresholds
 from genre_models.models.registry import KINDS
-from genre_models.thresholds import tune_thresholds
 from ray_jobs._shared import runs
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.judged import Judged
@@ -243,7 +243,7 @@ def enter_runs(scored: Sequence[Scored], store: Store, judged: Judged) -> Entran
 def _of_a_run(scored: Scored, judged: Judged) -> dict[str, Any]:
     """Return what is told of one of several runs."""
     one = scored.entrant
-    metrics = judge.metrics(judged.labels, one.scores, one.thresholds)
+    metrics = classification.metrics(judged.labels, one.scores, one.thresholds)
     return {
         "name": scored.found.run,
         "checkpoint": scored.found.path,

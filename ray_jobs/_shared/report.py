@@ -19,9 +19,9 @@ import pyarrow.fs as pafs
 
 from datasets.storage import files
 from datasets.store.film_store import Store
-from genre_models import showcase
-from genre_models.comparison import Entrant, compare
-from genre_models.judge import top3, top3_recalls
+from genre_models.metrics import example_films
+from genre_models.metrics.classification import top3, top3_recalls
+from genre_models.metrics.comparison import Entrant, compare
 from genre_models.report.page import write_report
 from ray_jobs._shared.judged import Judged
 from ray_jobs._shared.screen import Countdown, Screen, duration
@@ -101,7 +101,7 @@ def _about(store: Store, judged: Judged) -> dict[str, Any]:
 def _showcase(judged: Judged, entrants: Sequence[Entrant], genres: Sequence[str]) -> list[dict[str, Any]]:
     """Return a dozen films that show where the trained models are right and wrong."""
     trained = {e.key: e.scores for e in entrants if e.about["history"]}
-    shown = showcase.choose(judged.labels, trained)
+    shown = example_films.choose(judged.labels, trained)
     recalls = {e.key: top3_recalls(judged.labels, e.scores) for e in entrants}
     best = {e.key: top3(e.scores) for e in entrants}
     posters = judged.posters([choice.film for choice in shown]) if shown else []

@@ -304,7 +304,8 @@ class Reporter:
             self._job.board.post.remote(progress)
 
     def _save(self, folder: Path, state: Any) -> None:
-        from genre_models import checkpoint, thresholds
+        from genre_models import checkpoint
+        from genre_models.metrics import thresholds
 
         assert self._weights is not None
         with self._weights.result() as written:

@@ -233,7 +233,7 @@ def test_catalog_builds_each_kind() -> None:
         "models.registry",
         "models.search_space",
         "checkpoint",
-        "judge",
+        "metrics.classification",
         "recipe",
     ],
 )

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from genre_models.calibration import fit_logistic, logits, probabilities
-from genre_models.judge import binary_crossentropy
+from genre_models.metrics.calibration import fit_logistic, logits, probabilities
+from genre_models.metrics.classification import binary_crossentropy
 
 FEWEST_FILMS = 10
 """Validation films below which nothing can be learned from them."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from genre_models.comparison import Entrant, compare, figure
+from genre_models.metrics.comparison import Entrant, compare, figure
 
 GENRES = ["Action", "Comedy", "Drama", "Western"]  # no film has the last
 HEADLINE = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genre_models.calibration import logits, probabilities
-from genre_models.judge import binary_crossentropy
-from genre_models.late_fusion import average_weights, fuse
+from genre_models.metrics.calibration import logits, probabilities
+from genre_models.metrics.classification import binary_crossentropy
+from genre_models.metrics.stacking import average_weights, fuse
 
 
 def films(number: int, seed: int = 0, genres: int = 4) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from genre_models.calibration import fit_logistic, fit_platt, logits, measure, probabilities
-from genre_models.judge import average_precisions, binary_crossentropy
+from genre_models.metrics.calibration import fit_logistic, fit_platt, logits, measure, probabilities
+from genre_models.metrics.classification import average_precisions, binary_crossentropy
 
 
 def drawn(scores: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genre_models import judge
+from genre_models.metrics import classification
 
 _RIGHT = 1.0  # all true genres among the top three
 _WRONG = 1 / 3  # at most one in three
@@ -36,7 +36,7 @@ def choose(labels: np.ndarray, scores: dict[str, np.ndarray], *, films: int = 12
         scores: probabilities of the (one or two) models to show, by key.
         films: how many to choose, if there are as many that fit.
     """
-    recalls = {key: judge.top3_recalls(labels, value) for key, value in scores.items()}
+    recalls = {key: classification.top3_recalls(labels, value) for key, value in scores.items()}
     right = {key: value >= _RIGHT - 1e-9 for key, value in recalls.items()}
     wrong = {key: value <= _WRONG + 1e-9 for key, value in recalls.items()}
     kinds = _kinds(list(scores), right, wrong)

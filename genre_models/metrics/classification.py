@@ -1,8 +1,8 @@
 """How good scores are: the metrics of the comparison, exact, and how sure they are (paired bootstrap).
 
 Everywhere: `labels` are 0/1 [films, genres], `scores` probabilities [films, genres], `predicted` bool [films, genres].
-Figures agree with scikit-learn's (tests/genre_models/test_judge.py); they are computed here because a thousand
-bootstrap resamples of every metric are wanted in seconds.
+Figures agree with scikit-learn's (tests/genre_models/metrics/test_classification.py); they are computed here because a
+thousand bootstrap resamples of every metric are wanted in seconds.
 """
 
 from __future__ import annotations

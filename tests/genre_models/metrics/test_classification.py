@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from genre_models import judge
+from genre_models.metrics import classification
 
 GENRES = 7
 NO_FILM = 5  # the genre that no film has
@@ -54,7 +54,7 @@ def test_cases_hold_the_hard_ones() -> None:
 def test_average_precisions(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) -> None:
     del thresholds
     present = labels.any(axis=0)
-    found = judge.metrics(labels, scores, np.full(GENRES, 0.5))
+    found = classification.metrics(labels, scores, np.full(GENRES, 0.5))
     macro = sk.average_precision_score(labels[:, present], scores[:, present], average="macro")
     assert found["mean_average_precision"] == pytest.approx(macro, abs=1e-6)
     micro = sk.average_precision_score(labels, scores, average="micro")
@@ -63,7 +63,7 @@ def test_average_precisions(labels: np.ndarray, scores: np.ndarray, thresholds: 
 
 @cases
 def test_answers(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) -> None:
-    found = judge.metrics(labels, scores, thresholds)
+    found = classification.metrics(labels, scores, thresholds)
     present = labels.any(axis=0)
     for name, predicted in answers(scores, thresholds).items():
         wanted = {
@@ -81,7 +81,7 @@ def test_loss(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) ->
     """Keras clips probabilities at 1e-7 from 0 and 1; scikit-learn is given them so clipped, in double precision."""
     p = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
     wanted = sk.log_loss(labels.ravel(), np.stack([1 - p.ravel(), p.ravel()], axis=1), labels=[0, 1])
-    assert judge.metrics(labels, scores, thresholds)["loss"] == pytest.approx(wanted, abs=1e-6)
+    assert classification.metrics(labels, scores, thresholds)["loss"] == pytest.approx(wanted, abs=1e-6)
 
 
 @cases
@@ -91,15 +91,15 @@ def test_top3_recall(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndar
         likeliest = sorted(range(GENRES), key=lambda g, film=film: (-scores[film, g], g))[:3]
         true = [g for g in range(GENRES) if labels[film, g]]
         recalls.append(len(set(likeliest) & set(true)) / min(3, len(true)) if true else 0.0)
-    assert judge.top3_recalls(labels, scores).tolist() == pytest.approx(recalls, abs=1e-6)
-    found = judge.metrics(labels, scores, thresholds)["top3_recall"]
+    assert classification.top3_recalls(labels, scores).tolist() == pytest.approx(recalls, abs=1e-6)
+    found = classification.metrics(labels, scores, thresholds)["top3_recall"]
     assert found == pytest.approx(sum(recalls) / len(recalls), abs=1e-6)
 
 
 @cases
 def test_per_genre(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) -> None:
     names = [f"genre {g}" for g in range(GENRES)]
-    found = judge.per_genre(labels, scores, thresholds, names)
+    found = classification.per_genre(labels, scores, thresholds, names)
     assert list(found) == names
     for g, name in enumerate(names):
         entry = found[name]
@@ -123,7 +123,7 @@ def test_weighted_average_precisions(labels: np.ndarray, scores: np.ndarray, thr
     """Weights that say how often a film was drawn do what drawing the films does."""
     del thresholds
     counts = np.random.default_rng(1).multinomial(len(labels), np.full(len(labels), 1 / len(labels)), size=10)
-    found = judge.average_precisions(labels, scores, counts.astype(np.float64))
+    found = classification.average_precisions(labels, scores, counts.astype(np.float64))
     assert found.shape == (10, GENRES)
     assert np.isnan(found[:, NO_FILM]).all()
     for row, count in zip(found, counts, strict=True):
@@ -145,7 +145,7 @@ def test_worked_by_hand() -> None:
     """
     labels = np.array([[1, 1, 0, 0], [1, 1, 1, 1]], np.float32)
     scores = np.array([[0.9, 0.1, 0.8, 0.2], [0.2, 0.7, 0.4, 0.6]], np.float32)
-    found = judge.metrics(labels, scores, np.full(4, 0.5))
+    found = classification.metrics(labels, scores, np.full(4, 0.5))
     assert found["top3_recall"] == pytest.approx(0.75)
     figures: dict[str, Any] = found["at_half"]
     assert [figures[k] for k in ("precision", "recall", "micro_f1", "samples_f1")] == pytest.approx(
@@ -156,11 +156,11 @@ def test_worked_by_hand() -> None:
 def test_top3_recalls_are_float64() -> None:
     """So that the figure and the bootstrap's, which works in float64, agree beyond single precision."""
     labels, scores = np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32)
-    assert judge.top3_recalls(labels, scores).dtype == np.float64
+    assert classification.top3_recalls(labels, scores).dtype == np.float64
 
 
 def test_nothing_true_and_nothing_answered() -> None:
     labels, scores = np.zeros((4, 3), np.float32), np.full((4, 3), 0.2, np.float32)
-    found = judge.decisions(labels, scores >= 0.5)
-    assert judge.mean_average_precision(labels, scores) == 0.0
+    found = classification.decisions(labels, scores >= 0.5)
+    assert classification.mean_average_precision(labels, scores) == 0.0
     assert found == {"precision": 0.0, "recall": 0.0, "micro_f1": 0.0, "macro_f1": 0.0, "samples_f1": 0.0}

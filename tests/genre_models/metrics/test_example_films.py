@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from genre_models.showcase import choose
+from genre_models.metrics.example_films import choose
 
 GENRES = 8
 KINDS = {"cnn right, lstm wrong", "lstm right, cnn wrong", "both right", "both wrong"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genre_models.calibration import fit_platt
+from genre_models.metrics.calibration import fit_platt
 
 _TRUST = 10.0  # validation films with a genre at which its own threshold weighs as much as the common one
 _FEWEST = 5  # with fewer films a genre gets no threshold of its own at all

@@ -7,8 +7,8 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from genre_models import baselines
-from genre_models.baselines import TfidfBaseline, prior_scores
+from genre_models.metrics import baselines
+from genre_models.metrics.baselines import TfidfBaseline, prior_scores
 
 # Genres: a space word, a love word, no film, every film.
 OVERVIEWS = ["a spaceship far away", "a wedding in spring", "the spaceship returns home", "one wedding too many"] * 5

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from genre_models import judge
+from genre_models.metrics import classification
 
 LEVEL = 0.95
 _CELLS = 4_000_000  # resamples times films held in memory at once
@@ -52,10 +52,10 @@ def resample(
         one_ranking: whether the micro-averaged average precision is wanted, which takes most of the time.
     """
     parts: list[dict[str, np.ndarray]] = []
-    losses, recalls = judge.film_losses(labels, scores), judge.top3_recalls(labels, scores)
+    losses, recalls = classification.film_losses(labels, scores), classification.top3_recalls(labels, scores)
     answers = {"at_half": scores >= 0.5, "at_tuned": scores >= thresholds}
     for counts in _draws(len(labels), resamples, seed):
-        average = judge.average_precisions(labels, scores, counts)
+        average = classification.average_precisions(labels, scores, counts)
         part = {
             "loss": counts @ losses / len(labels),
             "top3_recall": counts @ recalls / len(labels),
@@ -109,7 +109,7 @@ def _micro_average_precision(labels: np.ndarray, scores: np.ndarray, counts: np.
     genres = labels.shape[1]
     rows = max(1, _CELLS // labels.size)  # one ranking of all films and genres: a few resamples at a time
     pieces = [
-        judge.average_precisions(
+        classification.average_precisions(
             labels.reshape(-1, 1), scores.reshape(-1, 1), np.repeat(counts[i : i + rows], genres, axis=1)
         )
         for i in range(0, len(counts), rows)
@@ -124,7 +124,7 @@ def _f1(labels: np.ndarray, predicted: np.ndarray, counts: np.ndarray, name: str
     true = counts @ labels.astype(np.float64)
     total = answered + true
     per_genre = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
-    per_genre[true == 0] = np.nan  # macro over the genres present, as in `judge.decisions`
+    per_genre[true == 0] = np.nan  # macro over the genres present, as in `classification.decisions`
     whole = total.sum(axis=1)
     micro = np.divide(2 * hits.sum(axis=1), whole, out=np.zeros(len(hits)), where=whole > 0)
     return {f"{name}_micro_f1": micro, f"{name}_macro_f1": _nanmean(per_genre)}

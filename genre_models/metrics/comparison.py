@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from genre_models import bootstrap, calibration, judge
-from genre_models.bootstrap import Resampled
+from genre_models.metrics import bootstrap, calibration, classification
+from genre_models.metrics.bootstrap import Resampled
 
 # The figures of which an interval, and the difference of two models, is given.
 _HEADLINE = (
@@ -73,12 +73,12 @@ def compare(
 
 
 def _entry(labels: np.ndarray, entrant: Entrant, drawn: Resampled, genres: list[str]) -> dict[str, Any]:
-    per_genre = judge.per_genre(labels, entrant.scores, entrant.thresholds, genres)
+    per_genre = classification.per_genre(labels, entrant.scores, entrant.thresholds, genres)
     for g, genre in enumerate(genres):
         told = per_genre[genre]["average_precision"]
         drawn_here = drawn.average_precisions[:, g]
         per_genre[genre]["interval"] = None if told is None else bootstrap.interval(drawn_here, told, most=1)
-    metrics = judge.metrics(labels, entrant.scores, entrant.thresholds)
+    metrics = classification.metrics(labels, entrant.scores, entrant.thresholds)
     return {
         **entrant.about,
         "metrics": metrics,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genre_models import bootstrap, judge
+from genre_models.metrics import bootstrap, classification
 
 FILMS, GENRES = 40, 5
 SEED = 3
@@ -35,13 +35,13 @@ def test_figures_are_the_judges_on_the_films_drawn(films: tuple[np.ndarray, np.n
     for i, rows in enumerate(drawn_films(30)):
         # The same films as counts repeated: the order of films means nothing to a figure.
         rows = np.repeat(np.arange(FILMS), np.bincount(rows, minlength=FILMS))
-        wanted = judge.metrics(labels[rows], scores[rows], thresholds)
+        wanted = classification.metrics(labels[rows], scores[rows], thresholds)
         for group in ("at_half", "at_tuned"):
             for name in ("micro_f1", "macro_f1"):
                 assert found.figures[f"{group}_{name}"][i] == pytest.approx(wanted[group][name], abs=1e-9)
         for name in ("loss", "mean_average_precision", "micro_average_precision", "top3_recall"):
             assert found.figures[name][i] == pytest.approx(wanted[name], abs=1e-6)
-        expected = judge.average_precisions(labels[rows], scores[rows])
+        expected = classification.average_precisions(labels[rows], scores[rows])
         assert found.average_precisions[i] == pytest.approx(expected, abs=1e-9, nan_ok=True)
         without_last += np.isnan(expected[-1])
     assert 0 < without_last < 30

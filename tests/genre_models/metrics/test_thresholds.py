@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from genre_models.thresholds import best_f1_threshold, tune_thresholds
+from genre_models.metrics.thresholds import best_f1_threshold, tune_thresholds
 
 
 def brute_force(labels: np.ndarray, scores: np.ndarray) -> float:

@@ -1,0 +1,1 @@
+"""Metrics, intervals, thresholds, calibration, baselines, the ensemble."""
