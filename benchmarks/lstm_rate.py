@@ -181,13 +181,13 @@ def in_the_notebook(blocks: dict[str, Any], config: Any) -> Train:
 
 def in_ours(blocks: dict[str, Any], config: Any) -> Train:
     """Return an epoch of the project's."""
-    from genre_models import fit
+    from genre_models.training import trainer as fit
 
     strategy = fit.set_up_tensorflow(workers=1, threads=os.cpu_count(), side_by_side=True)
     from datasets.batches.batching import Batch, Batching, training_batches, validation_batches
     from genre_models.metrics import classification
     from genre_models.models import overview_lstm
-    from genre_models.recipe import Recipe
+    from genre_models.training.recipe import Recipe
 
     films = blocks["train"]
     genres = films["labels"].shape[1]

@@ -45,11 +45,11 @@ def main(options: Options) -> None:
     import keras
     import tensorflow as tf
 
-    from genre_models import fit
     from genre_models.layers import fused_lstm
     from genre_models.models.overview_lstm import OverviewLSTM
+    from genre_models.training import trainer
 
-    fit.set_up_tensorflow(workers=1, threads=2, side_by_side=True)
+    trainer.set_up_tensorflow(workers=1, threads=2, side_by_side=True)
     config = OverviewLSTM(recurrent_dropout=options.recurrent_dropout)
     ours = step(config, options)
     with mock.patch.object(fused_lstm, "FusedLSTM", keras.layers.LSTM):

@@ -128,12 +128,12 @@ def bare(options: Options) -> dict[str, float]:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from datasets.store.film_store import Store
     from genre_models import checkpoint as checkpoints
-    from genre_models import fit
     from genre_models.models.registry import KINDS
+    from genre_models.training import trainer
 
     store, kind = Store.open(options.store), KINDS[options.model]
     folder = Path(options.checkpoint)
-    fit.set_up_tensorflow(workers=1, threads=os.cpu_count(), side_by_side=kind.reads)
+    trainer.set_up_tensorflow(workers=1, threads=os.cpu_count(), side_by_side=kind.reads)
     if not folder.exists():
         untrained(store, options.model, folder)
     model = checkpoints.load_model(folder)
@@ -188,7 +188,7 @@ def untrained(store: Any, key: str, folder: Path) -> None:
     from datasets.text.vocabulary import Vocabulary
     from genre_models import checkpoint as checkpoints
     from genre_models.models.registry import KINDS
-    from genre_models.recipe import Recipe
+    from genre_models.training.recipe import Recipe
 
     kind, genres = KINDS[key], store.manifest.genres
     config = kind.config_class()

@@ -3,9 +3,10 @@
     python benchmarks/scale_out.py                      both models, 2 and 4 workers, on the drawn sample
     python benchmarks/scale_out.py --store DIR --model lstm --workers 2
 
-Workers are processes that train by the loop the jobs train by (`genre_models/fit.py`), each with one thread and a core
-of its own; the films are in their memory, as they are under Ray Train from the second epoch on. More workers than cores
-take turns, which says nothing about more machines: it is told to show it. Every worker times the same batches
+Workers are processes that train by the loop the jobs train by (`genre_models/training/trainer.py`), each with one
+thread and a core of its own; the films are in their memory, as they are under Ray Train from the second epoch on. More
+workers than cores take turns, which says nothing about more machines: it is told to show it. Every worker times the
+same batches
 
     alone      on one core while the others idle (one worker)
     together   while all workers compute, without collectives: what sharing the machine costs
@@ -246,8 +247,8 @@ def work(options: Options) -> dict[str, Any]:
     if options.threads == 1:
         os.sched_setaffinity(0, {cores[rank % len(cores)]})
     from datasets.store.film_store import Store
-    from genre_models import fit
     from genre_models.models.registry import KINDS
+    from genre_models.training import trainer as fit
 
     kind = KINDS[options.model]
     strategy = fit.set_up_tensorflow(workers=workers, threads=options.threads, side_by_side=kind.reads)
@@ -274,8 +275,8 @@ def times(
     import tensorflow as tf
 
     from datasets.batches.batching import Batching, training_batches
-    from genre_models.fit import Trainer
-    from genre_models.recipe import Recipe
+    from genre_models.training.recipe import Recipe
+    from genre_models.training.trainer import Trainer
 
     workers = len(options.addresses)
     recipe = Recipe(batch_size=batch * workers)

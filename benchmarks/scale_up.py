@@ -39,7 +39,7 @@ from claims import Claim, machine, tell
 
 from datasets.sample.films import csv_header, csv_row, draw_film
 from datasets.store.split import hash_words, pack_labels, split_hashed
-from genre_models.history import from_csv
+from genre_models.training.history import from_csv
 
 ROOT = Path(__file__).resolve().parent.parent
 

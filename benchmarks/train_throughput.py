@@ -29,7 +29,7 @@ from typing import Literal
 import tyro
 from claims import Claim, machine, run, sample_store, tell
 
-from genre_models.history import from_csv
+from genre_models.training.history import from_csv
 
 KERAS, LOOP, FLOOR = "Keras fit", "the loop alone", "bare step"
 JOB_WANTED, STEP_WANTED = 0.97, 1.1
@@ -109,7 +109,7 @@ def turns(fed: tuple[str, ...]) -> dict[str, list[float]]:
 def here(path: str, epochs: int, steps_per_call: int) -> dict[str, list[float]]:
     """Train by turns in this process."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    from genre_models import fit  # before Keras: it says how TensorFlow is set up
+    from genre_models.training import trainer as fit  # before Keras: it says how TensorFlow is set up
 
     strategy = fit.set_up_tensorflow(workers=1, threads=os.cpu_count())
     import keras
@@ -118,7 +118,7 @@ def here(path: str, epochs: int, steps_per_call: int) -> dict[str, list[float]]:
     from datasets.batches.batching import Batching, training_batches
     from datasets.store.film_store import Store, poster_array
     from genre_models.models.poster_cnn import PosterCNN, build
-    from genre_models.recipe import Recipe
+    from genre_models.training.recipe import Recipe
 
     store = Store.open(path)
     posters = poster_array(store.table("train", ["poster"])["poster"], store.manifest.poster_shape)

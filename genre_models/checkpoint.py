@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from genre_models import history as histories
 from genre_models.encoders.backbones import is_fine_tuned
-from genre_models.history import Epoch
 from genre_models.models.registry import KINDS, ModelKind
-from genre_models.recipe import Recipe
+from genre_models.training import history as histories
+from genre_models.training.history import Epoch
+from genre_models.training.recipe import Recipe
 
 FORMAT = 1
 _LIBRARIES = ("ray", "tensorflow", "keras", "numpy")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genre_models.history import METRICS
+from genre_models.training.history import METRICS
 
 STATUSES = ("finished", "stopped", "failed", "running", "waiting")
 # Fewer trials than this cannot tell two settings apart.

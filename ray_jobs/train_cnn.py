@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared.options import TrainOptions, run_job
 from ray_jobs._shared.start import imported_behind, start_ray
 

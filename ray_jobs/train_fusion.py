@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.presets import fusion_best
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared.options import TrainOptions, run_job
 from ray_jobs._shared.start import imported_behind, start_ray
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared.options import TuneOptions, run_job
 from ray_jobs._shared.tune import tune
 

@@ -12,7 +12,7 @@ import pkgutil
 from dataclasses import replace
 from typing import Any
 
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 
 def names(kind: str) -> list[str]:

@@ -9,7 +9,7 @@ one core (docs/results.md).
 """
 
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 RECIPE = Recipe(
     epochs=40,

@@ -7,7 +7,7 @@ macro-F1 .19, loss .257 (docs/results.md).
 """
 
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=40)
 MODEL = PosterCNN()

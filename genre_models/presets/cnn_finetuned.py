@@ -16,7 +16,7 @@ mean average precision .293 (.288 to .299), tuned micro-F1 .526, macro-F1 .298, 
 from dataclasses import replace
 
 from genre_models.presets import cnn_pretrained
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 RECIPE = Recipe(
     epochs=6,

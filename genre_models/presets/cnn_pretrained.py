@@ -10,7 +10,7 @@ of the three runs .289, .529, .286, .207 (docs/pretrained.md).
 """
 
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 RECIPE = Recipe(
     epochs=30,

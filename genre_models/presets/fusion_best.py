@@ -8,7 +8,7 @@ of the three runs .453, .610, .443, .180. 20 epochs take about 6 min on 2 cores 
 """
 
 from genre_models.models.fusion_gmu import FusionGMU
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 RECIPE = Recipe(
     epochs=20,

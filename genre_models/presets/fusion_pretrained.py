@@ -11,7 +11,7 @@ those of the two models' own presets; then 15 epochs in 1 to 12 min on 2 cores, 
 """
 
 from genre_models.models.fusion_gmu import FusionGMU
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 RECIPE = Recipe(
     epochs=15,

@@ -10,7 +10,7 @@ constant learning rate. On 4,811 real films (962 test films), mean of 3 seeds: m
 """
 
 from genre_models.models.overview_lstm import OverviewLSTM
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 RECIPE = Recipe(
     epochs=15,

@@ -7,7 +7,7 @@ macro-F1 .15, loss .245 (docs/results.md).
 """
 
 from genre_models.models.overview_lstm import OverviewLSTM
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=20)
 MODEL = OverviewLSTM()

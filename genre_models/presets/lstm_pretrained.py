@@ -9,7 +9,7 @@ runs .501, .626, .468, .167 (docs/pretrained.md).
 """
 
 from genre_models.models.overview_lstm import OverviewLSTM
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 RECIPE = Recipe(
     epochs=8,

@@ -9,7 +9,7 @@ from typing import Any
 from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
 from genre_models.encoders import backbones
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.feeding import TRAINING_SPLITS, films_of, shares_of, vocabulary_of, word_vectors_of
 from ray_jobs._shared.options import AblateOptions

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from genre_models.checkpoint import Checkpoint
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared.options import TrainError
 from ray_jobs._shared.runs import RunFolder
 

@@ -21,7 +21,7 @@ from datasets.text.vocabulary import Tokenizer, Vocabulary, add_counts, count_wo
 from genre_models.checkpoint import Checkpoint
 from genre_models.encoders.backbones import frozen_backbones, is_pretrained
 from genre_models.models.registry import KINDS, ModelKind
-from genre_models.word_vectors import svd_word_vectors
+from genre_models.training.svd_embeddings import svd_word_vectors
 from ray_jobs._shared import cluster
 from ray_jobs._shared.features import tokenizer_of
 from ray_jobs._shared.options import TrainError

@@ -54,14 +54,14 @@ class Predictor:
             threads: compute threads of this process; None leaves them to TensorFlow.
             piece: films computed at once.
         """
-        from genre_models import fit  # imports TensorFlow: in the actor and nowhere else
+        from genre_models.training import trainer  # imports TensorFlow: in the actor and nowhere else
 
         with tempfile.TemporaryDirectory() as copy:
             folder = files.download(path, Path(copy))
             self._about = checkpoints.read(folder)
             if threads:
                 threads = min(threads, os.cpu_count() or 1)
-                fit.set_up_tensorflow(workers=1, threads=threads, side_by_side=self._about.runs_side_by_side)
+                trainer.set_up_tensorflow(workers=1, threads=threads, side_by_side=self._about.runs_side_by_side)
             self._model = checkpoints.load_model(folder)
         self._vocabulary = tokenizer_of(self._about)
         self._poster_shape, self._piece = poster_shape, piece

@@ -21,8 +21,8 @@ import pyarrow.fs as pafs
 
 from datasets.storage import files
 from genre_models import checkpoint as checkpoints
-from genre_models import history as histories
-from genre_models.history import Epoch
+from genre_models.training import history as histories
+from genre_models.training.history import Epoch
 from ray_jobs._shared.ablations_found import variants_below
 
 _EPOCH = "epoch-"

@@ -18,7 +18,7 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models.checkpoint import with_tuples
-from genre_models.history import Epoch, badness, best_epoch
+from genre_models.training.history import Epoch, badness, best_epoch
 from ray_jobs._shared.runs import RunFolder
 
 _TRIAL = "trial-"

@@ -8,7 +8,7 @@ from typing import Any
 
 from ray.tune import Callback
 
-from genre_models.history import Epoch, badness
+from genre_models.training.history import Epoch, badness
 from ray_jobs._shared.screen import Screen, counted, duration
 from ray_jobs._shared.sweep_folder import IsOver, SweepFolder, Trial
 

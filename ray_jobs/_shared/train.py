@@ -12,12 +12,12 @@ import ray
 
 from datasets.storage import files
 from datasets.store.film_store import Store
-from genre_models import history as histories
 from genre_models.checkpoint import Checkpoint
 from genre_models.encoders.backbones import is_fine_tuned
-from genre_models.history import Epoch
 from genre_models.models.registry import KINDS, without_cudnn
-from genre_models.recipe import Recipe
+from genre_models.training import history as histories
+from genre_models.training.history import Epoch
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared import cluster, runs, start
 from ray_jobs._shared.board import Board
 from ray_jobs._shared.claim import claim, settings_of

@@ -14,7 +14,7 @@ import ray.train
 from ray.train.backend import Backend, BackendConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from genre_models.history import METRICS
+from genre_models.training.history import METRICS
 from ray_jobs._shared import runs
 from ray_jobs._shared.failures import reason
 from ray_jobs._shared.options import TrainError

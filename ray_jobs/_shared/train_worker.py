@@ -29,7 +29,7 @@ from datasets.batches.batching import (
 )
 from datasets.storage import files
 from genre_models.checkpoint import Checkpoint
-from genre_models.history import Epoch, best_epoch
+from genre_models.training.history import Epoch, best_epoch
 from ray_jobs._shared.runs import RunFolder, TensorBoard, epoch_folder
 from ray_jobs._shared.timing import WORKER, Clock, Gaps, process_started
 
@@ -99,7 +99,7 @@ def train_fn_per_worker(config: dict[str, TrainJob]) -> None:
     clock = Clock(WORKER, job.board.post.remote if job.timing and rank == 0 else None)
     clock.told("its process started, Ray Train in it", process_started())
     with clock.span("importing TensorFlow"):
-        from genre_models import fit  # imports TensorFlow: here and nowhere earlier
+        from genre_models.training import trainer  # imports TensorFlow: here and nowhere earlier
     threads = None if job.use_gpu else max(1, (os.cpu_count() or 1) // context.get_local_world_size())
     # A share of its own for every rank (see `_shared.feeding`), or one stream that Ray Data splits as it reads.
     with clock.span("waiting for the films"):
@@ -111,7 +111,9 @@ def train_fn_per_worker(config: dict[str, TrainJob]) -> None:
     validation = handed.get(f"validation-{rank}") or shard(f"validation-{rank}")
     feed = Feed(job, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation))
     latest = ray.train.get_checkpoint()
-    strategy = fit.set_up_tensorflow(workers=workers, threads=threads, side_by_side=job.checkpoint.runs_side_by_side)
+    strategy = trainer.set_up_tensorflow(
+        workers=workers, threads=threads, side_by_side=job.checkpoint.runs_side_by_side
+    )
     with latest.as_directory() if latest else contextlib.nullcontext() as folder:
         reporter = Reporter(job, rank, _to_ray_train, clock)
         train_on(job, feed, reporter, strategy=strategy, resume_from=Path(folder) if folder else None)
@@ -135,9 +137,9 @@ def _to_ray_train(metrics: dict[str, Any], save: Save | None) -> None:
 
 def train_on(job: TrainJob, feed: Feed, reporter: Reporter, *, strategy: Any, resume_from: Path | None) -> None:
     """Train the job's model on a feed, from the start or from a checkpoint's folder."""
-    from genre_models import fit
     from genre_models.checkpoint import begin_from, restore
-    from genre_models.start import begin
+    from genre_models.training import trainer
+    from genre_models.training.initialization import begin
 
     about = job.checkpoint
 
@@ -152,7 +154,7 @@ def train_on(job: TrainJob, feed: Feed, reporter: Reporter, *, strategy: Any, re
         return model
 
     with contextlib.closing(reporter):
-        fit.fit(
+        trainer.fit(
             build,
             about.recipe,
             strategy=strategy,

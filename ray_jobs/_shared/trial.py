@@ -89,13 +89,13 @@ def _job(sweep: SweepJob, settings: dict[str, Any], folder: RunFolder) -> TrainJ
 def _train_here(job: TrainJob, sweep: SweepJob, folder: RunFolder, started: float) -> None:
     """Train in this process, on films read straight from the object store."""
     clock = _Clock(started)
-    from genre_models import fit
+    from genre_models.training import trainer
 
     clock.lap("import")
-    fit.forget()
+    trainer.forget()
     threads = None if job.use_gpu else max(1, int(sweep.per_worker["CPU"]))
     side_by_side = job.checkpoint.runs_side_by_side and (threads or 0) > 1
-    strategy = fit.set_up_tensorflow(workers=1, threads=threads, side_by_side=side_by_side)
+    strategy = trainer.set_up_tensorflow(workers=1, threads=threads, side_by_side=side_by_side)
 
     def films(split: str) -> Iterator[Block]:
         return (ray.get(block) for block in sweep.films[split])

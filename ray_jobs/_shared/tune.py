@@ -16,7 +16,7 @@ from genre_models.encoders.backbones import frozen_backbones, is_fine_tuned, is_
 from genre_models.models import search_space
 from genre_models.models.registry import KINDS
 from genre_models.models.search_space import SearchSpace
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared import cluster
 from ray_jobs._shared.claim import claim, settings_of
 from ray_jobs._shared.features import with_encoder, with_features

@@ -12,8 +12,8 @@ import numpy as np
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from genre_models.history import METRICS
 from genre_models.models.search_space import Choice, Range, SearchSpace, Setting
+from genre_models.training.history import METRICS
 from ray_jobs._shared.options import TrainError
 from ray_jobs._shared.sweep_folder import Trial
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genre_models.history import Epoch, from_csv
+from genre_models.training.history import Epoch, from_csv
 from tests.conftest import RunJob
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -31,9 +31,9 @@ def train_on_rank(config: dict[str, Any]) -> None:
     import ray.train
 
     from datasets.batches.batching import Batching, training_batches, validation_batches
-    from genre_models import fit
     from genre_models.models.poster_cnn import PosterCNN, build
-    from genre_models.recipe import Recipe
+    from genre_models.training import trainer as fit
+    from genre_models.training.recipe import Recipe
 
     context = ray.train.get_context()
     rank, workers = context.get_world_rank(), context.get_world_size()
@@ -65,9 +65,9 @@ def train_on_rank(config: dict[str, Any]) -> None:
 
 def half_in_float16(folder: Path, rank: int, strategy: Any, films: dict[str, np.ndarray], size: int) -> None:
     """Train in float16 on posters of which one of the second rank's is infinite there, and leave weights and scale."""
-    from genre_models import fit
     from genre_models.models.poster_cnn import PosterCNN, build
-    from genre_models.recipe import Recipe
+    from genre_models.training import trainer as fit
+    from genre_models.training.recipe import Recipe
 
     model = PosterCNN(18, 16, stem_filters=4, block_filters=(8,), dense_units=16, dense_layers=1)
     recipe = Recipe(batch_size=2 * size, learning_rate=3e-3, precision="float16", clip_norm=0.5, ema=0.9)

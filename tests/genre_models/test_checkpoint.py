@@ -14,12 +14,12 @@ import pytest
 
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint, CheckpointError
-from genre_models.history import Epoch
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.models.registry import KINDS
-from genre_models.recipe import Recipe
+from genre_models.training.history import Epoch
+from genre_models.training.recipe import Recipe
 
 # Keras' own: its variables do not know numpy 2's `copy`.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genre_models.history import Epoch
+from genre_models.training.history import Epoch
 
 
 def epochs(*values: float) -> list[Epoch]:

@@ -12,7 +12,7 @@ import pytest
 from datasets.batches.batching import Block
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared.train_worker import Feed, TrainJob
 
 FILMS, BATCH, EPOCHS = 40, 4, 3

@@ -9,7 +9,7 @@ import pytest
 
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared.cluster import Resources
 from ray_jobs._shared.feeding import are_held, films_for_workers
 from ray_jobs._shared.options import TrainError

@@ -10,9 +10,9 @@ import pytest
 from datasets.store.film_store import Store, poster_array
 from datasets.text.vocabulary import Vocabulary
 from genre_models import checkpoint as checkpoints
-from genre_models.history import from_csv
 from genre_models.models.fusion_gmu import SEARCH_SPACE
 from genre_models.models.search_space import values_of
+from genre_models.training.history import from_csv
 from ray_jobs._shared.sweep_folder import SweepFolder
 from tests.conftest import RunJob
 

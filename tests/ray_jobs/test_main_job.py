@@ -13,9 +13,9 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from datasets.store.film_store import Store, poster_array
 from genre_models import checkpoint as checkpoints
-from genre_models.history import from_csv
 from genre_models.metrics.baselines import TfidfBaseline
 from genre_models.metrics.thresholds import tune_thresholds
+from genre_models.training.history import from_csv
 from tests.conftest import RunJob
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

@@ -17,7 +17,7 @@ from genre_models import checkpoint as checkpoints
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.models.registry import KINDS
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 pytestmark = pytest.mark.cluster
 CONFIGS: dict[str, Any] = {

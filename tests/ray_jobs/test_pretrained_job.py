@@ -27,7 +27,7 @@ from genre_models.encoders.backbones import Backbone
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared import features
 from ray_jobs._shared.options import TrainError, TrainOptions
 from ray_jobs._shared.predict import predict

@@ -10,7 +10,7 @@ import pytest
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.models.overview_lstm import OverviewLSTM
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared.options import TrainOptions
 from ray_jobs._shared.runs import RunFolder, start_of
 from ray_jobs._shared.train import _origin

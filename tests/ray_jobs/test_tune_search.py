@@ -11,7 +11,7 @@ from ray.tune.schedulers import TrialScheduler
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.registry import KINDS
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 from ray_jobs._shared import tune
 from ray_jobs._shared.options import TuneOptions
 from ray_jobs._shared.sweep_folder import Trial

@@ -22,7 +22,7 @@ from genre_models.models.overview_lstm import build as build_lstm
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.models.poster_cnn import build as build_cnn
 from genre_models.models.registry import KINDS
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 SMALL_LSTM = {"vocabulary_size": 50, "embedding_units": 6, "first_lstm_units": 5, "second_lstm_units": 0}
 SMALL_CNN = {"height": 32, "width": 24, "block_filters": (8, 16), "stem_filters": 8, "dense_layers": 0}

@@ -234,7 +234,7 @@ def test_catalog_builds_each_kind() -> None:
         "models.search_space",
         "checkpoint",
         "metrics.classification",
-        "recipe",
+        "training.recipe",
     ],
 )
 def test_import_costs_no_tensorflow(module: str) -> None:

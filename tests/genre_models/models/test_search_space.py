@@ -24,7 +24,7 @@ from genre_models.models.search_space import (
     uniform,
     values_of,
 )
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 ABOUT = {"unit": "films", "why": "a test"}
 KNOWN = (Recipe(), PosterCNN())

@@ -9,11 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from genre_models.fit import Batch, fit
-from genre_models.fit_state import FitState
 from genre_models.models import poster_cnn
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
+from genre_models.training.train_state import FitState
+from genre_models.training.trainer import Batch, fit
 
 BATCH, GENRES = 4, 3
 DROPPING = PosterCNN(height=8, width=8, stem_filters=3, block_filters=(), dense_units=8, dense_layers=1)

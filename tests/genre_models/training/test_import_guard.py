@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from genre_models.lean_import import without
+from genre_models.training.import_guard import without
 
 
 def test_a_package_is_absent_within_the_block_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,7 +25,7 @@ def test_what_is_imported_already_stays() -> None:
 
 def test_the_training_loop_comes_without_what_only_keras_wrappers_need() -> None:
     asked = (
-        "import sys, genre_models.fit;"
+        "import sys, genre_models.training.trainer;"
         "print(sorted({'sklearn', 'matplotlib'} & set(sys.modules)));"
         "import sklearn.metrics, matplotlib.pyplot; print('there')"
     )

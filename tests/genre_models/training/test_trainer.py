@@ -19,13 +19,13 @@ import tensorflow as tf
 
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint
-from genre_models.fit import Batch, Trainer, fit, forget, set_up_tensorflow
-from genre_models.fit_state import FitState, Step, TrainingDivergedError
 from genre_models.models import overview_lstm
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
-from tests.genre_models.tiny_training import (
+from genre_models.training.recipe import Recipe
+from genre_models.training.train_state import FitState, Step, TrainingDivergedError
+from genre_models.training.trainer import Batch, Trainer, fit, forget, set_up_tensorflow
+from tests.genre_models.training.tiny_training import (
     BATCH,
     DROPPING,
     GENRES,

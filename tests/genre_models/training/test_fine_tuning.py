@@ -11,15 +11,16 @@ import keras
 import numpy as np
 import pytest
 
-from genre_models import checkpoint, optimizer
+from genre_models import checkpoint
 from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.encoders import backbones, efficientnet_lite, minilm
 from genre_models.encoders.backbones import Backbone, own_encoder, trained_further
-from genre_models.fit import fit
 from genre_models.models import overview_lstm, poster_cnn
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.recipe import Recipe
+from genre_models.training import optimizer
+from genre_models.training.recipe import Recipe
+from genre_models.training.trainer import fit
 from tests.genre_models.encoders.test_minilm import CONFIG
 
 DRAW = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genre_models.losses import trained_on, weights_of
-from genre_models.recipe import Recipe
+from genre_models.training.losses import trained_on, weights_of
+from genre_models.training.recipe import Recipe
 
 DRAW = np.random.default_rng(0)
 SCORES = DRAW.uniform(0.001, 0.999, (6, 4)).astype(np.float32)

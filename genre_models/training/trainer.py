@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from genre_models.lean_import import without
+from genre_models.training.import_guard import without
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read once, when TensorFlow is imported
 with without("sklearn", "matplotlib"):
@@ -23,13 +23,13 @@ with without("sklearn", "matplotlib"):
     import tensorflow as tf
     from tensorflow.python.framework.ops import gradient_registry
 
-from genre_models import losses, mixup, optimizer
-from genre_models.batches_ahead import in_stacks, loaded_ahead
 from genre_models.encoders.backbones import own_encoder
-from genre_models.fit_state import FitState, Step, diverged, figures_of
-from genre_models.history import Epoch
-from genre_models.precision import computing_in
-from genre_models.recipe import Recipe
+from genre_models.training import losses, mixup, optimizer
+from genre_models.training.history import Epoch
+from genre_models.training.mixed_precision import computing_in
+from genre_models.training.prefetch import in_stacks, loaded_ahead
+from genre_models.training.recipe import Recipe
+from genre_models.training.train_state import FitState, Step, diverged, figures_of
 
 Batch = dict[str, Any]
 """One worker's part of a step: "inputs" [B, ...], an array or for a model of several inputs a dict of arrays by their

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from genre_models.history import Epoch, best_epoch, from_csv, to_csv
-from genre_models.recipe import Recipe
+from genre_models.training.history import Epoch, best_epoch, from_csv, to_csv
+from genre_models.training.recipe import Recipe
 
 EPOCH = Epoch(1, 0.1 + 0.2, 1 / 3, 0.25, 0.3, 0.5, 0.6, 2 / 7, 1e-4, 12.5, 11.0, 1e5 / 3)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from genre_models.history import Epoch, best_epoch
+from genre_models.training.history import Epoch, best_epoch
 
 Schedule = Literal["hold_then_decay", "cosine", "constant"]
 Loss = Literal["binary_crossentropy", "focal", "asymmetric"]

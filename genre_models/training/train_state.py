@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from genre_models.history import Epoch
 from genre_models.metrics import classification
-from genre_models.recipe import Recipe
+from genre_models.training.history import Epoch
+from genre_models.training.recipe import Recipe
 
 
 class TrainingDivergedError(RuntimeError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import keras
 
-from genre_models.recipe import Precision
+from genre_models.training.recipe import Precision
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 from keras.losses import binary_crossentropy
 
-from genre_models.recipe import GenreWeights, Recipe
+from genre_models.training.recipe import GenreWeights, Recipe
 
 MOST_WEIGHT = 10.0
 """The most that a genre weighs, the positives of all films weighing 1 on average. Without a bound a genre of 3 films

@@ -10,6 +10,6 @@ import pytest
 @pytest.fixture(scope="module")
 def strategy() -> Any:
     """Return the strategy of one worker."""
-    from genre_models.fit import set_up_tensorflow
+    from genre_models.training.trainer import set_up_tensorflow
 
     return set_up_tensorflow(workers=1)

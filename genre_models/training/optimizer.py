@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from genre_models.recipe import Recipe
+from genre_models.training.recipe import Recipe
 
 Update = Callable[..., None]
 """Adam's update of one weight in one pass over its memory, called with keywords: "weight", "momentum", "velocity" (the

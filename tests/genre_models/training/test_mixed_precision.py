@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 
 from genre_models import checkpoint as checkpoints
-from genre_models.batches_ahead import in_stacks
 from genre_models.checkpoint import Checkpoint
-from genre_models.fit import Batch, Trainer, fit
-from genre_models.fit_state import TrainingDivergedError
 from genre_models.layers import fused_lstm
 from genre_models.models import fusion_gmu, overview_lstm
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
-from genre_models.recipe import Recipe
-from tests.genre_models.tiny_training import BATCH, GENRES, PLAIN, RECIPE, TRAIN, batches, losses, train
+from genre_models.training.prefetch import in_stacks
+from genre_models.training.recipe import Recipe
+from genre_models.training.train_state import TrainingDivergedError
+from genre_models.training.trainer import Batch, Trainer, fit
+from tests.genre_models.training.tiny_training import BATCH, GENRES, PLAIN, RECIPE, TRAIN, batches, losses, train
 
 # Keras' own: its variables do not know numpy 2's `copy`.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

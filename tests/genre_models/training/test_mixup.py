@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genre_models.mixup import mixed
+from genre_models.training.mixup import mixed
 
 
 def mix(pictures: Any, real: list[bool], own: list[float], order: list[float]) -> tuple[np.ndarray, np.ndarray]:

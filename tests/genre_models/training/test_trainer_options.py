@@ -10,13 +10,13 @@ import keras
 import numpy as np
 import pytest
 
-from genre_models.fit import Batch, fit
-from genre_models.fit_state import FitState, Step
-from genre_models.history import Epoch
 from genre_models.models import overview_lstm
 from genre_models.models.overview_lstm import OverviewLSTM
-from genre_models.recipe import Recipe
-from tests.genre_models.tiny_training import (
+from genre_models.training.history import Epoch
+from genre_models.training.recipe import Recipe
+from genre_models.training.train_state import FitState, Step
+from genre_models.training.trainer import Batch, fit
+from tests.genre_models.training.tiny_training import (
     BATCH,
     GENRES,
     PLAIN,

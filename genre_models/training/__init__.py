@@ -1,0 +1,1 @@
+"""The training loop and all a recipe switches on, the only room that imports TensorFlow."""
