@@ -39,7 +39,7 @@ from typing import Any, Literal
 import tyro
 from claims import Claim, run, sample_store, tell
 
-from genre_models import sweep as sweeps
+from genre_models.studies import sweep_analysis as sweeps
 
 SHARE_CLAIMED = 1 / 3
 DIFFERENCE_CLAIMED = 0.01

@@ -1,1 +1,1 @@
-"""The models, the training loop, the checkpoint, and how models are judged and reported."""
+"""Models, training, metrics and pages, without Ray."""

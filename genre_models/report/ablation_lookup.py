@@ -1,4 +1,5 @@
-"""Reading an ablation that `genre_models.ablation.analysed` made ready: its variants, sorted by what they bought."""
+"""Reading an ablation that `genre_models.studies.ablation_effects.analysed` made ready: its variants, sorted by what
+they bought."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +16,9 @@ CURED = ("without", "with", "coursework with")
 def require_analysis(ablation: Mapping[str, Any]) -> None:
     """Raises ValueError for an ablation without the figures that the report is made from."""
     if any("bought" not in variant for variant in ablation["variants"]):
-        raise ValueError("this ablation has no figures: hand it through genre_models.ablation.analysed first")
+        raise ValueError(
+            "this ablation has no figures: hand it through genre_models.studies.ablation_effects.analysed first"
+        )
 
 
 def group(ablation: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

@@ -18,8 +18,8 @@ from genre_models.report.sweep_figures import standalone
 def write_ablation(ablation: Mapping[str, Any], folder: Path) -> None:
     """Writes ablation.json, .csv, .md and .html, ablation_runs.csv and the pictures into the folder, made if missing.
 
-    The ablation must come from `genre_models.ablation.analysed`; ValueError if it does not. A picture that there is
-    nothing to draw for is not written.
+    The ablation must come from `genre_models.studies.ablation_effects.analysed`; ValueError if it does not. A picture
+    that there is nothing to draw for is not written.
     """
     require_analysis(ablation)
     folder.mkdir(parents=True, exist_ok=True)

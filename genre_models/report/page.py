@@ -50,8 +50,8 @@ def write_report(comparison: dict[str, Any], folder: Path) -> ReportPaths:
 
     The dict itself stays as it is; what is written has two more things in it: `verdict`, a list of paragraphs,
     and for each trained model `overfitting`. The JSON leaves the posters out: they are pictures, not findings.
-    `sweeps`, if there are any, must come from `genre_models.sweep.analysed`, and `ablations` from
-    `genre_models.ablation.analysed`; ValueError if they do not.
+    `sweeps`, if there are any, must come from `genre_models.studies.sweep_analysis.analysed`, and `ablations` from
+    `genre_models.studies.ablation_effects.analysed`; ValueError if they do not.
     """
     for sweep in comparison.get("sweeps") or []:
         require_analysis(sweep)

@@ -1,4 +1,5 @@
-"""Reading a sweep that `genre_models.sweep.analysed` made ready: its trials, its best one, names for its figures."""
+"""Reading a sweep that `genre_models.studies.sweep_analysis.analysed` made ready: its trials, its best one, names for
+its figures."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +24,9 @@ STATUS = {
 def require_analysis(sweep: Mapping[str, Any]) -> None:
     """Raises ValueError for a sweep without the analysis that the report is made from."""
     if "analysis" not in sweep:
-        raise ValueError("this sweep has no analysis: hand it through genre_models.sweep.analysed first")
+        raise ValueError(
+            "this sweep has no analysis: hand it through genre_models.studies.sweep_analysis.analysed first"
+        )
 
 
 def metric_name(sweep: Mapping[str, Any]) -> str:

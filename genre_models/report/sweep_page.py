@@ -29,8 +29,8 @@ class SweepPaths:
 def write_sweep(sweep: Mapping[str, Any], folder: Path) -> SweepPaths:
     """Writes sweep.json, trials.csv, trials.md, sweep.html and the pictures into the folder, made if missing.
 
-    The sweep must come from `genre_models.sweep.analysed`; ValueError if it does not. A picture that there is
-    nothing to draw for is not written, and one from an earlier call is removed.
+    The sweep must come from `genre_models.studies.sweep_analysis.analysed`; ValueError if it does not. A picture that
+    there is nothing to draw for is not written, and one from an earlier call is removed.
     """
     require_analysis(sweep)
     folder.mkdir(parents=True, exist_ok=True)

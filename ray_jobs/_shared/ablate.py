@@ -13,9 +13,9 @@ from datasets.storage import files
 from datasets.store.film_store import Store
 from genre_models import presets
 from genre_models.checkpoint import Checkpoint
-from genre_models.cures import CURES, Cure, Variant, read_cures, settings_of, variants
 from genre_models.models import search_space
 from genre_models.models.registry import KINDS
+from genre_models.studies.ablation_components import CURES, Cure, Variant, read_cures, settings_of, variants
 from genre_models.training.recipe import Recipe
 from ray_jobs._shared import claim, cluster
 from ray_jobs._shared.ablation_inputs import Inputs

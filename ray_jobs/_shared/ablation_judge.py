@@ -18,9 +18,9 @@ from datasets.batches.batching import read_films
 from datasets.storage import files
 from datasets.store.feature_store import feature_table, fed_of
 from datasets.store.film_store import Store
-from genre_models.ablation import FIGURES, SPLITS, JudgedRun, judge_run
 from genre_models.checkpoint import Checkpoint
 from genre_models.metrics import bootstrap
+from genre_models.studies.ablation_effects import FIGURES, SPLITS, JudgedRun, judge_run
 from ray_jobs._shared.failures import reason
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.options import AblateOptions

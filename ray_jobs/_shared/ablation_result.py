@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from datasets.storage import files
-from genre_models import ablation as ablations
-from genre_models.ablation import JudgedRun
 from genre_models.checkpoint import Checkpoint
-from genre_models.cures import Variant
 from genre_models.report.ablation_page import write_ablation
 from genre_models.report.ablation_words import outcome, screen_table
+from genre_models.studies import ablation_effects as ablations
+from genre_models.studies.ablation_components import Variant
+from genre_models.studies.ablation_effects import JudgedRun
 from ray_jobs._shared import studies
 from ray_jobs._shared.claim import plain
 from ray_jobs._shared.options import AblateOptions

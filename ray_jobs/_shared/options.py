@@ -151,7 +151,8 @@ class AblateOptions:
     seeds: int = 3
     """Trainings of each variant; the first seed of all variants comes before the second of any."""
     cures: str = ""
-    """YAML file with cures of your own instead of those in genre_models/cures.py (docs/tuning.md)."""
+    """YAML file with cures of your own instead of those in genre_models/studies/ablation_components.py
+    (docs/tuning.md)."""
     only: tuple[str, ...] = ()
     """Names of the cures to look at; all of them otherwise."""
     on_coursework: bool = False

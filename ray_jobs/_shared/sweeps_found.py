@@ -7,9 +7,9 @@ from typing import Any
 
 from datasets.storage import files
 from datasets.store.film_store import Store
-from genre_models import sweep as sweeps
 from genre_models.checkpoint import CheckpointError
 from genre_models.metrics.comparison import Entrant, compare, figure
+from genre_models.studies import sweep_analysis as sweeps
 from ray_jobs._shared.claim import plain
 from ray_jobs._shared.entrants import Found, Scored, read_checkpoint, score
 from ray_jobs._shared.judged import Judged

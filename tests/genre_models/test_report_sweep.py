@@ -19,7 +19,7 @@ from genre_models.report.page import write_report
 from genre_models.report.sweep_page import SweepPaths, write_sweep
 from genre_models.report.sweep_tables import trials_csv
 from genre_models.report.sweep_words import failures, mattered, on_test, outcome, stopping
-from genre_models.sweep import analysed
+from genre_models.studies.sweep_analysis import analysed
 from tests.genre_models.report.example import example_comparison
 from tests.genre_models.report.html_page import Page
 
@@ -344,7 +344,7 @@ def test_comparison_shows_how_models_were_found(tmp_path: Path) -> None:
 
 
 def test_a_sweep_without_analysis_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"genre_models\.sweep\.analysed"):
+    with pytest.raises(ValueError, match=r"genre_models\.studies\.sweep_analysis\.analysed"):
         write_sweep(example_sweep(), tmp_path)
-    with pytest.raises(ValueError, match=r"genre_models\.sweep\.analysed"):
+    with pytest.raises(ValueError, match=r"genre_models\.studies\.sweep_analysis\.analysed"):
         write_report(example_comparison() | {"sweeps": [example_sweep()]}, tmp_path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from genre_models.sweep import analysed, best_epoch_of, best_trial, counts, importance, saved
+from genre_models.studies.sweep_analysis import analysed, best_epoch_of, best_trial, counts, importance, saved
 
 
 def trial(number: int, losses: list[float | None], status: str = "finished", **settings: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genre_models.ablation import JudgedRun, analysed, judge_run
+from genre_models.studies.ablation_effects import JudgedRun, analysed, judge_run
 
 FILMS = {"validation": 150, "test": 300}
 GENRES = 5

@@ -1,0 +1,1 @@
+"""What a sweep or an ablation found, computed from its trials."""
