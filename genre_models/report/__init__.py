@@ -1,1 +1,1 @@
-"""Figures and the comparison page, made from plain results (dicts and arrays)."""
+"""Pages from plain results."""

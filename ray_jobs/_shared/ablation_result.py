@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from datasets.storage import files
 from genre_models.checkpoint import Checkpoint
-from genre_models.report.ablation_page import write_ablation
-from genre_models.report.ablation_words import outcome, screen_table
+from genre_models.report.ablation.findings import outcome, screen_table
+from genre_models.report.ablation.page import write_ablation
 from genre_models.studies import ablation_effects as ablations
 from genre_models.studies.ablation_components import Variant
 from genre_models.studies.ablation_effects import JudgedRun

@@ -22,7 +22,7 @@ from datasets.store.film_store import Store
 from genre_models.metrics import example_films
 from genre_models.metrics.classification import top3, top3_recalls
 from genre_models.metrics.comparison import Entrant, compare
-from genre_models.report.page import write_report
+from genre_models.report.comparison.page import write_report
 from ray_jobs._shared.judged import Judged
 from ray_jobs._shared.screen import Countdown, Screen, duration
 

@@ -12,7 +12,7 @@ from datasets.storage import files
 from genre_models.checkpoint import Checkpoint, with_tuples
 from genre_models.models import search_space
 from genre_models.models.search_space import SearchSpace
-from genre_models.report.sweep_page import write_sweep
+from genre_models.report.sweep.page import write_sweep
 from genre_models.studies import sweep_analysis as sweeps
 from genre_models.training.history import METRICS
 from ray_jobs._shared import studies

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, log_loss
 
-from genre_models.report.ablation_lookup import group, side
-from genre_models.report.ablation_page import write_ablation
-from genre_models.report.ablation_section import ablation_parts
-from genre_models.report.ablation_tables import variants_csv
-from genre_models.report.ablation_words import findings, headline, outcome, screen_table
-from genre_models.report.page import write_report
+from genre_models.report.ablation.findings import findings, headline, outcome, screen_table
+from genre_models.report.ablation.page import write_ablation
+from genre_models.report.ablation.query import group, side
+from genre_models.report.ablation.section import ablation_parts
+from genre_models.report.ablation.tables import variants_csv
+from genre_models.report.comparison.page import write_report
 from genre_models.studies.ablation_effects import FIGURES, SPLITS, JudgedRun, bought, judge_run, over_seeds
 from tests.genre_models.report.example import example_comparison
 from tests.genre_models.studies.made_ablation import judged_runs, made_ablation

@@ -1,0 +1,67 @@
+"""Writes an ablation as JSON, as CSV, as Markdown, as pictures and as one HTML page that needs nothing but itself."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genre_models.report.ablation.findings import headline
+from genre_models.report.ablation.plots import bought_plot
+from genre_models.report.ablation.query import require_analysis
+from genre_models.report.ablation.section import PICTURES, ablation_parts, ablation_section
+from genre_models.report.ablation.tables import runs_csv, variants_csv
+from genre_models.report.comparison.page import render, strict_json
+from genre_models.report.style.formats import count, duration
+from genre_models.report.style.markdown_text import escape
+from genre_models.report.sweep.plots import standalone
+
+
+def write_ablation(ablation: Mapping[str, Any], folder: Path) -> None:
+    """Writes ablation.json, .csv, .md and .html, ablation_runs.csv and the pictures into the folder, made if missing.
+
+    The ablation must come from `genre_models.studies.ablation_effects.analysed`; ValueError if it does not. A picture
+    that there is nothing to draw for is not written.
+    """
+    require_analysis(ablation)
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = {name: bought_plot(ablation, which, name) for name, (which, _) in PICTURES.items()}
+    texts = {f"{name}.svg": standalone(svg) for name, svg in drawn.items() if svg}
+    texts |= {
+        "ablation.json": strict_json(ablation),
+        "ablation.csv": variants_csv(ablation),
+        "ablation_runs.csv": runs_csv(ablation),
+        "ablation.md": _markdown(ablation, [name for name, svg in drawn.items() if svg]),
+        "ablation.html": as_html(ablation),
+    }
+    for name, text in texts.items():
+        (folder / name).write_bytes(text.encode("utf-8", "replace"))
+
+
+def as_html(ablation: Mapping[str, Any]) -> str:
+    """The page of an ablation; every text that comes from outside is escaped."""
+    part = ablation_section(ablation, "ablation")
+    return render("ablation.html", study=ablation, part=part, facts=_facts(ablation))
+
+
+def _markdown(ablation: Mapping[str, Any], pictures: list[str]) -> str:
+    parts = [f"# {escape(headline(ablation))}", *ablation_parts(ablation)]
+    parts += [f"![{PICTURES[name][1]}]({name}.svg)" for name in pictures]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(ablation: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is known of how the ablation was made, as name and text; what is not known is left out."""
+    store = ablation.get("store") or {}
+    runs = [run for variant in ablation["variants"] for run in variant["runs"]]
+    films = store.get("films") or {}
+    facts = [
+        ("ablation", str(ablation.get("path") or "")),
+        ("store", str(store.get("path") or "")),
+        ("films", ", ".join(f"{count(held)} {name}" for name, held in films.items())),
+        ("preset", str(ablation["preset"])),
+        ("best epoch by", str(ablation.get("metric") or "").replace("_", " ")),
+        ("seeds", count(ablation.get("seeds"))),
+        ("trainings", f"{count(sum(run['status'] == 'finished' for run in runs))} of {count(len(runs))} finished"),
+        ("training time", duration(sum(run["seconds"] for run in runs))),
+        ("resamples", count(ablation.get("resamples"))),
+    ]
+    return [(name, text) for name, text in facts if text not in ("", "–")]

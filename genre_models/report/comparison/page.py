@@ -1,0 +1,216 @@
+"""Writes the comparison as JSON, as Markdown and as one HTML page that needs nothing but itself."""
+
+import base64
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from genre_models.report.ablation import query as ablation_query
+from genre_models.report.ablation.section import ablation_sections
+from genre_models.report.comparison import film_cards, plots, tables
+from genre_models.report.comparison.markdown import markdown
+from genre_models.report.comparison.metric_columns import COLUMNS, caveats, definitions
+from genre_models.report.findings import reference_runs, reliability, seed_runs, verdict
+from genre_models.report.findings.comparison_query import FEWEST_FILMS, genres_by_films, label, pairs_to_show, trained
+from genre_models.report.style import formats
+from genre_models.report.style.colours import Style, styles
+from genre_models.report.style.sort_script import SORTING
+from genre_models.report.sweep.query import require_analysis
+from genre_models.report.sweep.section import sections
+
+CURVES = {
+    "loss": "Loss",
+    "precision": "Precision at 0.5",
+    "recall": "Recall at 0.5",
+    "mean_average_precision": "Mean average precision",
+}
+MODEL_PLOTS = {
+    "mean_average_precision": "Mean average precision",
+    "at_tuned_micro_f1": "Micro-F1, tuned thresholds",
+}
+REPORT = Path(__file__).parents[1]
+TEMPLATES = ("style", "comparison", "sweep", "ablation")
+"""Rooms of the report whose folders hold templates."""
+# Trials of each sweep on the comparison page; the sweep's own page has them all.
+MOST_TRIALS = 10
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where the three forms of the report are."""
+
+    json: Path
+    markdown: Path
+    html: Path
+
+
+def write_report(comparison: dict[str, Any], folder: Path) -> ReportPaths:
+    """Writes `comparison.json`, `comparison.md` and `comparison.html` into the folder, which is made if missing.
+
+    The dict itself stays as it is; what is written has two more things in it: `verdict`, a list of paragraphs,
+    and for each trained model `overfitting`. The JSON leaves the posters out: they are pictures, not findings.
+    `sweeps`, if there are any, must come from `genre_models.studies.sweep_analysis.analysed`, and `ablations` from
+    `genre_models.studies.ablation_effects.analysed`; ValueError if they do not.
+    """
+    for sweep in comparison.get("sweeps") or []:
+        require_analysis(sweep)
+    for ablation in comparison.get("ablations") or []:
+        ablation_query.require_analysis(ablation)
+    told = copy.deepcopy(comparison)
+    told["verdict"] = verdict.verdict(told)
+    for key in trained(told):
+        told["models"][key]["overfitting"] = verdict.overfitting_of(told, key)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = ReportPaths(*(folder / f"comparison.{ending}" for ending in ("json", "md", "html")))
+    for path, text in (
+        (paths.json, as_json(told)),
+        (paths.markdown, markdown(told)),
+        (paths.html, as_html(told)),
+    ):
+        # A lone half of a surrogate pair in somebody's overview must not cost the whole report.
+        path.write_bytes(text.encode("utf-8", "replace"))
+    return paths
+
+
+def as_json(comparison: Mapping[str, Any]) -> str:
+    """The comparison without its posters as strict JSON: what is not a finite number is null."""
+    showcase = [
+        {name: value for name, value in film.items() if name != "poster_jpeg"}
+        for film in comparison.get("showcase") or []
+    ]
+    return strict_json({**comparison, "showcase": showcase})
+
+
+def strict_json(value: Mapping[str, Any]) -> str:
+    """The value as strict JSON: what is not a finite number is null, other objects are their text."""
+    return json.dumps(_strict(value), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def as_html(comparison: Mapping[str, Any]) -> str:
+    """The whole page; every text that comes from the films is escaped."""
+    return render("page.html", **_texts(comparison), **_drawings(comparison))
+
+
+def render(template: str, **shown: object) -> str:
+    """A page from one of the rooms' templates, with the script that sorts tables and no way for another."""
+    environment = Environment(
+        loader=FileSystemLoader([REPORT / room for room in TEMPLATES]), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.globals.update(count=formats.count, percent=formats.percent, sentence=formats.sentence)
+    environment.filters["together"] = lambda text: text.replace(" %", "\u00a0%")
+    return environment.get_template(template).render(
+        **shown, script=Markup(SORTING),
+        # The browser itself refuses whatever else would be asked for or run.
+        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{_fingerprint(SORTING)}'",
+    )  # fmt: skip
+
+
+def _texts(comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template shows as text and tables."""
+    return {
+        "comparison": comparison,
+        "title": verdict.headline(comparison),
+        "findings": verdict.findings(comparison),
+        "warnings": verdict.warnings(comparison),
+        "judged_films": verdict.judged_films(comparison),
+        "labels": {key: label(comparison, key) for key in comparison["models"]},
+        "styles": styles(comparison),
+        "facts": {key: tables.model_facts(comparison, key) for key in comparison["models"]},
+        "columns": COLUMNS,
+        "column_groups": tables.column_groups(),
+        "figure_rows": tables.figure_rows(comparison),
+        "model_groups": tables.model_groups(comparison),
+        "genre_columns": tables.genre_columns(comparison),
+        "genre_rows": tables.genre_rows(comparison),
+        "without_film": [g for g in comparison["genres"] if g not in genres_by_films(comparison)],
+        "runs_head": seed_runs.HEAD,
+        "several_runs": seed_runs.several_runs(comparison),
+        "beside_head": reference_runs.HEAD,
+        "beside_rows": reference_runs.rows(comparison),
+        "beside_finding": reference_runs.finding(comparison),
+        "unscaled": reliability.unscaled(comparison),
+        "reliability": reliability.reliability(comparison),
+        "groups": film_cards.groups(comparison),
+        "definitions": definitions(comparison),
+        "caveats": caveats(comparison),
+        "fewest": FEWEST_FILMS,
+        "made": _made(comparison),
+        "sweeps": sections(comparison, most=MOST_TRIALS),
+        "ablations": ablation_sections(comparison),
+    }
+
+
+def _drawings(comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures, each with its title; matplotlib escapes the texts in them."""
+    look = styles(comparison)
+    return {
+        "model_plots": [
+            (title, Markup(plots.models_plot(comparison, name, title))) for name, title in MODEL_PLOTS.items()
+        ],
+        "genres_plot": Markup(plots.genres_plot(comparison)),
+        "difference_plots": [
+            (a, b, Markup(plots.difference_plot(comparison, a, b))) for a, b in pairs_to_show(comparison)
+        ],
+        "reliability_plots": [
+            (
+                key,
+                reliability.errors(comparison["models"][key]),
+                Markup(reliability.reliability_plot(comparison, key, look[key])),
+            )
+            for key in reliability.measured(comparison)
+        ],
+        "training": [
+            (
+                key,
+                comparison["models"][key]["overfitting"]["sentence"],
+                _curves(comparison["models"][key], key, look[key]),
+            )
+            for key in trained(comparison)
+        ],
+    }
+
+
+def _curves(model: Mapping[str, Any], key: str, style: Style) -> list[tuple[str, Markup]]:
+    history, best = model["history"], model["overfitting"]["best_epoch"]
+    return [
+        (title, Markup(plots.curve_plot(history, measure, style, best, f"curve-{key}-{measure}")))
+        for measure, title in CURVES.items()
+        if plots.has_curve(history, measure)
+    ]
+
+
+def _made(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How each model with a checkpoint was made, as its name and its settings in JSON."""
+    kept = ("checkpoint", "epoch", "epochs", "parameters", "seconds", "config", "recipe", "versions")
+    made = []
+    for key, model in comparison["models"].items():
+        if model.get("checkpoint"):
+            settings = _strict({name: model[name] for name in kept if model.get(name) is not None})
+            made.append((label(comparison, key), json.dumps(settings, indent=2, ensure_ascii=False)))
+    return made
+
+
+def _strict(value: object) -> object:
+    """The value with plain types only: numbers that are not finite become None, other objects their text."""
+    if isinstance(value, Mapping):
+        return {str(key): _strict(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(inner) for inner in value]
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    found = formats.number(value)
+    if found is not None or isinstance(value, float):
+        return found
+    return str(value)
+
+
+def _fingerprint(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,186 @@
+"""The figures of the page, each an inline SVG narrow enough for a phone: models, training curves, genres."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from genre_models.report.findings.comparison_query import (
+    FEWEST_FILMS,
+    figure,
+    genre_entry,
+    genre_gap,
+    genres_by_films,
+    interval,
+    judged_with,
+    label,
+)
+from genre_models.report.style.colours import GRID, INK, MUTED, PAPER, Style, styles
+from genre_models.report.style.formats import ends, number, show, signed
+from genre_models.report.style.svg import canvas, house_style, inline
+
+WIDTH = 430
+ROW = 24
+GENRE_MARGIN = 138
+
+
+@house_style()
+def models_plot(comparison: Mapping[str, Any], name: str, title: str) -> str:
+    """One figure of every model as a dot with its interval, the model's name above its line."""
+    models, look = comparison["models"], styles(comparison)
+    drawing, axes = canvas(WIDTH, 34 + 46 * len(models), left=16, right=56, top=4, bottom=28)
+    values = [figure(model, name) or 0.0 for model in models.values()]
+    highs = [both[1] for model in models.values() if (both := interval(model, name))]
+    limit = max([*values, *highs, 0.01]) * 1.02
+    axes.set(xlim=(0, limit), ylim=(len(models) - 0.4, -0.7))
+    axes.grid(visible=False, axis="y")
+    axes.set_yticks([])
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    for row, (key, model) in enumerate(models.items()):
+        style, value = look[key], figure(model, name)
+        axes.annotate(label(comparison, key), (0, row), (0, 11), textcoords="offset points", color=INK, fontsize=13)
+        axes.axhline(row, color=GRID, linewidth=1, zorder=0)
+        if value is None:
+            continue
+        _whisker(axes, row, interval(model, name), style.colour, width=4, alpha=0.45)
+        _dot(axes, value, row, style, size=10)
+        axes.annotate(
+            show(value), (limit, row), (8, 0), textcoords="offset points", va="center", color=INK, fontsize=14
+        )
+    described = ", ".join(f"{label(comparison, key)} {show(figure(models[key], name))}" for key in models)
+    return inline(drawing, f"models-{name}", f"{title}: {described}")
+
+
+@house_style()
+def genres_plot(comparison: Mapping[str, Any]) -> str:
+    """Average precision of every model at every genre that judged films have, most films first."""
+    genres, look = genres_by_films(comparison), styles(comparison)
+    drawing, axes = _genre_canvas(comparison, genres)
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".50", ".75", "1"])
+    for row, genre in enumerate(genres):
+        found = {
+            key: value
+            for key, model in comparison["models"].items()
+            if (value := number(genre_entry(model, genre).get("average_precision"))) is not None
+        }
+        coloured = [value for key, value in found.items() if not look[key].baseline]
+        if len(coloured) > 1:
+            axes.plot([min(coloured), max(coloured)], [row, row], color=MUTED, linewidth=1.2, alpha=0.6)
+        for key, value in sorted(found.items(), key=lambda pair: not look[pair[0]].baseline):
+            _dot(axes, value, row, look[key], size=8, alpha=_strength(comparison, genre))
+    return inline(drawing, "genres", "Average precision of each model at each genre; the table below has the figures")
+
+
+@house_style()
+def difference_plot(comparison: Mapping[str, Any], a: str, b: str) -> str:
+    """How far one model is ahead of another at every genre, with intervals; clear leads are filled."""
+    genres, look = genres_by_films(comparison), styles(comparison)
+    drawing, axes = _genre_canvas(comparison, genres)
+    gaps = {genre: found for genre in genres if (found := genre_gap(comparison, a, b, genre)) is not None}
+    # A genre with one film has an interval as wide as the world; it may leave the plot, not set its scale.
+    scale = [gaps[genre] for genre in gaps if judged_with(comparison, genre) >= FEWEST_FILMS] or [*gaps.values()]
+    reach = [abs(end) for found in scale for end in (found.interval or (found.difference,))]
+    limit = max([*reach, 0.05]) * 1.04
+    axes.set_xlim(-limit, limit)
+    axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
+    axes.xaxis.set_major_formatter(lambda value, _: signed(value, 1 if limit > 0.4 else 2))
+    axes.axvline(0, color=INK, linewidth=1)
+    for row, genre in enumerate(genres):
+        if genre not in gaps:
+            continue
+        found = gaps[genre]
+        style = look[a if found.difference > 0 else b]
+        strength = _strength(comparison, genre)
+        _whisker(axes, row, found.interval, style.colour, width=2.5, alpha=strength * (0.8 if found.clear else 0.4))
+        fill = style.colour if found.clear else PAPER
+        axes.plot(
+            found.difference, row, "o", markersize=8, color=fill, markeredgecolor=style.colour,
+            markeredgewidth=1.5, alpha=strength,
+        )  # fmt: skip
+    return inline(
+        drawing,
+        f"difference-{a}-{b}",
+        f"Average precision of {label(comparison, a)} minus that of {label(comparison, b)} at each genre",
+    )
+
+
+@house_style()
+def curve_plot(
+    history: Sequence[Mapping[str, Any]], measure: str, style: Style, best_epoch: int | None, name: str
+) -> str:
+    """One measure over the epochs: training as a dashed grey line, validation in the model's colour."""
+    drawing, axes = canvas(250, 190, left=40, right=12, top=12, bottom=30)
+    epochs = [int(row.get("epoch") or place) for place, row in enumerate(history, start=1)]
+    lines = {
+        "training": [number(row.get(measure)) for row in history],
+        "validation": [number(row.get(f"validation_{measure}")) for row in history],
+    }
+    mark = "o" if len(epochs) < 4 else ""
+    for which, values in lines.items():
+        if all(value is None for value in values):
+            continue
+        # matplotlib leaves a hole where the value is NaN, which is what a missing epoch should look like.
+        heights = [float("nan") if value is None else value for value in values]
+        grey = which == "training"
+        axes.plot(
+            epochs, heights, marker=mark, markersize=5, color=MUTED if grey else style.colour,
+            linestyle=(0, (4, 2.5)) if grey else "-", linewidth=1.7 if grey else 2.4,
+        )  # fmt: skip
+    known = [value for values in lines.values() for value in values if value is not None]
+    if best_epoch is not None:
+        axes.axvline(best_epoch, color=INK, linewidth=1, linestyle=(0, (1, 2)))
+    if known:
+        room = (max(known) - min(known)) * 0.08 or 0.01
+        axes.set_ylim(min(known) - room, max(known) + room)
+    axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+    axes.grid(visible=False, axis="x")
+    return inline(drawing, name, f"{measure.replace('_', ' ')} over {len(epochs)} epochs, training and validation")
+
+
+def has_curve(history: Sequence[Mapping[str, Any]], measure: str) -> bool:
+    """True where the history holds the measure for any epoch, of training or of validation."""
+    return any(number(row.get(column)) is not None for row in history for column in (measure, f"validation_{measure}"))
+
+
+def _genre_canvas(comparison: Mapping[str, Any], genres: list[str]) -> tuple[Any, Axes]:
+    """Rows of genres with their numbers of films; the same height for both plots, so that rows line up."""
+    height = 50 + ROW * max(1, len(genres))
+    drawing, axes = canvas(WIDTH, height, left=GENRE_MARGIN, right=14, top=24, bottom=26)
+    axes.set_ylim(len(genres) - 0.5, -0.5)
+    axes.set_yticks(range(len(genres)), genres, color=INK, fontsize=12.5)
+    axes.tick_params(axis="y", pad=42)
+    for row, genre in enumerate(genres):
+        axes.annotate(
+            str(judged_with(comparison, genre)), (0, row), (-8, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="right", va="center", color=MUTED, fontsize=12,
+        )  # fmt: skip
+    axes.annotate(
+        "films", (0, 1), (-8, 8), xycoords="axes fraction", textcoords="offset points", ha="right",
+        color=MUTED, fontsize=11,
+    )  # fmt: skip
+    return drawing, axes
+
+
+def _strength(comparison: Mapping[str, Any], genre: str) -> float:
+    """Genres with too few films to trust are drawn faint."""
+    return 1.0 if judged_with(comparison, genre) >= FEWEST_FILMS else 0.4
+
+
+def _dot(axes: Axes, value: float, row: float, style: Style, *, size: float, alpha: float = 1.0) -> None:
+    tick = style.mark == "|"
+    axes.plot(
+        value, row, style.mark, markersize=size * (1.5 if tick else 0.8 if style.baseline else 1.0), alpha=alpha,
+        color=PAPER if style.baseline and not tick else style.colour, markeredgecolor=style.colour,
+        markeredgewidth=2.5 if tick else 1.5 if style.baseline else 0, clip_on=False,
+    )  # fmt: skip
+
+
+def _whisker(axes: Axes, row: float, both: object, colour: str, *, width: float, alpha: float) -> None:
+    found = ends(both)
+    if found is not None:
+        axes.plot(found, [row, row], color=colour, linewidth=width, alpha=alpha, solid_capstyle="round")

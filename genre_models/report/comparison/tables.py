@@ -1,0 +1,135 @@
+"""The two tables of the page as rows of ready text, shared by the page and Markdown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from genre_models.report.comparison.metric_columns import COLUMNS, Column, best_of, has_intervals
+from genre_models.report.findings.comparison_query import (
+    figure,
+    genre_entry,
+    interval,
+    judged_with,
+    trained,
+    untrained,
+)
+from genre_models.report.style.formats import count, duration, narrow, number, show
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure of a table: its text, its interval in small type, what a sort goes by, whether it is the best."""
+
+    text: str
+    interval: str = ""
+    value: float | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class GenreColumn:
+    """One column of the genre table; `model` is empty for the columns that belong to the genre itself."""
+
+    label: str
+    meaning: str
+    model: str = ""
+
+
+def column_groups() -> list[tuple[str, list[Column]]]:
+    """The columns of the table of figures by group, in order."""
+    groups: dict[str, list[Column]] = {}
+    for column in COLUMNS:
+        groups.setdefault(column.group, []).append(column)
+    return list(groups.items())
+
+
+def figure_rows(comparison: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
+    """A row for each model: its key and a cell for each of COLUMNS."""
+    best = {column.name: best_of(comparison, column) for column in COLUMNS}
+    return [
+        (
+            key,
+            [
+                Cell(
+                    show(figure(model, column.name)),
+                    narrow(interval(model, column.name)) if has_intervals(comparison, column) else "",
+                    figure(model, column.name),
+                    key in best[column.name],
+                )
+                for column in COLUMNS
+            ],
+        )
+        for key, model in comparison["models"].items()
+    ]
+
+
+def genre_columns(comparison: Mapping[str, Any]) -> list[GenreColumn]:
+    """Columns of the genre table: the films, five figures a trained model, one figure a model that was not."""
+    columns = [
+        GenreColumn("judged", "Judged films that have the genre"),
+        GenreColumn("trained on", "Training films that have the genre"),
+    ]
+    for key in trained(comparison):
+        columns += [
+            GenreColumn("AP", "Average precision, without any threshold", key),
+            GenreColumn("precision", "Precision at the genre's tuned threshold", key),
+            GenreColumn("recall", "Recall at the genre's tuned threshold", key),
+            GenreColumn("F1", "F1 at the genre's tuned threshold", key),
+            GenreColumn("F1 at 0.5", "F1 at the plain threshold of 0.5", key),
+        ]
+    columns += [GenreColumn("AP", "Average precision, without any threshold", key) for key in untrained(comparison)]
+    return columns
+
+
+def genre_rows(comparison: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
+    """A row for each genre, most judged films first: its name and a cell for each genre column."""
+    order = sorted(comparison["genres"], key=lambda genre: -judged_with(comparison, genre))
+    return [(genre, _genre_cells(comparison, genre)) for genre in order]
+
+
+def model_groups(comparison: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Keys of the models over the genre table and how many columns each spans."""
+    return [*((key, 5) for key in trained(comparison)), *((key, 1) for key in untrained(comparison))]
+
+
+def _genre_cells(comparison: Mapping[str, Any], genre: str) -> list[Cell]:
+    counts = comparison.get("genre_counts") or {}
+    learned = number((counts.get("train") or {}).get(genre))
+    judged = judged_with(comparison, genre)
+    cells = [Cell(count(judged), value=judged), Cell(count(learned), value=learned)]
+    entries = {key: genre_entry(model, genre) for key, model in comparison["models"].items()}
+    known = {k: v for k, entry in entries.items() if (v := number(entry.get("average_precision"))) is not None}
+    best = max((round(value, 3) for value in known.values()), default=None)
+
+    def precision(key: str) -> Cell:
+        value = known.get(key)
+        return Cell(
+            show(value),
+            narrow(entries[key].get("interval"), 2),
+            value,
+            value is not None and round(value, 3) == best,
+        )
+
+    for key in trained(comparison):
+        # Without a judged film there is nothing to find, and a zero would read as a failure.
+        tuned = (entries[key].get("at_tuned") or {}) if judged else {}
+        half = (entries[key].get("at_half") or {}) if judged else {}
+        cells.append(precision(key))
+        cells += [
+            Cell(show(tuned.get(name), 2), value=number(tuned.get(name))) for name in ("precision", "recall", "f1")
+        ]
+        cells.append(Cell(show(half.get("f1"), 2), value=number(half.get("f1"))))
+    return cells + [precision(key) for key in untrained(comparison)]
+
+
+def model_facts(comparison: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
+    """What is known of how a model was made, as name and text; what is not known is left out."""
+    model = comparison["models"][key]
+    facts = [("sees", str(model.get("sees") or "")), ("parameters", count(model.get("parameters")))]
+    if number(model.get("epoch")) is not None:
+        planned = number(model.get("epochs"))
+        facts.append(("epoch", count(model["epoch"]) + (f" of {count(planned)}" if planned is not None else "")))
+    if model.get("runs"):
+        facts.append(("runs, averaged", count(len(model["runs"]))))
+    facts.append(("trained in" if model.get("history") else "fitted in", duration(model.get("seconds"))))
+    return [(name, text) for name, text in facts if text not in ("", "–")]

@@ -1,0 +1,62 @@
+"""Further runs beside the judged models: their figures, and how far the judged model of their kind is ahead."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from genre_models.report.findings.comparison_query import Gap, label, level, side
+from genre_models.report.style.formats import count, ends, listed, narrow, number, show, signed, span
+
+# Flat names of the figures, as the head of the table has them.
+FIGURES = {
+    "mean_average_precision": "mean AP",
+    "at_tuned_micro_f1": "micro-F1, tuned",
+    "at_tuned_macro_f1": "macro-F1, tuned",
+    "loss": "loss ↓",
+}
+MEAN_AP = "mean_average_precision"
+HEAD = ["run", "best epoch", *FIGURES.values(), "judged model ahead in mean AP"]
+
+
+def rows(comparison: Mapping[str, Any]) -> list[list[str]]:
+    """A row of text for each run: name, epoch, figures with intervals, and the difference to the judged model."""
+    told = []
+    for run in comparison.get("beside") or []:
+        difference = run["differences"][MEAN_AP]
+        figures = [
+            f"{show(run['figures'][name])} ({between})" if (between := narrow(run["intervals"][name])) else
+            show(run["figures"][name])
+            for name in FIGURES
+        ]  # fmt: skip
+        ahead = signed(difference["difference"])
+        between = span(difference["interval"])
+        epochs = f"{count(run['epoch'])} of {count(run['epochs'])}"
+        told.append([_name(run), epochs, *figures, f"{ahead} ({between})" if between else ahead])
+    return told
+
+
+def finding(comparison: Mapping[str, Any]) -> str:
+    """Which runs the judged models are clearly ahead of in mean average precision, which not; empty without any."""
+    runs = list(comparison.get("beside") or [])
+    if not runs:
+        return ""
+    words = {1: "clearly ahead of", 0: "not to be told apart from", -1: "clearly behind"}
+    told = []
+    for model in dict.fromkeys(run["against"] for run in runs):
+        against = [run for run in runs if run["against"] == model]
+        parts = [
+            f"{words[sign]} {listed([f'{_name(run)} ({signed(_lead(run).difference)})' for run in found])}"
+            for sign in (1, 0, -1)
+            if (found := [run for run in against if side(_lead(run)) == sign])
+        ]
+        told.append(f"{label(comparison, model)} is {listed(parts)}.")
+    return f"{' '.join(told)} By mean average precision, {level(comparison)} intervals of the paired difference."
+
+
+def _lead(run: Mapping[str, Any]) -> Gap:
+    entry = run["differences"][MEAN_AP]
+    return Gap(number(entry["difference"]) or 0.0, ends(entry["interval"]))
+
+
+def _name(run: Mapping[str, Any]) -> str:
+    preset = run.get("preset")
+    return f"{run['label']}, {preset} ({run['run']})" if preset else f"{run['label']} ({run['run']})"

@@ -1,0 +1,1 @@
+"""Numbers, colours, SVG and HTML, one way each."""

@@ -1,0 +1,42 @@
+"""A sweep as plain GitHub Markdown: its findings, its pictures by file name, its settings and its trials."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from genre_models.report.comparison.markdown import settings_table
+from genre_models.report.style.markdown_text import escape, table
+from genre_models.report.sweep.findings import findings, headline
+from genre_models.report.sweep.query import START, require_analysis
+from genre_models.report.sweep.section import PICTURES
+from genre_models.report.sweep.tables import gain_rows, trial_columns, trial_rows
+
+
+def trials_markdown(sweep: Mapping[str, Any], pictures: Sequence[str] = ()) -> str:
+    """The sweep as Markdown; trials best first, why they failed beside them; pictures lie beside it as NAME.svg."""
+    require_analysis(sweep)
+    gains = gain_rows(sweep)
+    parts = [
+        f"# {escape(headline(sweep))}",
+        *(f"**{finding.title}.** {escape(finding.text)}" for finding in findings(sweep)),
+        table(["on the test films", "start", "best trial", "difference", "interval"], gains) if gains else "",
+        *(f"![{PICTURES[name][1]}]({name}.svg)" for name in pictures),
+        "## Settings",
+        settings_table(sweep),
+        "## Trials",
+        _trials(sweep),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _trials(sweep: Mapping[str, Any]) -> str:
+    reasons = {one["number"]: escape(one.get("reason") or "") for one in sweep["trials"]}
+    head = ["trial", *map(escape, trial_columns(sweep)), "reason"]
+    rows = []
+    for one in trial_rows(sweep):
+        names = {"start": "starting point", "best": "best"}
+        beside = f" ({', '.join(names[mark] for mark in one.marks)})" if one.marks else ""
+        cells = [f"**{cell.text}**" if cell.best else escape(cell.text) for cell in one.cells]
+        rows.append([f"{one.number}{beside}", *cells, reasons[one.number]])
+    if not rows:
+        return "No trial has started."
+    return table(head, rows) + f"\n\nTrial {START} is the model's starting point. Best first."

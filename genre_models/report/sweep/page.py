@@ -1,0 +1,110 @@
+"""Writes a sweep as JSON, as CSV, as Markdown, as pictures and as one HTML page that needs nothing but itself."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genre_models.report.comparison.page import render, strict_json
+from genre_models.report.style.formats import count, duration
+from genre_models.report.sweep.markdown import trials_markdown
+from genre_models.report.sweep.plots import standalone
+from genre_models.report.sweep.query import best, require_analysis, row, trial
+from genre_models.report.sweep.section import PICTURES, section
+from genre_models.report.sweep.tables import trials_csv
+
+
+@dataclass(frozen=True)
+class SweepPaths:
+    """Where the forms of a sweep are; `pictures` by their name, those that there was something to draw for."""
+
+    json: Path
+    csv: Path
+    markdown: Path
+    html: Path
+    pictures: dict[str, Path]
+
+
+def write_sweep(sweep: Mapping[str, Any], folder: Path) -> SweepPaths:
+    """Writes sweep.json, trials.csv, trials.md, sweep.html and the pictures into the folder, made if missing.
+
+    The sweep must come from `genre_models.studies.sweep_analysis.analysed`; ValueError if it does not. A picture that
+    there is nothing to draw for is not written, and one from an earlier call is removed.
+    """
+    require_analysis(sweep)
+    folder.mkdir(parents=True, exist_ok=True)
+    json, csv, markdown, html = (folder / name for name in ("sweep.json", "trials.csv", "trials.md", "sweep.html"))
+    paths = SweepPaths(json, csv, markdown, html, _pictures(sweep, folder))
+    for path, text in (
+        (paths.json, strict_json(sweep)),
+        (paths.csv, trials_csv(sweep)),
+        (paths.markdown, trials_markdown(sweep, list(paths.pictures))),
+        (paths.html, as_html(sweep)),
+    ):
+        _write(path, text)
+    return paths
+
+
+def as_html(sweep: Mapping[str, Any]) -> str:
+    """The page of a sweep; every text that comes from outside is escaped."""
+    return render(
+        "sweep.html", study=sweep, part=section(sweep, "sweep"), commands=_commands(sweep), facts=_facts(sweep)
+    )
+
+
+def _pictures(sweep: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    written = {}
+    for name, (draw, _) in PICTURES.items():
+        path, svg = folder / f"{name}.svg", draw(sweep, name)
+        if svg:
+            _write(path, standalone(svg))
+            written[name] = path
+        else:
+            path.unlink(missing_ok=True)
+    return written
+
+
+def _write(path: Path, text: str) -> None:
+    # A lone half of a surrogate pair in an error message must not cost the whole report.
+    path.write_bytes(text.encode("utf-8", "replace"))
+
+
+def _commands(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What to do next with the best trial, as why and command."""
+    found, kind = best(sweep), str(sweep["kind"])
+    if found is None:
+        return []
+    store = ["--store", str((sweep.get("store") or {}).get("path") or "STORE")]
+    config = f"{str(sweep['path']).rstrip('/')}/best_config.yaml"
+    told = [
+        (
+            f"Train with the settings of trial {found}:",
+            ["python", f"ray_jobs/train_{kind}.py", "--config", config, *store],
+        )
+    ]
+    checkpoint = trial(sweep, found).get("checkpoint")
+    if checkpoint:
+        judged = ["python", "ray_jobs/evaluate.py", *store, f"--{kind}", str(checkpoint)]
+        told.append((f"Judge the checkpoint of trial {found} on the test films:", judged))
+    return [(why, shlex.join(command)) for why, command in told]
+
+
+def _facts(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is known of how the sweep was made, as name and text; what is not known is left out."""
+    store = sweep.get("store") or {}
+    films = ", ".join(f"{count(held)} to {name}" for name, held in (store.get("films") or {}).items())
+    facts = [
+        ("sweep", str(sweep.get("path") or "")),
+        ("store", str(store.get("path") or "")),
+        ("fingerprint", str(store.get("fingerprint") or "")),
+        ("films", films.replace("to train", "to train on").replace("to validation", "to validate")),
+        ("scheduler", str(sweep.get("scheduler") or "")),
+        ("search", str(sweep.get("search") or "")),
+        ("seed", str(sweep.get("seed", ""))),
+        ("took", duration(sweep.get("seconds"))),
+        ("kept", f"{sweep['checkpoints_per_trial']} checkpoints a trial" if sweep.get("checkpoints_per_trial") else ""),
+        ("best checkpoint", str(trial(sweep, best(sweep)).get("checkpoint") or "")),
+        ("its epoch", count(row(sweep, best(sweep)).get("best_epoch"))),
+    ]
+    return [(name, text) for name, text in facts if text not in ("", "–")]

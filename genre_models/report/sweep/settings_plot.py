@@ -1,0 +1,153 @@
+"""The picture of what settings did: each against the metric, a dot a trial."""
+
+import math
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from genre_models.report.style.colours import GRID, INK, MUTED, PAPER
+from genre_models.report.style.formats import number
+from genre_models.report.style.svg import DOTS, house_style, inline
+from genre_models.report.sweep.axes import cut, limits, thin, tone, within
+from genre_models.report.sweep.query import choices, lower_is_better, marks, metric_name, setting
+
+WIDTH = 430
+# Nobody reads more pictures than these; the table of settings has them all.
+MOST_SETTINGS = 12
+# Pixels of a row of pictures, of the drawing inside, and around it.
+ROW, INSIDE, LEFT, RIGHT, TOP, BETWEEN = 182, 122, 46, 14, 38, 20
+
+
+@house_style()
+def settings_plot(sweep: Mapping[str, Any], name: str) -> str:
+    """Each setting against the metric, a dot a trial; empty where no trial has a metric."""
+    shown = [setting_name for setting_name in sweep["space"] if _points(sweep, setting_name)][:MOST_SETTINGS]
+    if not shown:
+        return ""
+    columns = 1 if len(shown) == 1 else 2
+    lines = math.ceil(len(shown) / columns)
+    height = TOP + ROW * lines
+    drawing = Figure(figsize=(WIDTH / DOTS, height / DOTS), dpi=DOTS)
+    values = [found["value"] for found in sweep["analysis"]["rows"] if found["value"] is not None]
+    low, high = limits(sweep, values)
+    width = (WIDTH - LEFT - RIGHT - BETWEEN * (columns - 1)) / columns
+    for place, setting_name in enumerate(shown):
+        line, column = divmod(place, columns)
+        left, top = LEFT + column * (width + BETWEEN), TOP + 26 + line * ROW
+        axes = drawing.add_axes((left / WIDTH, 1 - (top + INSIDE) / height, width / WIDTH, INSIDE / height))
+        _bare(axes)
+        # matplotlib leaves out the labels, and with them their width, where the neighbour has the same.
+        axes.tick_params(labelleft=column == 0)
+        axes.set_ylim(low, high)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+        axes.annotate(
+            cut(setting_name, width / 6.8), (0, 1), (0, 8), xycoords="axes fraction", textcoords="offset points",
+            color=INK, fontsize=13,
+        )  # fmt: skip
+        _one_setting(axes, sweep, setting_name, width)
+    _legend(drawing, sweep, height)
+    return inline(drawing, name, f"{metric_name(sweep)} of every trial against {', '.join(shown)}")
+
+
+def _legend(drawing: Figure, sweep: Mapping[str, Any], height: int) -> None:
+    """What is drawn, and which dots are the start and the best: named once, for names beside dots would collide."""
+    side = "lower" if lower_is_better(sweep) else "higher"
+    drawing.text(LEFT / WIDTH, 1 - 14 / height, f"{metric_name(sweep)}, {side} is better", color=MUTED, fontsize=12)
+    across = WIDTH - RIGHT
+    for trial, found in zip(sweep["trials"], sweep["analysis"]["rows"], strict=True):
+        marked = marks(sweep, trial["number"])
+        if marked and found["value"] is not None:
+            text = f"{'●' if 'best' in marked else '■'} {trial['number']} {' & '.join(marked)}"
+            drawing.text(across / WIDTH, 1 - 32 / height, text, color=tone(sweep, trial), fontsize=12, ha="right")
+            across -= 26 + 7 * len(text)
+
+
+def _one_setting(axes: Axes, sweep: Mapping[str, Any], name: str, width: float) -> None:
+    """The dots of one setting: on its own scale, or a column for each choice, where equal dots are moved apart."""
+    low, high = axes.get_ylim()[0], axes.get_ylim()[1]
+    held, log = choices(sweep, name), bool(sweep["space"][name].get("log"))
+    points = _points(sweep, name)
+    if held is not None:
+        places = {setting(value): float(place) for place, value in enumerate(held)}
+        axes.set_xlim(-0.5, len(held) - 0.5)
+        every = math.ceil(len(held) / max(1, width // 30))
+        room = width / math.ceil(len(held) / every) / 6.6
+        kept = range(0, len(held), every)
+        axes.set_xticks([*kept], [cut(setting(held[place]), room) for place in kept], fontsize=11)
+        axes.grid(visible=False, axis="x")
+    else:
+        spots = [_scaled(value, log) for _, value, _ in points]
+        bounds = [_scaled(sweep["space"][name].get(end), log) for end in ("low", "high")]
+        known = [spot for spot in [*spots, *bounds] if spot is not None]
+        room = (max(known) - min(known)) * 0.05 or 0.5
+        axes.set_xlim(min(known) - room, max(known) + room)
+        _ticks(axes, log, min(known), max(known))
+    if held is not None:
+        for text, place in places.items():
+            group = [figure_ for _, value, figure_ in points if setting(value) == text]
+            if len(group) > 2:
+                middle = within(median(group), low, high)
+                axes.plot([place - 0.32, place + 0.32], [middle, middle], color=MUTED, linewidth=2)
+    for trial, value, height in sorted(points, key=lambda point: len(marks(sweep, point[0]["number"]))):
+        # The golden ratio spreads neighbours wide, and the same every time.
+        aside = ((trial["number"] * 0.618034) % 1 - 0.5) * 0.5
+        spot = places[setting(value)] + aside if held is not None else _scaled(value, log)
+        if spot is None:
+            continue
+        marked, inside = marks(sweep, trial["number"]), within(height, low, high)
+        shape = "o" if "best" in marked else "s" if marked else "o" if inside == height else "^"
+        axes.plot(
+            spot, inside, shape, markersize=9 if marked else 5, color=tone(sweep, trial), clip_on=False,
+            alpha=1 if marked else 0.55 * thin(len(points)), zorder=3,
+            markeredgecolor=PAPER if marked else tone(sweep, trial), markeredgewidth=1 if marked else 0,
+        )  # fmt: skip
+
+
+def _points(sweep: Mapping[str, Any], name: str) -> list[tuple[Mapping[str, Any], Any, float]]:
+    """Trials that have both a value of the setting and a metric, with both."""
+    drawn = sweep["space"][name].get("low") is not None
+    pairs = zip(sweep["trials"], sweep["analysis"]["rows"], strict=True)
+    return [
+        (trial, value, found["value"])
+        for trial, found in pairs
+        if found["value"] is not None
+        and (value := trial["settings"].get(name)) is not None
+        and not (drawn and _scaled(value, bool(sweep["space"][name].get("log"))) is None)
+    ]
+
+
+def _bare(axes: Axes) -> None:
+    for edge in axes.spines.values():
+        edge.set_visible(False)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelsize=11, labelcolor=MUTED, pad=6)
+    axes.tick_params(axis="x", pad=8)
+    axes.grid(color=GRID, linewidth=1)
+
+
+def _scaled(value: object, log: bool) -> float | None:
+    found = number(value)
+    if found is None or not log:
+        return found
+    return math.log10(found) if found > 0 else None
+
+
+def _ticks(axes: Axes, log: bool, low: float, high: float) -> None:
+    """At most four ticks; logarithms are drawn as such and named by what they are the logarithm of."""
+    if not log:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
+        return
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
+        spots = [decade + math.log10(step) for decade in decades for step in steps]
+        inside = [spot for spot in spots if low - 1e-9 <= spot <= high + 1e-9]
+        if len(inside) >= 2:
+            break
+    inside = inside[:: math.ceil(len(inside) / 4) or 1] if inside else [low]
+    axes.set_xticks(inside, [f"{10**spot:.3g}" for spot in inside])
