@@ -60,7 +60,7 @@ def main(options: Options) -> None:
         print(json.dumps(bare(options)))
         return
     from ray_jobs._shared import cluster
-    from ray_jobs._shared.screen import Screen
+    from ray_jobs.cli.console import Screen
 
     # Ray lets its workers give way to all other processes; what else the machine does must weigh on both sides alike.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  (so Ray spells it)

@@ -20,10 +20,10 @@ from ray_jobs._shared.ensemble import calibrated, enter_ensemble, require_valida
 from ray_jobs._shared.entrants import enter_baselines, enter_runs, find_checkpoints, require_unseen, score
 from ray_jobs._shared.films import open_store
 from ray_jobs._shared.judged import judged_films
-from ray_jobs._shared.options import Metric, at_home, run_job
 from ray_jobs._shared.report import report
-from ray_jobs._shared.screen import Screen
 from ray_jobs._shared.sweeps_found import sweeps_behind
+from ray_jobs.cli.console import Screen
+from ray_jobs.cli.options import Metric, at_home, run_job
 
 
 @dataclass(frozen=True)

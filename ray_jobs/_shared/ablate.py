@@ -25,13 +25,13 @@ from ray_jobs._shared.ablation_watch import AblationWatch
 from ray_jobs._shared.features import with_encoder
 from ray_jobs._shared.feeding import require_films_enough, require_posters_that_fit
 from ray_jobs._shared.films import open_store
-from ray_jobs._shared.options import AblateOptions, TrainError, timestamp
-from ray_jobs._shared.screen import Screen, counted
 from ray_jobs._shared.studies import ABLATIONS
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.trial import SweepJob, run_trial
 from ray_jobs._shared.tune_run import run_trials
 from ray_jobs._shared.tune_search import NoHalving, Plan, RandomSampler
+from ray_jobs.cli.console import Screen, counted
+from ray_jobs.cli.options import AblateOptions, TrainError, timestamp
 
 COURSEWORK = "coursework"
 

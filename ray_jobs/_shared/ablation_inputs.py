@@ -12,9 +12,9 @@ from genre_models.encoders import backbones
 from genre_models.training.recipe import Recipe
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.feeding import TRAINING_SPLITS, films_of, shares_of, vocabulary_of, word_vectors_of
-from ray_jobs._shared.options import AblateOptions
-from ray_jobs._shared.screen import Screen
 from ray_jobs._shared.trial import SweepJob
+from ray_jobs.cli.console import Screen
+from ray_jobs.cli.options import AblateOptions
 
 # What decides how films are read, of the options of any kind of model.
 _OF_INPUTS = (

@@ -14,10 +14,10 @@ from genre_models.studies.ablation_components import Variant
 from genre_models.studies.ablation_effects import JudgedRun
 from ray_jobs._shared import studies
 from ray_jobs._shared.claim import plain
-from ray_jobs._shared.options import AblateOptions
 from ray_jobs._shared.report import written_to
-from ray_jobs._shared.screen import Screen
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
+from ray_jobs.cli.console import Screen
+from ray_jobs.cli.options import AblateOptions
 
 if TYPE_CHECKING:
     from ray_jobs._shared.ablate import Ablation

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ray_jobs._shared.screen import counted
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.sweep_watch import Watch, metric_name
+from ray_jobs.cli.console import counted
 
 _SHOWN = 6
 

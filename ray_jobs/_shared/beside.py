@@ -11,7 +11,7 @@ from genre_models import presets
 from genre_models.metrics.comparison import Entrant, compare, figure
 from ray_jobs._shared.entrants import checkpoints_at, require_unseen, score
 from ray_jobs._shared.judged import Judged
-from ray_jobs._shared.screen import Screen
+from ray_jobs.cli.console import Screen
 
 _FIGURES = ("loss", "mean_average_precision", "at_tuned_micro_f1", "at_tuned_macro_f1")
 

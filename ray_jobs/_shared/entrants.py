@@ -25,7 +25,7 @@ from ray_jobs._shared import runs
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.judged import Judged
 from ray_jobs._shared.predict import predict_splits
-from ray_jobs._shared.screen import Countdown, Screen
+from ray_jobs.cli.console import Countdown, Screen
 
 # What is told of each of several runs, by its name there.
 _OF_A_RUN = {

@@ -24,8 +24,8 @@ from genre_models.models.registry import KINDS, ModelKind
 from genre_models.training.svd_embeddings import svd_word_vectors
 from ray_jobs._shared import cluster
 from ray_jobs._shared.features import tokenizer_of
-from ray_jobs._shared.options import TrainError
 from ray_jobs._shared.paced import PacedWhileTraining
+from ray_jobs.cli.options import TrainError
 
 TRAINING_SPLITS = ("train", "validation")
 

@@ -9,8 +9,8 @@ from datasets.sample.films import write_sample
 from datasets.storage import files
 from datasets.store.film_store import Manifest, Store, StoreError
 from datasets.store.prepare import Preparation, Progress, prepare
-from ray_jobs._shared.options import at_home
-from ray_jobs._shared.screen import Countdown, Screen, duration
+from ray_jobs.cli.console import Countdown, Screen, duration
+from ray_jobs.cli.options import at_home
 
 SAMPLE = "sample"
 SAMPLE_FILMS = 1_200

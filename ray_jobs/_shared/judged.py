@@ -15,7 +15,7 @@ from datasets.storage import files
 from datasets.store.film_store import Store, poster_array
 from datasets.store.prepare import Preparation, prepare
 from ray_jobs._shared.films import show_progress
-from ray_jobs._shared.screen import Screen
+from ray_jobs.cli.console import Screen
 
 
 @dataclass(frozen=True)

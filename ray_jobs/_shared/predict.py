@@ -22,7 +22,7 @@ from genre_models import checkpoint as checkpoints
 from ray_jobs._shared.board import Board
 from ray_jobs._shared.cluster import actors_for, cpus_beside
 from ray_jobs._shared.features import tokenizer_of
-from ray_jobs._shared.quiet import quiet_stderr
+from ray_jobs.cli.stderr import quiet_stderr
 
 Films = tuple[Store, str]
 """A split of a store."""

@@ -24,7 +24,7 @@ from genre_models.metrics.classification import top3, top3_recalls
 from genre_models.metrics.comparison import Entrant, compare
 from genre_models.report.comparison.page import write_report
 from ray_jobs._shared.judged import Judged
-from ray_jobs._shared.screen import Countdown, Screen, duration
+from ray_jobs.cli.console import Countdown, Screen, duration
 
 _LIBRARIES = ("ray", "tensorflow", "keras", "scikit-learn", "numpy")
 

@@ -17,12 +17,12 @@ from genre_models.studies import sweep_analysis as sweeps
 from genre_models.training.history import METRICS
 from ray_jobs._shared import studies
 from ray_jobs._shared.claim import plain
-from ray_jobs._shared.options import TrainError, TuneOptions
 from ray_jobs._shared.report import written_to
-from ray_jobs._shared.screen import Screen, duration
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.sweep_watch import metric_name, settings_line
 from ray_jobs._shared.trial import CHECKPOINTS_PER_TRIAL
+from ray_jobs.cli.console import Screen, duration
+from ray_jobs.cli.options import TrainError, TuneOptions
 
 BEST_CONFIG = "best_config.yaml"
 

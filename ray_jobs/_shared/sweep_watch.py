@@ -9,8 +9,8 @@ from typing import Any
 from ray.tune import Callback
 
 from genre_models.training.history import Epoch, badness
-from ray_jobs._shared.screen import Screen, counted, duration
 from ray_jobs._shared.sweep_folder import IsOver, SweepFolder, Trial
+from ray_jobs.cli.console import Screen, counted, duration
 
 _EPOCH_FIELDS = tuple(Epoch.__dataclass_fields__)
 CUT_SHORT = "cut short: goes on with --resume"
@@ -187,7 +187,7 @@ def settings_line(settings: dict[str, Any]) -> str:
 
 def _last_words(trial: Any) -> str:
     """Return what Tune knows of a trial's end, in a line."""
-    from ray_jobs._shared.failures import reason
+    from ray_jobs.cli.errors import reason
 
     error = trial.get_pickled_error() or trial.get_error()
     if error is None:

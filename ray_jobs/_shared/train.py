@@ -33,12 +33,12 @@ from ray_jobs._shared.feeding import (
     word_vectors_of,
 )
 from ray_jobs._shared.films import open_store
-from ray_jobs._shared.options import TrainError, TrainOptions, timestamp
 from ray_jobs._shared.runs import RunFolder
-from ray_jobs._shared.screen import Countdown, Screen, duration
 from ray_jobs._shared.timing import DRIVER, FIRST_STEP, Clock, Gap, Span, process_started, table
 from ray_jobs._shared.train_run import run_workers
 from ray_jobs._shared.train_worker import Progress, TrainJob
+from ray_jobs.cli.console import Countdown, Screen, duration
+from ray_jobs.cli.options import TrainError, TrainOptions, timestamp
 
 
 @dataclass(frozen=True)

@@ -31,14 +31,14 @@ from ray_jobs._shared.feeding import (
     word_vectors_of,
 )
 from ray_jobs._shared.films import open_store
-from ray_jobs._shared.options import TrainError, TuneOptions, timestamp
-from ray_jobs._shared.screen import Screen, counted
 from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.sweep_result import finish
 from ray_jobs._shared.sweep_watch import Watch
 from ray_jobs._shared.trial import SweepJob, run_trial
 from ray_jobs._shared.tune_run import run_trials
 from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
+from ray_jobs.cli.console import Screen, counted
+from ray_jobs.cli.options import TrainError, TuneOptions, timestamp
 
 # Settings that have no part in a model with a backbone, and in one whose backbone is frozen.
 _PRETRAINED_WITHOUT = ("vocabulary_size",)

@@ -200,7 +200,7 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
     """Read the options from the command line, run the job, and end with one clear message if it cannot be done."""
     import tyro
 
-    from ray_jobs._shared.starting_point import starting_point
+    from ray_jobs.cli.config_loading import starting_point
 
     description = sys.modules[main.__module__].__doc__
     try:
@@ -222,7 +222,7 @@ def _said_to_the_person(error: Exception) -> str:
 
     One that was raised in a task of Ray's is looked for behind it.
     """
-    from ray_jobs._shared.failures import behind, said
+    from ray_jobs.cli.errors import behind, said
 
     for cause in behind(error):
         wraps = isinstance(getattr(cause, "cause", None), BaseException)  # its text is a traceback

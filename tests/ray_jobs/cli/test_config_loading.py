@@ -10,8 +10,8 @@ import pytest
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.options import TrainError, TrainOptions, TuneOptions
-from ray_jobs._shared.starting_point import starting_point
+from ray_jobs.cli.config_loading import starting_point
+from ray_jobs.cli.options import TrainError, TrainOptions, TuneOptions
 from ray_jobs.train_cnn import Options
 
 

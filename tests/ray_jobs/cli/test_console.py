@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from ray_jobs._shared import screen
-from ray_jobs._shared.screen import Countdown
+from ray_jobs.cli import console
+from ray_jobs.cli.console import Countdown
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time in seconds, to be set by the test."""
     now = [100.0]
-    monkeypatch.setattr(screen.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
     return now
 
 

@@ -1,0 +1,1 @@
+"""Options, console, errors and exit codes of every job."""
