@@ -172,7 +172,7 @@ def prepare_rate(folder: str, turn: int, *, cpus: int) -> float:
     import ray
 
     from datasets.store.prepare import Preparation, prepare
-    from ray_jobs._shared.cluster import calm_data
+    from ray_jobs.cluster.resources import calm_data
 
     reached: list[tuple[float, int]] = []
 

@@ -59,15 +59,15 @@ def main(options: Options) -> None:
     if options.side == "bare":
         print(json.dumps(bare(options)))
         return
-    from ray_jobs._shared import cluster
     from ray_jobs.cli.console import Screen
+    from ray_jobs.cluster import resources
 
     # Ray lets its workers give way to all other processes; what else the machine does must weigh on both sides alike.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  (so Ray spells it)
     claims = []
     with tempfile.TemporaryDirectory() as folder:
         store = options.store or sample_store(options.sample_films, folder)
-        cluster.connect(Screen())
+        resources.connect(Screen())
         for model in ("cnn", "lstm") if options.model == "both" else (options.model,):
             claims.append(compare(model, store, folder, options))
     print(f"Machine: {machine()}")
@@ -100,8 +100,8 @@ def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
     """Return films per second, of at least so many films and whole passes over the store."""
     from datasets.store.film_store import Store
     from genre_models.models.registry import KINDS
-    from ray_jobs._shared.board import Board
     from ray_jobs._shared.predict import BATCH, scored
+    from ray_jobs.cluster.progress_channel import Board
 
     opened = Store.open(store)
     splits = [(opened, split) for split in _SPLITS]

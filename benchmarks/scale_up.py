@@ -245,7 +245,7 @@ def prepared(options: Options) -> float:
     import ray
 
     from datasets.store.prepare import Preparation, prepare
-    from ray_jobs._shared.cluster import calm_data
+    from ray_jobs.cluster.resources import calm_data
 
     me = psutil.Process()
     reached: dict[str, list[tuple[int, float]]] = {}

@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from genre_models.models.registry import KINDS
-from ray_jobs._shared import cluster
 from ray_jobs._shared.ablations_found import ablations_on
 from ray_jobs._shared.beside import judged_beside
 from ray_jobs._shared.ensemble import calibrated, enter_ensemble, require_validation_films, why_no_ensemble
@@ -24,6 +23,7 @@ from ray_jobs._shared.report import report
 from ray_jobs._shared.sweeps_found import sweeps_behind
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import Metric, at_home, run_job
+from ray_jobs.cluster import resources
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Options:
 def main(options: Options) -> None:
     """Find the models and the films, let models, ensemble and baselines score them, judge, and write the report."""
     screen = Screen()
-    cluster.connect(screen)
+    resources.connect(screen)
     store = open_store(options.store, screen)
     given = {kind: getattr(options, kind, ()) for kind in KINDS}
     found = find_checkpoints(store, options.runs, given, screen, metric=options.metric)

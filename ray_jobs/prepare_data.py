@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from datasets.raw.posters import MAX_PIXELS, MOST_PIXELS
 from datasets.store.prepare import Preparation
-from ray_jobs._shared import cluster
 from ray_jobs._shared.films import SAMPLE, SAMPLE_FILMS, make_store, require_place, sample_folder
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import at_home, run_job
+from ray_jobs.cluster import resources
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def main(options: Options) -> None:
     """Draw the sample if asked to, and make the store."""
     screen = Screen()
     require_place(options.store, overwrite=options.overwrite)
-    cluster.connect(screen)
+    resources.connect(screen)
     folder = options.films
     if folder == SAMPLE:
         folder = sample_folder(options.store, films=options.sample_films, seed=options.seed, screen=screen)

@@ -89,7 +89,7 @@ def local_ray(ray_head: Head) -> Iterator[None]:
     """Join the head node, for the tests that call rooms, or jobs in this process."""
     import ray
 
-    from ray_jobs._shared.cluster import calm_data
+    from ray_jobs.cluster.resources import calm_data
 
     ray.init(address=ray_head.address, log_to_driver=False, logging_level="ERROR")
     calm_data()

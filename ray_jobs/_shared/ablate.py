@@ -17,7 +17,7 @@ from genre_models.models import search_space
 from genre_models.models.registry import KINDS
 from genre_models.studies.ablation_components import CURES, Cure, Variant, read_cures, settings_of, variants
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared import claim, cluster
+from ray_jobs._shared import claim
 from ray_jobs._shared.ablation_inputs import Inputs
 from ray_jobs._shared.ablation_judge import Judge
 from ray_jobs._shared.ablation_result import say, write
@@ -32,6 +32,7 @@ from ray_jobs._shared.tune_run import run_trials
 from ray_jobs._shared.tune_search import NoHalving, Plan, RandomSampler
 from ray_jobs.cli.console import Screen, counted
 from ray_jobs.cli.options import AblateOptions, TrainError, timestamp
+from ray_jobs.cluster import resources
 
 COURSEWORK = "coursework"
 
@@ -64,8 +65,8 @@ def ablate(options: AblateOptions) -> str:
     """
     screen, started = Screen(), time.monotonic()
     ablation, left_out = _ablation(options)
-    have = cluster.connect(screen)
-    per_worker, at_once = cluster.trials_at_once(
+    have = resources.connect(screen)
+    per_worker, at_once = resources.trials_at_once(
         asked=options.max_concurrent,
         workers=1,
         use_gpu=options.use_gpu,

@@ -22,10 +22,10 @@ from genre_models.checkpoint import Checkpoint
 from genre_models.encoders.backbones import frozen_backbones, is_pretrained
 from genre_models.models.registry import KINDS, ModelKind
 from genre_models.training.svd_embeddings import svd_word_vectors
-from ray_jobs._shared import cluster
 from ray_jobs._shared.features import tokenizer_of
-from ray_jobs._shared.paced import PacedWhileTraining
 from ray_jobs.cli.options import TrainError
+from ray_jobs.cluster import resources
+from ray_jobs.cluster.ray_data_throttle import PacedWhileTraining
 
 TRAINING_SPLITS = ("train", "validation")
 
@@ -148,7 +148,12 @@ def held_parts(films: ray.data.Dataset, shares: tuple[int, ...], name: str) -> d
 
 
 def are_held(
-    about: Checkpoint, store: Store, have: cluster.Resources, *, hold: Literal["auto", "always", "never"], share: float
+    about: Checkpoint,
+    store: Store,
+    have: resources.Resources,
+    *,
+    hold: Literal["auto", "always", "never"],
+    share: float,
 ) -> bool:
     """Return whether the training films are kept in the object store, and not read again in every epoch.
 
@@ -163,7 +168,7 @@ def are_held(
     return hold == "always" or (hold == "auto" and fit_the_object_store(about, store, have, share))
 
 
-def fit_the_object_store(about: Checkpoint, store: Store, have: cluster.Resources, share: float) -> bool:
+def fit_the_object_store(about: Checkpoint, store: Store, have: resources.Resources, share: float) -> bool:
     """Return whether the training films, as the model's inputs, take at most this share of Ray's object store."""
     if about.features:
         needed = kept_bytes(store, fed_of(about.features).values(), "train")
@@ -195,7 +200,13 @@ class FilmsForWorkers:
 
 
 def films_for_workers(
-    about: Checkpoint, store: Store, *, per_worker: dict[str, float], workers: int, held: bool, have: cluster.Resources
+    about: Checkpoint,
+    store: Store,
+    *,
+    per_worker: dict[str, float],
+    workers: int,
+    held: bool,
+    have: resources.Resources,
 ) -> FilmsForWorkers:
     """Return where the films come from; nothing is read yet, so that it can be while the workers start.
 
@@ -207,7 +218,7 @@ def films_for_workers(
     first = workers > 1 and have.cpus - workers * per_worker["CPU"] < 1
     # Read while the workers hold their CPUs, or wait for them: a task that asked for more than they leave would wait
     # for ever, and tasks that took theirs would keep them waiting.
-    cpus = cluster.spare_cpus(workers, per_worker, have)
+    cpus = resources.spare_cpus(workers, per_worker, have)
 
     def films(split: str) -> ray.data.Dataset:
         dataset = films_of(about, store, split, cpus=cpus)

@@ -18,8 +18,7 @@ from genre_models.models.registry import KINDS, without_cudnn
 from genre_models.training import history as histories
 from genre_models.training.history import Epoch
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared import cluster, runs, start
-from ray_jobs._shared.board import Board
+from ray_jobs._shared import runs
 from ray_jobs._shared.claim import claim, settings_of
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.feeding import (
@@ -39,6 +38,8 @@ from ray_jobs._shared.train_run import run_workers
 from ray_jobs._shared.train_worker import Progress, TrainJob
 from ray_jobs.cli.console import Countdown, Screen, duration
 from ray_jobs.cli.options import TrainError, TrainOptions, timestamp
+from ray_jobs.cluster import ray_init, resources
+from ray_jobs.cluster.progress_channel import Board
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,12 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
     spans: list[Span] = []
     clock = Clock(DRIVER, spans.append if options.timing else None)
     imported = time.time()
-    have = cluster.connect(screen)
-    begun, ended = start.started or (imported, time.time())
+    have = resources.connect(screen)
+    begun, ended = ray_init.started or (imported, time.time())
     clock.told("Python, the command line", process_started(), begun)
     clock.told("starting Ray", begun, ended)
     clock.told("importing the rest", ended, imported)
-    per_worker = cluster.worker_resources(
+    per_worker = resources.worker_resources(
         workers=options.workers, use_gpu=options.use_gpu, cpus_per_worker=options.cpus_per_worker, have=have
     )
     store = open_store(options.store, screen)

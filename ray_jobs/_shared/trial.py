@@ -155,8 +155,8 @@ def _train_on_workers(job: TrainJob, sweep: SweepJob) -> None:
     """Train by a Ray Train run of the trial's own; one that exists goes on by itself."""
     from ray.tune.integration.ray_train import TuneReportCallback
 
-    from ray_jobs._shared.cluster import calm_data
     from ray_jobs._shared.train_run import run_workers
+    from ray_jobs.cluster.resources import calm_data
 
     calm_data()
     run_workers(

@@ -17,7 +17,6 @@ from genre_models.models import search_space
 from genre_models.models.registry import KINDS
 from genre_models.models.search_space import SearchSpace
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared import cluster
 from ray_jobs._shared.claim import claim, settings_of
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.feeding import (
@@ -39,6 +38,7 @@ from ray_jobs._shared.tune_run import run_trials
 from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
 from ray_jobs.cli.console import Screen, counted
 from ray_jobs.cli.options import TrainError, TuneOptions, timestamp
+from ray_jobs.cluster import resources
 
 # Settings that have no part in a model with a backbone, and in one whose backbone is frozen.
 _PRETRAINED_WITHOUT = ("vocabulary_size",)
@@ -69,8 +69,8 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
     screen = Screen()
     sweep = _sweep(kind, config, recipe, options)
     sampler = _sampler(sweep, options)
-    have = cluster.connect(screen, dashboard=options.workers_per_trial > 1)
-    per_worker, at_once = cluster.trials_at_once(
+    have = resources.connect(screen, dashboard=options.workers_per_trial > 1)
+    per_worker, at_once = resources.trials_at_once(
         asked=options.max_concurrent,
         workers=options.workers_per_trial,
         use_gpu=options.use_gpu,

@@ -240,7 +240,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     from datasets.store.film_store import StoreError
     from genre_models.checkpoint import CheckpointError
     from genre_models.models.search_space import SearchSpaceError
-    from ray_jobs._shared.cluster import ClusterError
+    from ray_jobs.cluster.resources import ClusterError
 
     return (PathError, FilmsError, StoreError, CheckpointError, SearchSpaceError, ClusterError, TrainError)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ray_jobs._shared import cluster
-from ray_jobs._shared.cluster import (
+from ray_jobs.cluster import resources
+from ray_jobs.cluster.resources import (
     ClusterError,
     Resources,
     _autoscaler_limit,
@@ -40,14 +40,14 @@ def test_on_kubernetes_any_number_of_workers_is_let_through() -> None:
 
 @pytest.mark.parametrize(("cpus", "actors"), [(1, 1), (2, 2), (2, 1), (3, 1), (8, 8)])
 def test_actors_leave_a_task_something(monkeypatch: pytest.MonkeyPatch, cpus: float, actors: int) -> None:
-    monkeypatch.setattr(cluster, "resources", lambda: replace(LAPTOP, cpus=1, most_cpus=cpus))
+    monkeypatch.setattr(resources, "resources", lambda: replace(LAPTOP, cpus=1, most_cpus=cpus))
     each = cpus_beside(actors)
     assert 0 < each <= 1 and each * (actors + 1) <= cpus
     assert each == 1 or cpus < actors + 1
 
 
 def test_gpus_to_predict_on_are_refused_where_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "resources", lambda: LAPTOP)
+    monkeypatch.setattr(resources, "resources", lambda: LAPTOP)
     with pytest.raises(ClusterError, match="no GPU: leave it out"):
         actors_for(100, each=10, use_gpu=True)
 

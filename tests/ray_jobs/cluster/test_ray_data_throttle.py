@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 import ray.data
 
-from ray_jobs._shared import cluster, paced
-from ray_jobs._shared.paced import LONGEST_S, SHORTEST_S, Paced, PacedWhileTraining
+from ray_jobs.cluster import ray_data_throttle, resources
+from ray_jobs.cluster.ray_data_throttle import LONGEST_S, SHORTEST_S, Paced, PacedWhileTraining
 
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Stand in for the clock: sleeping moves it on."""
     clock = [1000.0]
-    monkeypatch.setattr(paced.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(paced.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr(ray_data_throttle.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(ray_data_throttle.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
     return clock
 
 
@@ -51,6 +51,6 @@ def test_the_first_step_with_something_to_do_ends_the_long_pauses(now: list[floa
 def test_every_job_asks_ray_data_for_it_once() -> None:
     context = ray.data.DataContext.get_current().copy()
     with ray.data.DataContext.current(context):
-        cluster.calm_data()
-        cluster.calm_data()
+        resources.calm_data()
+        resources.calm_data()
         assert context.execution_callback_classes.count(Paced) == 1

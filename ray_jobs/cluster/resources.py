@@ -12,9 +12,9 @@ import ray
 import ray.data
 import yaml
 
-from ray_jobs._shared.paced import Paced
-from ray_jobs._shared.start import start_ray
 from ray_jobs.cli.console import Screen
+from ray_jobs.cluster.ray_data_throttle import Paced
+from ray_jobs.cluster.ray_init import start_ray
 
 _LAUNCHED = Path("~/ray_bootstrap_config.yaml").expanduser()  # written by `ray up` on the head node
 _NODES_COME_UP_S = 1200

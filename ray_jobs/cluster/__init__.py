@@ -1,0 +1,1 @@
+"""Joining or starting Ray, asking for resources, progress from workers."""
