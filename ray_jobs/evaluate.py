@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from genre_models.models.registry import KINDS
-from ray_jobs._shared.ablations_found import ablations_on
 from ray_jobs._shared.beside import judged_beside
 from ray_jobs._shared.ensemble import calibrated, enter_ensemble, require_validation_films, why_no_ensemble
 from ray_jobs._shared.entrants import enter_baselines, enter_runs, find_checkpoints, require_unseen, score
@@ -24,6 +23,7 @@ from ray_jobs._shared.sweeps_found import sweeps_behind
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import Metric, at_home, run_job
 from ray_jobs.cluster import resources
+from ray_jobs.runs.find_ablations import ablations_on
 
 
 @dataclass(frozen=True)

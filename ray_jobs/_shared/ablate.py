@@ -17,7 +17,6 @@ from genre_models.models import search_space
 from genre_models.models.registry import KINDS
 from genre_models.studies.ablation_components import CURES, Cure, Variant, read_cures, settings_of, variants
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared import claim
 from ray_jobs._shared.ablation_inputs import Inputs
 from ray_jobs._shared.ablation_judge import Judge
 from ray_jobs._shared.ablation_result import say, write
@@ -25,14 +24,15 @@ from ray_jobs._shared.ablation_watch import AblationWatch
 from ray_jobs._shared.features import with_encoder
 from ray_jobs._shared.feeding import require_films_enough, require_posters_that_fit
 from ray_jobs._shared.films import open_store
-from ray_jobs._shared.studies import ABLATIONS
-from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.trial import SweepJob, run_trial
 from ray_jobs._shared.tune_run import run_trials
 from ray_jobs._shared.tune_search import NoHalving, Plan, RandomSampler
 from ray_jobs.cli.console import Screen, counted
 from ray_jobs.cli.options import AblateOptions, TrainError, timestamp
 from ray_jobs.cluster import resources
+from ray_jobs.runs import resume
+from ray_jobs.runs.study_files import ABLATIONS
+from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 
 COURSEWORK = "coursework"
 
@@ -85,13 +85,13 @@ def ablate(options: AblateOptions) -> str:
         )
     )
     folder = SweepFolder(files.absolute(options.runs), options.name or f"ablate-{ablation.kind}-{timestamp()}")
-    asked = claim.settings_of(about) | {
+    asked = resume.settings_of(about) | {
         "preset": options.preset,
         "metric": options.metric,
         "seeds": options.seeds,
         "cures": [variant.name for variant in ablation.variants],
     }
-    claim.claim(folder, asked, what="ablation", resume=options.resume, may_change=("seeds", "cures"))
+    resume.claim(folder, asked, what="ablation", resume=options.resume, may_change=("seeds", "cures"))
     trials, rounds = _trials(ablation, folder, options)
     _introduce(ablation, folder, store, trials, left_out, at_once, options, screen)
 

@@ -12,12 +12,12 @@ from genre_models.report.ablation.page import write_ablation
 from genre_models.studies import ablation_effects as ablations
 from genre_models.studies.ablation_components import Variant
 from genre_models.studies.ablation_effects import JudgedRun
-from ray_jobs._shared import studies
-from ray_jobs._shared.claim import plain
 from ray_jobs._shared.report import written_to
-from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import AblateOptions
+from ray_jobs.runs import study_files
+from ray_jobs.runs.resume import plain
+from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 
 if TYPE_CHECKING:
     from ray_jobs._shared.ablate import Ablation
@@ -35,7 +35,7 @@ def write(
     runs = {variant.name: _runs(variant, trials) for variant in ablation.variants}
     told = ablations.analysed(
         {
-            **studies.head(studies.ABLATIONS, folder.path, about, metric=options.metric),
+            **study_files.head(study_files.ABLATIONS, folder.path, about, metric=options.metric),
             "preset": ablation.preset,
             "seeds": options.seeds,
             "resamples": options.resamples,

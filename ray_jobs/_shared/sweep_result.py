@@ -15,14 +15,14 @@ from genre_models.models.search_space import SearchSpace
 from genre_models.report.sweep.page import write_sweep
 from genre_models.studies import sweep_analysis as sweeps
 from genre_models.training.history import METRICS
-from ray_jobs._shared import studies
-from ray_jobs._shared.claim import plain
 from ray_jobs._shared.report import written_to
-from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.sweep_watch import metric_name, settings_line
 from ray_jobs._shared.trial import CHECKPOINTS_PER_TRIAL
 from ray_jobs.cli.console import Screen, duration
 from ray_jobs.cli.options import TrainError, TuneOptions
+from ray_jobs.runs import study_files
+from ray_jobs.runs.resume import plain
+from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 
 BEST_CONFIG = "best_config.yaml"
 
@@ -48,7 +48,7 @@ def finish(
         # Workers of a trial that was stopped live a moment longer than it, and may have kept an epoch more.
         folder.keep_best(trial, options.metric)
     told = {
-        **studies.head(studies.SWEEPS, folder.path, about, metric=options.metric),
+        **study_files.head(study_files.SWEEPS, folder.path, about, metric=options.metric),
         "seconds": seconds + _seconds_before(folder),
         "mode": METRICS[options.metric],
         "epochs": about.recipe.epochs,
@@ -91,7 +91,7 @@ def _trial(folder: SweepFolder, trial: Trial, metric: str) -> dict[str, Any]:
 
 def _seconds_before(folder: SweepFolder) -> float:
     """Return the wall time of the launches that ended before this one."""
-    where = files.join(folder.path, studies.SWEEPS.file)
+    where = files.join(folder.path, study_files.SWEEPS.file)
     return float(json.loads(files.read_text(where)).get("seconds") or 0) if files.exists(where) else 0.0
 
 

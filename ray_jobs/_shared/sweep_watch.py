@@ -9,8 +9,8 @@ from typing import Any
 from ray.tune import Callback
 
 from genre_models.training.history import Epoch, badness
-from ray_jobs._shared.sweep_folder import IsOver, SweepFolder, Trial
 from ray_jobs.cli.console import Screen, counted, duration
+from ray_jobs.runs.sweep_folder import IsOver, SweepFolder, Trial
 
 _EPOCH_FIELDS = tuple(Epoch.__dataclass_fields__)
 CUT_SHORT = "cut short: goes on with --resume"

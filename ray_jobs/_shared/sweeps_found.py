@@ -10,11 +10,11 @@ from datasets.store.film_store import Store
 from genre_models.checkpoint import CheckpointError
 from genre_models.metrics.comparison import Entrant, compare, figure
 from genre_models.studies import sweep_analysis as sweeps
-from ray_jobs._shared.claim import plain
 from ray_jobs._shared.entrants import Found, Scored, read_checkpoint, score
 from ray_jobs._shared.judged import Judged
-from ray_jobs._shared.studies import SWEEPS, studies_below
 from ray_jobs.cli.console import Screen
+from ray_jobs.runs.resume import plain
+from ray_jobs.runs.study_files import SWEEPS, studies_below
 
 _FIGURES = {"loss": "loss", "mean_average_precision": "mean_average_precision", "micro_f1": "at_tuned_micro_f1"}
 

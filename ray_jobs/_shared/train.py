@@ -18,8 +18,6 @@ from genre_models.models.registry import KINDS, without_cudnn
 from genre_models.training import history as histories
 from genre_models.training.history import Epoch
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared import runs
-from ray_jobs._shared.claim import claim, settings_of
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.feeding import (
     TRAINING_SPLITS,
@@ -32,7 +30,6 @@ from ray_jobs._shared.feeding import (
     word_vectors_of,
 )
 from ray_jobs._shared.films import open_store
-from ray_jobs._shared.runs import RunFolder
 from ray_jobs._shared.timing import DRIVER, FIRST_STEP, Clock, Gap, Span, process_started, table
 from ray_jobs._shared.train_run import run_workers
 from ray_jobs._shared.train_worker import Progress, TrainJob
@@ -40,6 +37,9 @@ from ray_jobs.cli.console import Countdown, Screen, duration
 from ray_jobs.cli.options import TrainError, TrainOptions, timestamp
 from ray_jobs.cluster import ray_init, resources
 from ray_jobs.cluster.progress_channel import Board
+from ray_jobs.runs import run_folder
+from ray_jobs.runs.resume import claim, settings_of
+from ray_jobs.runs.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -152,15 +152,15 @@ def _origin(folder: RunFolder, about: Checkpoint, options: TrainOptions) -> str:
     began = str(folder.options().get("start from", "")) if options.resume and folder.exists() else ""
     if began and (not told or f"{began}/".startswith(f"{told.rstrip('/')}/")):
         return began
-    return runs.start_of(told, about, options.metric) if told else ""
+    return run_folder.start_of(told, about, options.metric) if told else ""
 
 
 def _finish(folder: RunFolder, kind: str, metric: str, screen: Screen) -> TrainResult:
     """Name the best epoch, and give its checkpoint the curves of the whole run."""
-    best = runs.best_below(folder.path, kind=kind, metric=metric)
+    best = run_folder.best_below(folder.path, kind=kind, metric=metric)
     if best is None:
         raise TrainError(f"the run {folder.path} left no checkpoint")
-    history = runs.run_history(best.path)
+    history = run_folder.run_history(best.path)
     files.write_text(files.join(best.path, "history.csv"), histories.to_csv(history))
     figures = history[int(best.about["epoch"]) - 1]
     screen.line(

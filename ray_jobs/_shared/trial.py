@@ -17,10 +17,10 @@ from datasets.batches.batching import Block
 from datasets.storage import files
 from genre_models.checkpoint import Checkpoint
 from genre_models.models import search_space
-from ray_jobs._shared.runs import RunFolder
-from ray_jobs._shared.sweep_folder import SweepFolder
 from ray_jobs._shared.train_worker import Feed, Reporter, Save, TrainJob, train_on
 from ray_jobs.cli.errors import is_disk_full, reason
+from ray_jobs.runs.run_folder import RunFolder
+from ray_jobs.runs.sweep_folder import SweepFolder
 
 CHECKPOINTS_PER_TRIAL = 2
 """The best and the last while a trial runs; the best alone when it has ended."""

@@ -17,7 +17,6 @@ from genre_models.models import search_space
 from genre_models.models.registry import KINDS
 from genre_models.models.search_space import SearchSpace
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.claim import claim, settings_of
 from ray_jobs._shared.features import with_encoder, with_features
 from ray_jobs._shared.feeding import (
     TRAINING_SPLITS,
@@ -30,7 +29,6 @@ from ray_jobs._shared.feeding import (
     word_vectors_of,
 )
 from ray_jobs._shared.films import open_store
-from ray_jobs._shared.sweep_folder import SweepFolder, Trial
 from ray_jobs._shared.sweep_result import finish
 from ray_jobs._shared.sweep_watch import Watch
 from ray_jobs._shared.trial import SweepJob, run_trial
@@ -39,6 +37,8 @@ from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan
 from ray_jobs.cli.console import Screen, counted
 from ray_jobs.cli.options import TrainError, TuneOptions, timestamp
 from ray_jobs.cluster import resources
+from ray_jobs.runs.resume import claim, settings_of
+from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 
 # Settings that have no part in a model with a backbone, and in one whose backbone is frozen.
 _PRETRAINED_WITHOUT = ("vocabulary_size",)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ray_jobs._shared.sweep_folder import SweepFolder, Trial
+from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from tests.conftest import RunJob
 from tests.jobs import kill_group, started_alone
 

@@ -10,8 +10,8 @@ import pytest
 from genre_models import presets
 from genre_models.models.search_space import SearchSpaceError
 from ray_jobs._shared.ablate import _ablation, _trials
-from ray_jobs._shared.sweep_folder import SweepFolder
 from ray_jobs.cli.options import AblateOptions, TrainError
+from ray_jobs.runs.sweep_folder import SweepFolder
 
 
 def test_preset_and_coursework_are_set_alike_and_only_some_cures_are_looked_at() -> None:

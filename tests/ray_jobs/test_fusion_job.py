@@ -13,7 +13,7 @@ from genre_models import checkpoint as checkpoints
 from genre_models.models.fusion_gmu import SEARCH_SPACE
 from genre_models.models.search_space import values_of
 from genre_models.training.history import from_csv
-from ray_jobs._shared.sweep_folder import SweepFolder
+from ray_jobs.runs.sweep_folder import SweepFolder
 from tests.conftest import RunJob
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

@@ -30,9 +30,9 @@ from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
 from ray_jobs._shared import features
 from ray_jobs._shared.predict import predict
-from ray_jobs._shared.sweep_folder import SweepFolder
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import TrainError, TrainOptions
+from ray_jobs.runs.sweep_folder import SweepFolder
 from tests.conftest import RunJob
 from tests.datasets.text.test_pretrained_tokenizer import tokenizer_of_pieces
 from tests.genre_models.encoders.test_minilm import CONFIG, toy_weights

@@ -16,7 +16,7 @@ import yaml
 from genre_models import checkpoint as checkpoints
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.training.history import from_csv
-from ray_jobs._shared.sweep_folder import SweepFolder, Trial
+from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from tests.conftest import RunJob
 from tests.jobs import kill_group, started_alone
 

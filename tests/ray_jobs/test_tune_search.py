@@ -13,9 +13,9 @@ from genre_models.models.registry import KINDS
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
 from genre_models.training.recipe import Recipe
 from ray_jobs._shared import tune
-from ray_jobs._shared.sweep_folder import Trial
 from ray_jobs._shared.tune_search import Halving, OptunaSampler, Plan, RandomSampler
 from ray_jobs.cli.options import TuneOptions
+from ray_jobs.runs.sweep_folder import Trial
 from tests.ray_jobs.epochs import epochs
 
 SPACE: SearchSpace = {

@@ -23,7 +23,7 @@ from datasets.storage import files
 from genre_models import checkpoint as checkpoints
 from genre_models.training import history as histories
 from genre_models.training.history import Epoch
-from ray_jobs._shared.ablations_found import variants_below
+from ray_jobs.runs.find_ablations import variants_below
 
 _EPOCH = "epoch-"
 

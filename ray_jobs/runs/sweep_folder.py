@@ -19,7 +19,7 @@ from typing import Any
 from datasets.storage import files
 from genre_models.checkpoint import with_tuples
 from genre_models.training.history import Epoch, badness, best_epoch
-from ray_jobs._shared.runs import RunFolder
+from ray_jobs.runs.run_folder import RunFolder
 
 _TRIAL = "trial-"
 ENDED = ("finished", "stopped", "failed")

@@ -7,8 +7,8 @@ from typing import Any
 
 from genre_models.checkpoint import Checkpoint
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.runs import RunFolder
 from ray_jobs.cli.options import TrainError
+from ray_jobs.runs.run_folder import RunFolder
 
 
 def settings_of(about: Checkpoint) -> dict[str, Any]:

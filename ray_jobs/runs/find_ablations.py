@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets.storage import files
 from datasets.store.film_store import Store
-from ray_jobs._shared.studies import ABLATIONS, studies_below
+from ray_jobs.runs.study_files import ABLATIONS, studies_below
 
 
 def ablations_on(store: Store, runs: str) -> list[dict[str, Any]]:
