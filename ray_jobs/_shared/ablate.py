@@ -21,15 +21,15 @@ from ray_jobs._shared.ablation_inputs import Inputs
 from ray_jobs._shared.ablation_judge import Judge
 from ray_jobs._shared.ablation_result import say, write
 from ray_jobs._shared.ablation_watch import AblationWatch
-from ray_jobs._shared.features import with_encoder
-from ray_jobs._shared.feeding import require_films_enough, require_posters_that_fit
-from ray_jobs._shared.films import open_store
 from ray_jobs._shared.trial import SweepJob, run_trial
 from ray_jobs._shared.tune_run import run_trials
 from ray_jobs._shared.tune_search import NoHalving, Plan, RandomSampler
 from ray_jobs.cli.console import Screen, counted
 from ray_jobs.cli.options import AblateOptions, TrainError, timestamp
 from ray_jobs.cluster import resources
+from ray_jobs.inputs.feature_extraction import with_encoder
+from ray_jobs.inputs.store_setup import open_store
+from ray_jobs.inputs.train_inputs import require_films_enough, require_posters_that_fit
 from ray_jobs.runs import resume
 from ray_jobs.runs.study_files import ABLATIONS
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial

@@ -14,8 +14,8 @@ from datasets.raw.rejects import FilmsError
 from datasets.storage import files
 from datasets.store.film_store import Store, poster_array
 from datasets.store.prepare import Preparation, prepare
-from ray_jobs._shared.films import show_progress
 from ray_jobs.cli.console import Screen
+from ray_jobs.inputs.store_setup import show_progress
 
 
 @dataclass(frozen=True)

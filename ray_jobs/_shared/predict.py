@@ -19,10 +19,10 @@ from datasets.storage import files
 from datasets.store.feature_store import Fed, feature_table, fed_of, inputs_of
 from datasets.store.film_store import Store, poster_array
 from genre_models import checkpoint as checkpoints
-from ray_jobs._shared.features import tokenizer_of
 from ray_jobs.cli.stderr import quiet_stderr
 from ray_jobs.cluster.progress_channel import Board
 from ray_jobs.cluster.resources import actors_for, cpus_beside
+from ray_jobs.inputs.feature_extraction import tokenizer_of
 
 Films = tuple[Store, str]
 """A split of a store."""

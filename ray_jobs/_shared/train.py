@@ -18,8 +18,16 @@ from genre_models.models.registry import KINDS, without_cudnn
 from genre_models.training import history as histories
 from genre_models.training.history import Epoch
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.features import with_encoder, with_features
-from ray_jobs._shared.feeding import (
+from ray_jobs._shared.timing import DRIVER, FIRST_STEP, Clock, Gap, Span, process_started, table
+from ray_jobs._shared.train_run import run_workers
+from ray_jobs._shared.train_worker import Progress, TrainJob
+from ray_jobs.cli.console import Countdown, Screen, duration
+from ray_jobs.cli.options import TrainError, TrainOptions, timestamp
+from ray_jobs.cluster import ray_init, resources
+from ray_jobs.cluster.progress_channel import Board
+from ray_jobs.inputs.feature_extraction import with_encoder, with_features
+from ray_jobs.inputs.store_setup import open_store
+from ray_jobs.inputs.train_inputs import (
     TRAINING_SPLITS,
     FilmsForWorkers,
     are_held,
@@ -29,14 +37,6 @@ from ray_jobs._shared.feeding import (
     vocabulary_of,
     word_vectors_of,
 )
-from ray_jobs._shared.films import open_store
-from ray_jobs._shared.timing import DRIVER, FIRST_STEP, Clock, Gap, Span, process_started, table
-from ray_jobs._shared.train_run import run_workers
-from ray_jobs._shared.train_worker import Progress, TrainJob
-from ray_jobs.cli.console import Countdown, Screen, duration
-from ray_jobs.cli.options import TrainError, TrainOptions, timestamp
-from ray_jobs.cluster import ray_init, resources
-from ray_jobs.cluster.progress_channel import Board
 from ray_jobs.runs import run_folder
 from ray_jobs.runs.resume import claim, settings_of
 from ray_jobs.runs.run_folder import RunFolder

@@ -101,7 +101,7 @@ def train_fn_per_worker(config: dict[str, TrainJob]) -> None:
     with clock.span("importing TensorFlow"):
         from genre_models.training import trainer  # imports TensorFlow: here and nowhere earlier
     threads = None if job.use_gpu else max(1, (os.cpu_count() or 1) // context.get_local_world_size())
-    # A share of its own for every rank (see `_shared.feeding`), or one stream that Ray Data splits as it reads.
+    # A share of its own for every rank (see `inputs.train_inputs`), or one stream that Ray Data splits as it reads.
     with clock.span("waiting for the films"):
         handed = ray.get(job.board.handed.remote()) if job.films_handed else {}
     if handed is None:

@@ -17,8 +17,17 @@ from genre_models.models import search_space
 from genre_models.models.registry import KINDS
 from genre_models.models.search_space import SearchSpace
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.features import with_encoder, with_features
-from ray_jobs._shared.feeding import (
+from ray_jobs._shared.sweep_result import finish
+from ray_jobs._shared.sweep_watch import Watch
+from ray_jobs._shared.trial import SweepJob, run_trial
+from ray_jobs._shared.tune_run import run_trials
+from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
+from ray_jobs.cli.console import Screen, counted
+from ray_jobs.cli.options import TrainError, TuneOptions, timestamp
+from ray_jobs.cluster import resources
+from ray_jobs.inputs.feature_extraction import with_encoder, with_features
+from ray_jobs.inputs.store_setup import open_store
+from ray_jobs.inputs.train_inputs import (
     TRAINING_SPLITS,
     films_of,
     held_parts,
@@ -28,15 +37,6 @@ from ray_jobs._shared.feeding import (
     vocabulary_of,
     word_vectors_of,
 )
-from ray_jobs._shared.films import open_store
-from ray_jobs._shared.sweep_result import finish
-from ray_jobs._shared.sweep_watch import Watch
-from ray_jobs._shared.trial import SweepJob, run_trial
-from ray_jobs._shared.tune_run import run_trials
-from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
-from ray_jobs.cli.console import Screen, counted
-from ray_jobs.cli.options import TrainError, TuneOptions, timestamp
-from ray_jobs.cluster import resources
 from ray_jobs.runs.resume import claim, settings_of
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 

@@ -28,10 +28,10 @@ from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared import features
 from ray_jobs._shared.predict import predict
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import TrainError, TrainOptions
+from ray_jobs.inputs import feature_extraction
 from ray_jobs.runs.sweep_folder import SweepFolder
 from tests.conftest import RunJob
 from tests.datasets.text.test_pretrained_tokenizer import tokenizer_of_pieces
@@ -49,7 +49,7 @@ BOTH = FusionGMU(
 )  # fmt: skip
 RECIPE = Recipe(epochs=2, learning_rate=1e-2, schedule="constant")
 UNITS = 6
-DIGEST_OF_FILE, CHECK = features._digest, features.check  # before the stand-ins take their places
+DIGEST_OF_FILE, CHECK = feature_extraction._digest, feature_extraction.check  # before the stand-ins take their places
 
 
 def word_vector(word: str) -> np.ndarray:
@@ -60,7 +60,7 @@ def digest_of(backbone: Backbone) -> str:
     return hashlib.sha256(f"{backbone.name} {backbone.weights}".encode()).hexdigest()
 
 
-def text_stand_in(_: Backbone) -> features.Encode:
+def text_stand_in(_: Backbone) -> feature_extraction.Encode:
     """Reads as a real encoder would: a vector for each word, and one at each end."""
 
     def encode(films: pa.Table, shape: tuple[int, int, int]) -> list[np.ndarray]:
@@ -85,16 +85,16 @@ def stand_ins(local_ray: None) -> Any:
     del local_ray
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(features.ENCODERS, "text", text_stand_in)
-        patch.setitem(features.ENCODERS, "poster", _poster_stand_in)
-        patch.setattr(features, "_digest", digest_of)
-        patch.setattr(features, "check", lambda _: None)
+        patch.setitem(feature_extraction.ENCODERS, "text", text_stand_in)
+        patch.setitem(feature_extraction.ENCODERS, "poster", _poster_stand_in)
+        patch.setattr(feature_extraction, "_digest", digest_of)
+        patch.setattr(feature_extraction, "check", lambda _: None)
         yield
     ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
-def _poster_stand_in(backbone: Backbone) -> features.Encode:
-    return features.views_of(poster_look, backbone)
+def _poster_stand_in(backbone: Backbone) -> feature_extraction.Encode:
+    return feature_extraction.views_of(poster_look, backbone)
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +160,8 @@ def test_overviews_are_cut_and_posters_have_two_views(home: Path) -> None:
 @pytest.mark.parametrize("kind", ["lstm", "cnn"])
 def test_a_prediction_is_the_model_s_own(home: Path, kind: str) -> None:
     store, folder = Store.open(str(home / "store")), checkpoint(home, kind)
-    about = features.with_features(
-        features.with_encoder(checkpoints.read(folder)), store, ("test",), Screen(), use_gpu=False
+    about = feature_extraction.with_features(
+        feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Screen(), use_gpu=False
     )
     told = fed_of(about.features)
     scores = predict(store, "test", str(folder), sees=about.model_kind.sees, features=told)
@@ -195,7 +195,7 @@ def test_films_of_a_folder_are_encoded_and_judged(home: Path) -> None:
 def test_a_run_goes_on_with_the_features_it_has(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray_jobs._shared.train import train
 
-    monkeypatch.setitem(features.ENCODERS, "poster", None)  # nothing is to be encoded again
+    monkeypatch.setitem(feature_extraction.ENCODERS, "poster", None)  # nothing is to be encoded again
     # And with films that do not fit the object store: they are read from the store in every epoch.
     options_ = dataclasses.replace(options(home, "halted"), object_store_share=0.0)
     train("cnn", CNN, dataclasses.replace(RECIPE, epochs=1), options_)
@@ -203,16 +203,16 @@ def test_a_run_goes_on_with_the_features_it_has(home: Path, monkeypatch: pytest.
     straight = checkpoints.read(checkpoint(home, "cnn")).history
     for ours, theirs in zip(history, straight, strict=True):
         assert ours.validation_loss == pytest.approx(theirs.validation_loss, rel=1e-5)
-    monkeypatch.setattr(features, "_digest", lambda _: "abc")
+    monkeypatch.setattr(feature_extraction, "_digest", lambda _: "abc")
     with pytest.raises(TrainError, match="started otherwise"):
         train("cnn", CNN, RECIPE, dataclasses.replace(options_, resume=True))
 
 
 def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """It finds what the store keeps for weights of this hash and loads no encoder."""
-    monkeypatch.setattr(features, "_digest", DIGEST_OF_FILE)
-    monkeypatch.setattr(features, "check", CHECK)
-    monkeypatch.setattr(features, "ENCODERS", {})
+    monkeypatch.setattr(feature_extraction, "_digest", DIGEST_OF_FILE)
+    monkeypatch.setattr(feature_extraction, "check", CHECK)
+    monkeypatch.setattr(feature_extraction, "ENCODERS", {})
     weights = home / "weights.pth"
     weights.write_bytes(b"never read")
     told = fed(home, "cnn")
@@ -238,9 +238,9 @@ def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob, monkeypatc
 
 def test_other_weights_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     about = checkpoints.read(checkpoint(home, "lstm"))
-    monkeypatch.setattr(features, "_digest", lambda _: "0123456789abcdef")
+    monkeypatch.setattr(feature_extraction, "_digest", lambda _: "0123456789abcdef")
     with pytest.raises(CheckpointError, match="0123456789ab"):
-        features.with_encoder(about)
+        feature_extraction.with_encoder(about)
 
 
 def test_features_of_other_films_are_made_anew(home: Path) -> None:
@@ -254,16 +254,18 @@ def test_features_of_other_films_are_made_anew(home: Path) -> None:
 
 
 def test_an_encoder_that_fails_is_told_in_a_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: Backbone) -> features.Encode:
+    def broken(_: Backbone) -> feature_extraction.Encode:
         raise ValueError("these weights are none")
 
-    monkeypatch.setitem(features.ENCODERS, "poster", broken)
+    monkeypatch.setitem(feature_extraction.ENCODERS, "poster", broken)
     store = Store.open(str(home / "store"))
     about = dataclasses.replace(
         checkpoints.read(checkpoint(home, "cnn")), config=dataclasses.replace(CNN, backbone_weights="x"), features={}
     )
     with pytest.raises(TrainError, match="efficientnet-lite0 failed: ValueError: these weights are none"):
-        features.with_features(features.with_encoder(about), store, ("validation",), Screen(), use_gpu=False)
+        feature_extraction.with_features(
+            feature_extraction.with_encoder(about), store, ("validation",), Screen(), use_gpu=False
+        )
     assert not [path for path in (home / "store" / "features").rglob("*preparing*")]
 
 
@@ -271,7 +273,7 @@ def test_the_joint_model_trains_on_the_features_of_both(home: Path, monkeypatch:
     """On those that the two models left in the store; its predictions are its own, film by film."""
     from ray_jobs._shared.train import train
 
-    monkeypatch.setattr(features, "ENCODERS", {})  # nothing is to be encoded again
+    monkeypatch.setattr(feature_extraction, "ENCODERS", {})  # nothing is to be encoded again
     train("fusion", BOTH, dataclasses.replace(RECIPE, epochs=1), options(home, "both"))
     folder, store = checkpoint(home, "both"), Store.open(str(home / "store"))
     about = checkpoints.read(folder)
@@ -293,7 +295,7 @@ def test_a_poster_that_is_not_there_has_features_of_zero() -> None:
     posters = np.full((2, 32, 32, 3), 9, np.uint8)
     posters[1] = 0
     column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(32 * 32 * 3), 2, [None, pa.py_buffer(posters.tobytes())])
-    encode = features.views_of(lambda seen: poster_look(seen) + 1, Backbone("efficientnet-lite0", "", 16, 8))
+    encode = feature_extraction.views_of(lambda seen: poster_look(seen) + 1, Backbone("efficientnet-lite0", "", 16, 8))
     there, gone = encode(pa.table({"poster": column}), (32, 32, 3))
     assert (there != 0).all() and gone.shape == there.shape and not gone.any()
 
@@ -315,8 +317,8 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
     frozen = dataclasses.replace(
         CNN, backbone="MobileNet", backbone_weights=str(weights), height=32, width=32, dense_layers=0
     )
-    monkeypatch.setitem(features.ENCODERS, "poster", features._poster_encoder)
-    monkeypatch.setattr(features, "_digest", lambda _: "of the file")
+    monkeypatch.setitem(feature_extraction.ENCODERS, "poster", feature_extraction._poster_encoder)
+    monkeypatch.setattr(feature_extraction, "_digest", lambda _: "of the file")
     once = dataclasses.replace(RECIPE, epochs=1)
     train("cnn", frozen, once, options(home, "frozen"))
     tuned = dataclasses.replace(frozen, fine_tuning=1)
@@ -333,10 +335,10 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
     assert first.loss < checkpoints.read(checkpoint(home, "frozen")).history[0].loss
     assert second.loss < first.loss
     weights.unlink()
-    monkeypatch.setattr(features, "_digest", None)
+    monkeypatch.setattr(feature_extraction, "_digest", None)
     store, folder = Store.open(str(home / "store")), checkpoint(home, "tuned")
-    about = features.with_features(
-        features.with_encoder(checkpoints.read(folder)), store, ("test",), Screen(), use_gpu=False
+    about = feature_extraction.with_features(
+        feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Screen(), use_gpu=False
     )
     assert about.features == {} and about.encoder == "of the file"
     scores = predict(store, "test", str(folder), sees="poster", features=fed_of(about.features))
@@ -357,7 +359,7 @@ def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(
     (folder / "config.json").write_text(json.dumps(CONFIG))
     safetensors.save_file(toy_weights(), folder / "model.safetensors")
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer_of_pieces(["the", "a", "to", "##s", "of", "and"])))
-    monkeypatch.setattr(features, "check", lambda _: None)
+    monkeypatch.setattr(feature_extraction, "check", lambda _: None)
     tuned = dataclasses.replace(LSTM, backbone_weights=str(folder), fine_tuning=1)
     train("lstm", tuned, dataclasses.replace(RECIPE, epochs=1), options(home, "reader"))
     assert HINT in capsys.readouterr().out
@@ -380,4 +382,4 @@ def test_a_reader_without_its_tokenizer_says_so() -> None:
     tuned = dataclasses.replace(LSTM, fine_tuning=1)
     about = Checkpoint("lstm", ("A",), tuned, RECIPE, {}, epoch=1, tokenizer="{}")
     with pytest.raises(TrainError, match=r"the Overview LSTM cannot read: .*tokenizer"):
-        features.with_encoder(about)
+        feature_extraction.with_encoder(about)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from ray_jobs._shared import train
-from ray_jobs._shared.feeding import FilmsForWorkers
 from ray_jobs._shared.timing import DRIVER, Clock
 from ray_jobs._shared.train_run import TensorFlowWorkers
+from ray_jobs.inputs.train_inputs import FilmsForWorkers
 
 
 class Group:

@@ -10,9 +10,9 @@ import pytest
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.feeding import are_held, films_for_workers
 from ray_jobs.cli.options import TrainError
 from ray_jobs.cluster.resources import Resources
+from ray_jobs.inputs.train_inputs import are_held, films_for_workers
 
 # 1,000 films of 8 x 5 pixels of 3 bytes, and 4 bytes for each of 2 genres: 128 bytes a film.
 STORE: Any = SimpleNamespace(

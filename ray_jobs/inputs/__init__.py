@@ -1,0 +1,1 @@
+"""From the store to workers: features extracted, films cached and sharded."""
