@@ -18,7 +18,7 @@ from ray_jobs.cli.options import TrainOptions, run_job
 from ray_jobs.cluster.ray_init import imported_behind, start_ray
 
 if TYPE_CHECKING:
-    from ray_jobs._shared.train import TrainResult
+    from ray_jobs.training.driver import TrainResult
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Options(TrainOptions):
 
 def main(options: Options) -> TrainResult:
     """Train the model; the best checkpoint is named at the end."""
-    with imported_behind("ray_jobs._shared.train"):
+    with imported_behind("ray_jobs.training.driver"):
         start_ray()
-    from ray_jobs._shared.train import train
+    from ray_jobs.training.driver import train
 
     return train("lstm", options.model, options.recipe, options)
 

@@ -17,10 +17,10 @@ from datasets.batches.batching import Block
 from datasets.storage import files
 from genre_models.checkpoint import Checkpoint
 from genre_models.models import search_space
-from ray_jobs._shared.train_worker import Feed, Reporter, Save, TrainJob, train_on
 from ray_jobs.cli.errors import is_disk_full, reason
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.sweep_folder import SweepFolder
+from ray_jobs.training.worker import Feed, Reporter, Save, TrainJob, train_on
 
 CHECKPOINTS_PER_TRIAL = 2
 """The best and the last while a trial runs; the best alone when it has ended."""
@@ -155,8 +155,8 @@ def _train_on_workers(job: TrainJob, sweep: SweepJob) -> None:
     """Train by a Ray Train run of the trial's own; one that exists goes on by itself."""
     from ray.tune.integration.ray_train import TuneReportCallback
 
-    from ray_jobs._shared.train_run import run_workers
     from ray_jobs.cluster.resources import calm_data
+    from ray_jobs.training.ray_trainer import run_workers
 
     calm_data()
     run_workers(

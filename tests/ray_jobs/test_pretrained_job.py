@@ -101,7 +101,7 @@ def _poster_stand_in(backbone: Backbone) -> feature_extraction.Encode:
 def home(tmp_path_factory: pytest.TempPathFactory, stand_ins: None) -> Path:
     """Make a store, and train on it once."""
     del stand_ins
-    from ray_jobs._shared.train import train
+    from ray_jobs.training.driver import train
 
     home = tmp_path_factory.mktemp("pretrained")
     write_sample(str(home / "films"), films=200, seed=0)
@@ -193,7 +193,7 @@ def test_films_of_a_folder_are_encoded_and_judged(home: Path) -> None:
 
 
 def test_a_run_goes_on_with_the_features_it_has(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ray_jobs._shared.train import train
+    from ray_jobs.training.driver import train
 
     monkeypatch.setitem(feature_extraction.ENCODERS, "poster", None)  # nothing is to be encoded again
     # And with films that do not fit the object store: they are read from the store in every epoch.
@@ -271,7 +271,7 @@ def test_an_encoder_that_fails_is_told_in_a_line(home: Path, monkeypatch: pytest
 
 def test_the_joint_model_trains_on_the_features_of_both(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On those that the two models left in the store; its predictions are its own, film by film."""
-    from ray_jobs._shared.train import train
+    from ray_jobs.training.driver import train
 
     monkeypatch.setattr(feature_extraction, "ENCODERS", {})  # nothing is to be encoded again
     train("fusion", BOTH, dataclasses.replace(RECIPE, epochs=1), options(home, "both"))
@@ -309,7 +309,7 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
     """One of Keras' own, with weights of a file, which the fine-tuned checkpoint does not need any more."""
     import keras
 
-    from ray_jobs._shared.train import train
+    from ray_jobs.training.driver import train
 
     weights = home / "mobile.weights.h5"
     of = {"include_top": False, "weights": None, "input_shape": (32, 32, 3), "pooling": "avg"}
@@ -352,7 +352,7 @@ def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(
     """With a BERT and a tokenizer of a few pieces, as the extra reads them; the checkpoint does without their files."""
     pytest.importorskip("tokenizers")
     safetensors = pytest.importorskip("safetensors.numpy")
-    from ray_jobs._shared.train import train
+    from ray_jobs.training.driver import train
 
     folder = home / "bert"
     folder.mkdir()

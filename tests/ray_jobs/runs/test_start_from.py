@@ -11,9 +11,9 @@ from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.train import _origin
 from ray_jobs.cli.options import TrainOptions
 from ray_jobs.runs.run_folder import RunFolder, start_of
+from ray_jobs.training.driver import _origin
 from tests.ray_jobs.epochs import epochs
 
 ABOUT = Checkpoint(

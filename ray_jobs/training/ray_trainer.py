@@ -15,10 +15,10 @@ from ray.train.backend import Backend, BackendConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from genre_models.training.history import METRICS
-from ray_jobs._shared.train_worker import TrainJob, train_fn_per_worker
 from ray_jobs.cli.errors import reason
 from ray_jobs.cli.options import TrainError
 from ray_jobs.runs import run_folder
+from ray_jobs.training.worker import TrainJob, train_fn_per_worker
 
 _RESTARTS = 3  # a worker or node that dies costs at most the epoch under way, this many times
 # Ray Train asks its workers how they are every 2 s, and takes one report of an epoch each time: an epoch shorter than

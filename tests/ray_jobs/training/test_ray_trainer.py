@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ray_jobs._shared import train
-from ray_jobs._shared.timing import DRIVER, Clock
-from ray_jobs._shared.train_run import TensorFlowWorkers
 from ray_jobs.inputs.train_inputs import FilmsForWorkers
+from ray_jobs.training import driver
+from ray_jobs.training.ray_trainer import TensorFlowWorkers
+from ray_jobs.training.timing import DRIVER, Clock
 
 
 class Group:
@@ -51,16 +51,16 @@ def test_a_single_worker_is_told_of_nobody() -> None:
 
 
 def test_the_driver_s_code_does_not_import_tensorflow() -> None:
-    code = "import sys, ray_jobs.train_cnn, ray_jobs._shared.train; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, ray_jobs.train_cnn, ray_jobs.training.driver; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def handed_out(monkeypatch: pytest.MonkeyPatch, read: Any) -> tuple[Any, list[Any]]:
     """Return what hands films out, and what it has handed out, with a board that is none."""
     told: list[Any] = []
-    monkeypatch.setattr(train.ray, "get", lambda value: value)
+    monkeypatch.setattr(driver.ray, "get", lambda value: value)
     board: Any = SimpleNamespace(actor=SimpleNamespace(hand_out=SimpleNamespace(remote=told.append)))
-    return train._HandedOut(FilmsForWorkers({}, read, {}), board, Clock(DRIVER, None)), told
+    return driver._HandedOut(FilmsForWorkers({}, read, {}), board, Clock(DRIVER, None)), told
 
 
 def test_films_are_handed_out_once_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,6 @@ from genre_models.models.registry import KINDS, without_cudnn
 from genre_models.training import history as histories
 from genre_models.training.history import Epoch
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.timing import DRIVER, FIRST_STEP, Clock, Gap, Span, process_started, table
-from ray_jobs._shared.train_run import run_workers
-from ray_jobs._shared.train_worker import Progress, TrainJob
 from ray_jobs.cli.console import Countdown, Screen, duration
 from ray_jobs.cli.options import TrainError, TrainOptions, timestamp
 from ray_jobs.cluster import ray_init, resources
@@ -40,6 +37,9 @@ from ray_jobs.inputs.train_inputs import (
 from ray_jobs.runs import run_folder
 from ray_jobs.runs.resume import claim, settings_of
 from ray_jobs.runs.run_folder import RunFolder
+from ray_jobs.training.ray_trainer import run_workers
+from ray_jobs.training.timing import DRIVER, FIRST_STEP, Clock, Gap, Span, process_started, table
+from ray_jobs.training.worker import Progress, TrainJob
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ray_jobs._shared import timing
-from ray_jobs._shared.timing import DRIVER, WORKER, Clock, Gap, Gaps, Span, critical, process_started, table
+from ray_jobs.training import timing
+from ray_jobs.training.timing import DRIVER, WORKER, Clock, Gap, Gaps, Span, critical, process_started, table
 
 RAY = Span("starting Ray", DRIVER, 100.0, 103.0)
 FILMS = Span("reading the films", DRIVER, 103.0, 104.0)
