@@ -21,9 +21,6 @@ from ray_jobs._shared.ablation_inputs import Inputs
 from ray_jobs._shared.ablation_judge import Judge
 from ray_jobs._shared.ablation_result import say, write
 from ray_jobs._shared.ablation_watch import AblationWatch
-from ray_jobs._shared.trial import SweepJob, run_trial
-from ray_jobs._shared.tune_run import run_trials
-from ray_jobs._shared.tune_search import NoHalving, Plan, RandomSampler
 from ray_jobs.cli.console import Screen, counted
 from ray_jobs.cli.options import AblateOptions, TrainError, timestamp
 from ray_jobs.cluster import resources
@@ -33,6 +30,9 @@ from ray_jobs.inputs.train_inputs import require_films_enough, require_posters_t
 from ray_jobs.runs import resume
 from ray_jobs.runs.study_files import ABLATIONS
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
+from ray_jobs.tuning.ray_tuner import run_trials
+from ray_jobs.tuning.searcher import NoHalving, Plan, RandomSampler
+from ray_jobs.tuning.trial import SweepJob, run_trial
 
 COURSEWORK = "coursework"
 

@@ -10,11 +10,11 @@ from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
 from genre_models.encoders import backbones
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.trial import SweepJob
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import AblateOptions
 from ray_jobs.inputs.feature_extraction import with_encoder, with_features
 from ray_jobs.inputs.train_inputs import TRAINING_SPLITS, films_of, shares_of, vocabulary_of, word_vectors_of
+from ray_jobs.tuning.trial import SweepJob
 
 # What decides how films are read, of the options of any kind of model.
 _OF_INPUTS = (

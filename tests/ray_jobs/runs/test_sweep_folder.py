@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ray_jobs._shared.sweep_watch import CUT_SHORT, Watch, best_of
 from ray_jobs.cli.console import Screen
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
+from ray_jobs.tuning.progress_callback import CUT_SHORT, Watch, best_of
 from tests.ray_jobs.epochs import epochs
 
 

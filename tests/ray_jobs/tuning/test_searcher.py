@@ -12,10 +12,10 @@ from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.registry import KINDS
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared import tune
-from ray_jobs._shared.tune_search import Halving, OptunaSampler, Plan, RandomSampler
 from ray_jobs.cli.options import TuneOptions
 from ray_jobs.runs.sweep_folder import Trial
+from ray_jobs.tuning import driver
+from ray_jobs.tuning.searcher import Halving, OptunaSampler, Plan, RandomSampler
 from tests.ray_jobs.epochs import epochs
 
 SPACE: SearchSpace = {
@@ -158,7 +158,7 @@ def test_grace_beyond_the_last_epoch_stops_nothing(grace: int) -> None:
 def test_what_all_trials_share_is_left_out_of_the_search(config: OverviewLSTM, name: str) -> None:
     """Fewer pieces of words cut overviews otherwise: trials would train on other tokens than they are judged on."""
     assert name in KINDS["lstm"].search_space
-    assert name not in tune._sweep("lstm", config, Recipe(), TuneOptions()).space
-    asked = tune._sweep("lstm", config, Recipe(), TuneOptions(vary=(f"{name}: [16, 32]",)))
-    assert name in asked.space and name in tune._not_searched("lstm", asked.config)
-    assert name in tune._sweep("lstm", OverviewLSTM(), Recipe(), TuneOptions()).space
+    assert name not in driver._sweep("lstm", config, Recipe(), TuneOptions()).space
+    asked = driver._sweep("lstm", config, Recipe(), TuneOptions(vary=(f"{name}: [16, 32]",)))
+    assert name in asked.space and name in driver._not_searched("lstm", asked.config)
+    assert name in driver._sweep("lstm", OverviewLSTM(), Recipe(), TuneOptions()).space

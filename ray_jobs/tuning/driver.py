@@ -17,11 +17,6 @@ from genre_models.models import search_space
 from genre_models.models.registry import KINDS
 from genre_models.models.search_space import SearchSpace
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.sweep_result import finish
-from ray_jobs._shared.sweep_watch import Watch
-from ray_jobs._shared.trial import SweepJob, run_trial
-from ray_jobs._shared.tune_run import run_trials
-from ray_jobs._shared.tune_search import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
 from ray_jobs.cli.console import Screen, counted
 from ray_jobs.cli.options import TrainError, TuneOptions, timestamp
 from ray_jobs.cluster import resources
@@ -39,6 +34,11 @@ from ray_jobs.inputs.train_inputs import (
 )
 from ray_jobs.runs.resume import claim, settings_of
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
+from ray_jobs.tuning.progress_callback import Watch
+from ray_jobs.tuning.ray_tuner import run_trials
+from ray_jobs.tuning.searcher import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
+from ray_jobs.tuning.sweep_report import finish
+from ray_jobs.tuning.trial import SweepJob, run_trial
 
 # Settings that have no part in a model with a backbone, and in one whose backbone is frozen.
 _PRETRAINED_WITHOUT = ("vocabulary_size",)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import ray.tune
 
 from datasets.storage import files
-from ray_jobs._shared.sweep_watch import Watch
-from ray_jobs._shared.tune_search import Halving, NoHalving, Plan
 from ray_jobs.cli.options import timestamp
+from ray_jobs.tuning.progress_callback import Watch
+from ray_jobs.tuning.searcher import Halving, NoHalving, Plan
 
 _NEW_ACTORS = 1  # a trial whose process dies is started again so often, from its last epoch
 # A trial of several workers only waits for them, and they reserve their own. It may ask for no CPU, or the last of its
