@@ -100,8 +100,8 @@ def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
     """Return films per second, of at least so many films and whole passes over the store."""
     from datasets.store.film_store import Store
     from genre_models.models.registry import KINDS
-    from ray_jobs._shared.predict import BATCH, scored
     from ray_jobs.cluster.progress_channel import Board
+    from ray_jobs.evaluation.predict import BATCH, scored
 
     opened = Store.open(store)
     splits = [(opened, split) for split in _SPLITS]
@@ -164,7 +164,7 @@ def pieces(store: Any, about: Any) -> list[np.ndarray]:
     from datasets.batches.batching import padded_length
     from datasets.store.film_store import poster_array
     from datasets.text.vocabulary import Vocabulary
-    from ray_jobs._shared.predict import BATCH, PIECE
+    from ray_jobs.evaluation.predict import BATCH, PIECE
 
     made: list[np.ndarray] = []
     for split in _SPLITS:

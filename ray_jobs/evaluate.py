@@ -13,15 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from genre_models.models.registry import KINDS
-from ray_jobs._shared.beside import judged_beside
-from ray_jobs._shared.ensemble import calibrated, enter_ensemble, require_validation_films, why_no_ensemble
-from ray_jobs._shared.entrants import enter_baselines, enter_runs, find_checkpoints, require_unseen, score
-from ray_jobs._shared.judged import judged_films
-from ray_jobs._shared.report import report
-from ray_jobs._shared.sweeps_found import sweeps_behind
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import Metric, at_home, run_job
 from ray_jobs.cluster import resources
+from ray_jobs.evaluation.comparison_report import report
+from ray_jobs.evaluation.ensemble import calibrated, enter_ensemble, require_validation_films, why_no_ensemble
+from ray_jobs.evaluation.eval_films import judged_films
+from ray_jobs.evaluation.find_sweeps import sweeps_behind
+from ray_jobs.evaluation.reference_runs import judged_beside
+from ray_jobs.evaluation.scoring import enter_baselines, enter_runs, find_checkpoints, require_unseen, score
 from ray_jobs.inputs.store_setup import open_store
 from ray_jobs.runs.find_ablations import ablations_on
 

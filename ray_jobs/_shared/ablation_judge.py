@@ -21,10 +21,10 @@ from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
 from genre_models.metrics import bootstrap
 from genre_models.studies.ablation_effects import FIGURES, SPLITS, JudgedRun, judge_run
-from ray_jobs._shared.predict import BATCH, Predictor
 from ray_jobs.cli.console import Countdown, Screen, counted
 from ray_jobs.cli.errors import reason
 from ray_jobs.cli.options import AblateOptions
+from ray_jobs.evaluation.predict import BATCH, Predictor
 from ray_jobs.inputs.feature_extraction import with_encoder, with_features
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 

@@ -12,9 +12,9 @@ from genre_models.report.ablation.page import write_ablation
 from genre_models.studies import ablation_effects as ablations
 from genre_models.studies.ablation_components import Variant
 from genre_models.studies.ablation_effects import JudgedRun
-from ray_jobs._shared.report import written_to
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import AblateOptions
+from ray_jobs.evaluation.comparison_report import written_to
 from ray_jobs.runs import study_files
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial

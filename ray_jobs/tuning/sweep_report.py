@@ -15,9 +15,9 @@ from genre_models.models.search_space import SearchSpace
 from genre_models.report.sweep.page import write_sweep
 from genre_models.studies import sweep_analysis as sweeps
 from genre_models.training.history import METRICS
-from ray_jobs._shared.report import written_to
 from ray_jobs.cli.console import Screen, duration
 from ray_jobs.cli.options import TrainError, TuneOptions
+from ray_jobs.evaluation.comparison_report import written_to
 from ray_jobs.runs import study_files
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial

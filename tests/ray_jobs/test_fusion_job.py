@@ -60,7 +60,7 @@ def test_a_run_gone_on_with_is_the_same_run(home: Path, run_job: RunJob) -> None
 def test_predict_gives_each_film_the_model_s_own_scores(home: Path, local_ray: None) -> None:
     """In the store's order, and as one film at a time gives them: poster, overview and row belong together."""
     del local_ray
-    from ray_jobs._shared.predict import predict
+    from ray_jobs.evaluation.predict import predict
 
     folder = max((home / "runs" / "joint").glob("epoch-*"))
     store = Store.open(str(home / "store"))

@@ -28,9 +28,9 @@ from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.predict import predict
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import TrainError, TrainOptions
+from ray_jobs.evaluation.predict import predict
 from ray_jobs.inputs import feature_extraction
 from ray_jobs.runs.sweep_folder import SweepFolder
 from tests.conftest import RunJob

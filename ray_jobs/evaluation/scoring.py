@@ -21,9 +21,9 @@ from genre_models.metrics.baselines import TfidfBaseline, prior_scores
 from genre_models.metrics.comparison import Entrant, figure
 from genre_models.metrics.thresholds import tune_thresholds
 from genre_models.models.registry import KINDS
-from ray_jobs._shared.judged import Judged
-from ray_jobs._shared.predict import predict_splits
 from ray_jobs.cli.console import Countdown, Screen
+from ray_jobs.evaluation.eval_films import Judged
+from ray_jobs.evaluation.predict import predict_splits
 from ray_jobs.inputs.feature_extraction import with_encoder, with_features
 from ray_jobs.runs import run_folder
 

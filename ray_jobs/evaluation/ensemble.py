@@ -13,8 +13,8 @@ from genre_models.metrics.calibration import fit_platt
 from genre_models.metrics.comparison import Entrant
 from genre_models.metrics.stacking import FEWEST_FILMS, Fused, fuse
 from genre_models.metrics.thresholds import tune_thresholds
-from ray_jobs._shared.entrants import Found, untrained
 from ray_jobs.cli.console import Screen
+from ray_jobs.evaluation.scoring import Found, untrained
 
 
 def why_no_ensemble(found: Mapping[str, Sequence[Found]], store: Store) -> str:

@@ -23,8 +23,8 @@ from genre_models.metrics import example_films
 from genre_models.metrics.classification import top3, top3_recalls
 from genre_models.metrics.comparison import Entrant, compare
 from genre_models.report.comparison.page import write_report
-from ray_jobs._shared.judged import Judged
 from ray_jobs.cli.console import Countdown, Screen, duration
+from ray_jobs.evaluation.eval_films import Judged
 
 _LIBRARIES = ("ray", "tensorflow", "keras", "scikit-learn", "numpy")
 

@@ -55,7 +55,7 @@ def saved(kind: str, store: Store, folder: Path) -> Path:
 @pytest.mark.parametrize("kind", ["cnn", "lstm"])
 def test_each_film_of_each_split_gets_the_model_s_own_scores(kind: str, store: Store, tmp_path: Path) -> None:
     """One by one, unbatched and unpadded, the model says the same; films and splits are not mixed up."""
-    from ray_jobs._shared.predict import predict_splits
+    from ray_jobs.evaluation.predict import predict_splits
 
     folder = saved(kind, store, tmp_path / "run" / "epoch-001")
     told_done: list[int] = []
@@ -77,7 +77,7 @@ def test_each_film_of_each_split_gets_the_model_s_own_scores(kind: str, store: S
 
 
 def test_predictor_takes_films_without_a_part(store: Store, tmp_path: Path) -> None:
-    from ray_jobs._shared.predict import PIECE, Predictor
+    from ray_jobs.evaluation.predict import PIECE, Predictor
 
     posted: list[int] = []
 

@@ -1,0 +1,1 @@
+"""Checkpoints scored, calibrated, combined and compared."""
