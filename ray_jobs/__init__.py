@@ -1,1 +1,1 @@
-"""One file per job a person submits."""
+"""One script a job that a person submits, above the rooms they share."""

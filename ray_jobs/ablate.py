@@ -10,7 +10,7 @@ evaluate.py shows it on its page. docs/tuning.md tells the rest.
 
 from __future__ import annotations
 
-from ray_jobs._shared.ablate import ablate
+from ray_jobs.ablation.driver import ablate
 from ray_jobs.cli.options import AblateOptions, run_job
 
 

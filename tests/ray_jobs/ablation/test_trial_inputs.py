@@ -9,7 +9,7 @@ import pytest
 
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.poster_cnn import PosterCNN
-from ray_jobs._shared.ablation_inputs import key_of_inputs
+from ray_jobs.ablation.trial_inputs import key_of_inputs
 
 FROZEN = PosterCNN(backbone="MobileNet", backbone_weights="a.h5")
 JOINT = FusionGMU(poster_backbone="MobileNet", poster_weights="a.h5", overview_backbone="minilm", augmentation=0.0)

@@ -17,10 +17,10 @@ from genre_models.models import search_space
 from genre_models.models.registry import KINDS
 from genre_models.studies.ablation_components import CURES, Cure, Variant, read_cures, settings_of, variants
 from genre_models.training.recipe import Recipe
-from ray_jobs._shared.ablation_inputs import Inputs
-from ray_jobs._shared.ablation_judge import Judge
-from ray_jobs._shared.ablation_result import say, write
-from ray_jobs._shared.ablation_watch import AblationWatch
+from ray_jobs.ablation.ablation_report import say, write
+from ray_jobs.ablation.progress_callback import AblationWatch
+from ray_jobs.ablation.score_trials import Judge
+from ray_jobs.ablation.trial_inputs import Inputs
 from ray_jobs.cli.console import Screen, counted
 from ray_jobs.cli.options import AblateOptions, TrainError, timestamp
 from ray_jobs.cluster import resources

@@ -20,7 +20,7 @@ from ray_jobs.runs.resume import plain
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 
 if TYPE_CHECKING:
-    from ray_jobs._shared.ablate import Ablation
+    from ray_jobs.ablation.driver import Ablation
 
 
 def write(

@@ -1,0 +1,1 @@
+"""A preset taken apart, component by component."""
