@@ -1,11 +1,13 @@
-"""Working beside a folder and putting the new one in its place at the end: a killed job leaves no half folder, and the
-old one stays until the new one is whole."""
+"""Files and folders written whole: readers see the old one or the new, never a part, and a killed job leaves no half
+folder."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -106,3 +108,70 @@ def _runs(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 file as `write_bytes` does."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file whole: readers see the old one or the new, never a part. Folders are made as needed."""
+    filesystem, inner = files.resolve(path)
+    filesystem.create_dir(str(Path(inner).parent), recursive=True)
+    # Only a local file can be seen half written; object stores show an object when it is complete.
+    aside = _aside(inner) if files.is_local(path) else inner
+    with filesystem.open_output_stream(aside) as stream:
+        stream.write(data)
+    if aside != inner:
+        Path(aside).replace(inner)
+
+
+def _aside(inner: str) -> str:
+    """Return where this process writes what is to stand at a path."""
+    return f"{inner}.{files.this_process()}.aside"
+
+
+@contextlib.contextmanager
+def new_folder(path: str | Path, *, last: str) -> Iterator[Path]:
+    """Give a local folder to write to, which is at `path` in one piece when the block ends without an error.
+
+    On an object store, which cannot rename, the file called `last` is uploaded after all others: a folder that has
+    it is whole. What stood at `path` before is replaced.
+    """
+    filesystem, inner = files.resolve(path)
+    if files.is_local(path):
+        aside = Path(_aside(inner))
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        try:
+            yield aside
+            shutil.rmtree(inner, ignore_errors=True)
+            aside.replace(inner)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+        Path(folder, last).rename(f"{folder}.{last}")
+        filesystem.create_dir(inner, recursive=True)
+        try:
+            pafs.copy_files(folder, inner, destination_filesystem=filesystem)
+            pafs.copy_files(f"{folder}.{last}", f"{inner}/{last}", destination_filesystem=filesystem)
+        finally:
+            Path(f"{folder}.{last}").unlink()
+
+
+@contextlib.contextmanager
+def written_to(folder: str) -> Iterator[Path]:
+    """Give a local folder to write to, whose files end up in `folder` wherever that is."""
+    filesystem, inner = files.resolve(folder)
+    if files.is_local(folder):
+        yield Path(inner)
+        return
+    local = Path(tempfile.mkdtemp(prefix="report-"))
+    try:
+        yield local
+        pafs.copy_files(str(local), inner, destination_filesystem=filesystem)
+    finally:
+        shutil.rmtree(local, ignore_errors=True)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -72,31 +68,9 @@ def read_bytes(path: str | Path) -> bytes:
         return bytes(stream.read())
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 file as `write_bytes` does."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write a file whole: readers see the old one or the new, never a part. Folders are made as needed."""
-    filesystem, inner = resolve(path)
-    filesystem.create_dir(str(Path(inner).parent), recursive=True)
-    # Only a local file can be seen half written; object stores show an object when it is complete.
-    aside = _aside(inner) if is_local(path) else inner
-    with filesystem.open_output_stream(aside) as stream:
-        stream.write(data)
-    if aside != inner:
-        Path(aside).replace(inner)
-
-
 def this_process() -> str:
     """Name this process among those of all machines that share a disk: its machine, a dash, its number."""
     return f"{platform.node() or 'localhost'}-{os.getpid()}"
-
-
-def _aside(inner: str) -> str:
-    """Return where this process writes what is to stand at a path."""
-    return f"{inner}.{this_process()}.aside"
 
 
 def find(path: str | Path, name: str) -> list[str]:
@@ -121,36 +95,6 @@ def remove_folder(path: str | Path) -> None:
     filesystem, inner = resolve(path)
     if exists(path):
         filesystem.delete_dir(inner)
-
-
-@contextlib.contextmanager
-def new_folder(path: str | Path, *, last: str) -> Iterator[Path]:
-    """Give a local folder to write to, which is at `path` in one piece when the block ends without an error.
-
-    On an object store, which cannot rename, the file called `last` is uploaded after all others: a folder that has
-    it is whole. What stood at `path` before is replaced.
-    """
-    filesystem, inner = resolve(path)
-    if is_local(path):
-        aside = Path(_aside(inner))
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        try:
-            yield aside
-            shutil.rmtree(inner, ignore_errors=True)
-            aside.replace(inner)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-        Path(folder, last).rename(f"{folder}.{last}")
-        filesystem.create_dir(inner, recursive=True)
-        try:
-            pafs.copy_files(folder, inner, destination_filesystem=filesystem)
-            pafs.copy_files(f"{folder}.{last}", f"{inner}/{last}", destination_filesystem=filesystem)
-        finally:
-            Path(f"{folder}.{last}").unlink()
 
 
 def download(path: str | Path, folder: Path) -> Path:

@@ -20,7 +20,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from datasets.batches.batching import Block, bytes_array, narrowed
-from datasets.storage import files
+from datasets.storage import atomic, files
 from datasets.store.film_store import Store, StoreError, label_array
 from datasets.store.shards import read_parts
 
@@ -105,7 +105,7 @@ def write_part(folder: str, part: str, rows: Sequence[int], features: Sequence[b
 
 def finish(folder: str, features: Features, store: Store, split: str) -> None:
     """Say that a folder is whole, and what it holds."""
-    files.write_text(files.join(folder, ABOUT), json.dumps(asdict(features) | _films_of(store, split), indent=2))
+    atomic.write_text(files.join(folder, ABOUT), json.dumps(asdict(features) | _films_of(store, split), indent=2))
 
 
 def kept_bytes(store: Store, fed: Iterable[Features], split: str) -> int:

@@ -19,7 +19,7 @@ import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from datasets.storage import files
+from datasets.storage import atomic, files
 
 SPLITS = ("train", "validation", "test")
 FORMAT = 1
@@ -134,7 +134,7 @@ class Store:
 def write_manifest(path: str, manifest: Manifest) -> None:
     """Write a store's manifest: the last file of a store."""
     text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False)
-    files.write_text(files.join(path, "manifest.json"), text)
+    atomic.write_text(files.join(path, "manifest.json"), text)
 
 
 def label_array(column: pa.ChunkedArray | pa.FixedSizeListArray) -> np.ndarray:

@@ -27,7 +27,7 @@ import ray.data
 from datasets.raw.films_folder import FilmList, read_films
 from datasets.raw.posters import MAX_PIXELS
 from datasets.raw.rejects import FilmsError, Reject, write_rejects
-from datasets.storage import files
+from datasets.storage import atomic, files
 from datasets.storage.atomic import aside, put_in_place
 from datasets.storage.malloc_trim import give_back
 from datasets.store import film_store
@@ -166,7 +166,7 @@ def _write_words(work: str, counts: Counter[str]) -> None:
 def _write_rejects(work: str, rejects: Sequence[Reject]) -> None:
     text = io.StringIO()
     write_rejects(rejects, text)
-    files.write_text(files.join(work, "rejects.csv"), text.getvalue())
+    atomic.write_text(files.join(work, "rejects.csv"), text.getvalue())
 
 
 def _manifest(

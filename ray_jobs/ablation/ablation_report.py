@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from datasets.storage import files
+from datasets.storage.atomic import written_to
 from genre_models.checkpoint import Checkpoint
 from genre_models.report.ablation.findings import outcome, screen_table
 from genre_models.report.ablation.page import write_ablation
@@ -14,7 +15,6 @@ from genre_models.studies.ablation_components import Variant
 from genre_models.studies.ablation_effects import JudgedRun
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import AblateOptions
-from ray_jobs.evaluation.comparison_report import written_to
 from ray_jobs.runs import study_files
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial

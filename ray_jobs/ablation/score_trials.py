@@ -15,7 +15,7 @@ import numpy as np
 import ray
 
 from datasets.batches.batching import read_films
-from datasets.storage import files
+from datasets.storage import atomic, files
 from datasets.store.feature_store import feature_table, fed_of
 from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
@@ -133,7 +133,7 @@ def _judge_checkpoint(
     del predictor
     keras.utils.clear_session(free_memory=True)
     run = judge_run({split: truth[split][1] for split in SPLITS}, scores, resamples=resamples)
-    files.write_bytes(place, _to_bytes(run, scores))
+    atomic.write_bytes(place, _to_bytes(run, scores))
     return run
 
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import datetime
 import importlib.metadata
 import shlex
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow.fs as pafs
 
 from datasets.storage import files
+from datasets.storage.atomic import written_to
 from datasets.store.film_store import Store
 from genre_models.metrics import example_films
 from genre_models.metrics.classification import top3, top3_recalls
@@ -117,21 +113,6 @@ def _showcase(judged: Judged, entrants: Sequence[Entrant], genres: Sequence[str]
         }
         for choice, film, jpeg in zip(shown, (choice.film for choice in shown), posters, strict=True)
     ]
-
-
-@contextlib.contextmanager
-def written_to(folder: str) -> Iterator[Path]:
-    """Give a local folder to write to, whose files end up in `folder` wherever that is."""
-    filesystem, inner = files.resolve(folder)
-    if files.is_local(folder):
-        yield Path(inner)
-        return
-    local = Path(tempfile.mkdtemp(prefix="report-"))
-    try:
-        yield local
-        pafs.copy_files(str(local), inner, destination_filesystem=filesystem)
-    finally:
-        shutil.rmtree(local, ignore_errors=True)
 
 
 def table(comparison: dict[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow.fs as pafs
 
-from datasets.storage import files
+from datasets.storage import atomic, files
 from genre_models import checkpoint as checkpoints
 from genre_models.training import history as histories
 from genre_models.training.history import Epoch
@@ -137,7 +137,7 @@ class RunFolder:
 
     def write_options(self, options: dict[str, Any]) -> None:
         """Keep the options of the run."""
-        files.write_text(files.join(self.path, "run.json"), json.dumps(options, indent=2, ensure_ascii=False))
+        atomic.write_text(files.join(self.path, "run.json"), json.dumps(options, indent=2, ensure_ascii=False))
 
     def history(self) -> list[Epoch]:
         """Return the figures kept so far."""
@@ -155,7 +155,7 @@ class RunFolder:
     @contextlib.contextmanager
     def new_checkpoint(self, epoch: int) -> Iterator[Path]:
         """Give a local folder to write an epoch's checkpoint to; it is the run's once the block has ended."""
-        with files.new_folder(files.join(self.path, epoch_folder(epoch)), last="checkpoint.json") as folder:
+        with atomic.new_folder(files.join(self.path, epoch_folder(epoch)), last="checkpoint.json") as folder:
             yield folder
 
     def keep(self, epochs: Collection[int]) -> None:
@@ -167,7 +167,7 @@ class RunFolder:
 
     def write_history(self, history: list[Epoch]) -> None:
         """Keep the figures of every epoch so far."""
-        files.write_text(files.join(self.path, "history.csv"), histories.to_csv(history))
+        atomic.write_text(files.join(self.path, "history.csv"), histories.to_csv(history))
 
 
 class TensorBoard:

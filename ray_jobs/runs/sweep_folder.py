@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from datasets.storage import files
+from datasets.storage import atomic, files
 from genre_models.checkpoint import with_tuples
 from genre_models.training.history import Epoch, badness, best_epoch
 from ray_jobs.runs.run_folder import RunFolder
@@ -81,7 +81,7 @@ class SweepFolder(RunFolder):
         """Keep a trial's settings and how it stands."""
         kept = {name: value for name, value in dataclasses.asdict(trial).items() if name != "history"}
         where = files.join(self.trial_folder(trial.number).path, "trial.json")
-        files.write_text(where, json.dumps(kept, indent=2, ensure_ascii=False))
+        atomic.write_text(where, json.dumps(kept, indent=2, ensure_ascii=False))
 
     def keep_best(self, trial: Trial, metric: str) -> None:
         """Remove what an ended trial needs no longer: all checkpoints but its best, and a failed one's whole.

@@ -10,7 +10,7 @@ from typing import Any
 
 import ray
 
-from datasets.storage import files
+from datasets.storage import atomic, files
 from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
 from genre_models.encoders.backbones import is_fine_tuned
@@ -161,7 +161,7 @@ def _finish(folder: RunFolder, kind: str, metric: str, screen: Screen) -> TrainR
     if best is None:
         raise TrainError(f"the run {folder.path} left no checkpoint")
     history = run_folder.run_history(best.path)
-    files.write_text(files.join(best.path, "history.csv"), histories.to_csv(history))
+    atomic.write_text(files.join(best.path, "history.csv"), histories.to_csv(history))
     figures = history[int(best.about["epoch"]) - 1]
     screen.line(
         f"Best epoch {figures.epoch} of {len(history)}: validation loss {figures.validation_loss:.4f}, "

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from datasets.storage import files
+from datasets.storage import atomic, files
+from datasets.storage.atomic import written_to
 from genre_models.checkpoint import Checkpoint, with_tuples
 from genre_models.models import search_space
 from genre_models.models.search_space import SearchSpace
@@ -17,7 +18,6 @@ from genre_models.studies import sweep_analysis as sweeps
 from genre_models.training.history import METRICS
 from ray_jobs.cli.console import Screen, duration
 from ray_jobs.cli.options import TrainError, TuneOptions
-from ray_jobs.evaluation.comparison_report import written_to
 from ray_jobs.runs import study_files
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
@@ -110,7 +110,7 @@ def _write_best_config(folder: SweepFolder, about: Checkpoint, best: dict[str, A
         },
         sort_keys=False,
     )  # fmt: skip
-    files.write_text(files.join(folder.path, BEST_CONFIG), text)
+    atomic.write_text(files.join(folder.path, BEST_CONFIG), text)
 
 
 def _say(told: dict[str, Any], best: dict[str, Any], about: Checkpoint, screen: Screen) -> None:

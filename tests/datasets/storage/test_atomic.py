@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from datasets.storage import files
+from datasets.storage import atomic, files
 from datasets.storage.atomic import aside, put_in_place
 
 GONE = 2**22 + 12345  # above Linux' largest process id
@@ -38,8 +38,8 @@ def test_on_an_object_store_the_old_store_stays_until_the_new_one_is_whole(monke
     written: list[str] = []
     for text in ("old", "new"):
         with aside("mock://bucket/store") as work:
-            files.write_text(files.join(work, "films", "a.parquet"), text)
-            files.write_text(files.join(work, "manifest.json"), text)
+            atomic.write_text(files.join(work, "films", "a.parquet"), text)
+            atomic.write_text(files.join(work, "manifest.json"), text)
             if text == "new":
                 assert files.read_text("mock://bucket/store/manifest.json") == "old"
             put_in_place(work, "mock://bucket/store", last="manifest.json")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from datasets.storage import files
+from datasets.storage import atomic, files
 
 
 @pytest.fixture(params=["path", "string", "uri"])
@@ -21,7 +21,7 @@ def test_write_read_exists(place: str | Path, tmp_path: Path) -> None:
     assert not files.exists(where)
     with pytest.raises(FileNotFoundError):
         files.read_text(where)
-    files.write_text(where, "naïve\n日本\r\n")
+    atomic.write_text(where, "naïve\n日本\r\n")
     assert files.exists(where)
     assert files.exists(files.join(place, "new"))
     assert (tmp_path / "new" / "folder" / "words.txt").read_bytes() == "naïve\n日本\r\n".encode()
@@ -30,7 +30,7 @@ def test_write_read_exists(place: str | Path, tmp_path: Path) -> None:
 
 def test_writing_leaves_one_file(place: str | Path, tmp_path: Path) -> None:
     for text in ("a long text", "short"):
-        files.write_text(files.join(place, "manifest.json"), text)
+        atomic.write_text(files.join(place, "manifest.json"), text)
     assert [p.name for p in tmp_path.iterdir()] == ["manifest.json"]
     assert (tmp_path / "manifest.json").read_text() == "short"
 
@@ -47,15 +47,15 @@ def test_a_reader_never_sees_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", watched)
-    files.write_text(where, "new " * 10_000)
+    atomic.write_text(where, "new " * 10_000)
     assert seen == [("old", "new " * 10_000)]
     assert where.read_text() == "new " * 10_000
 
 
 def test_failed_write_keeps_the_old_text(tmp_path: Path) -> None:
-    files.write_text(tmp_path / "manifest.json", "old")
+    atomic.write_text(tmp_path / "manifest.json", "old")
     with pytest.raises(UnicodeEncodeError):
-        files.write_text(tmp_path / "manifest.json", "half a character: \ud800")
+        atomic.write_text(tmp_path / "manifest.json", "half a character: \ud800")
     assert (tmp_path / "manifest.json").read_text() == "old"
 
 
@@ -79,7 +79,7 @@ def test_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_home_folder_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    files.write_text("~/films/note.txt", "here")
+    atomic.write_text("~/films/note.txt", "here")
     assert (tmp_path / "films" / "note.txt").read_text() == "here"
     assert files.exists("~/films")
 
@@ -138,16 +138,16 @@ def test_download_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_new_folder_is_there_whole_or_not_at_all(place: str | Path, tmp_path: Path) -> None:
     where = files.join(place, "run", "epoch-001")
-    with files.new_folder(where, last="done.json") as folder:
+    with atomic.new_folder(where, last="done.json") as folder:
         (folder / "done.json").write_text("{}")
         (folder / "weights").write_text("one")
         assert not files.exists(where)
     assert files.read_text(files.join(where, "weights")) == "one"
-    with pytest.raises(OSError, match="full"), files.new_folder(where, last="done.json") as folder:
+    with pytest.raises(OSError, match="full"), atomic.new_folder(where, last="done.json") as folder:
         (folder / "weights").write_text("two")
         raise OSError("the disk is full")
     assert files.read_text(files.join(where, "weights")) == "one"
-    with files.new_folder(where, last="done.json") as folder:
+    with atomic.new_folder(where, last="done.json") as folder:
         (folder / "done.json").write_text("{}")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["epoch-001"]
     assert [path.name for path in (tmp_path / "run" / "epoch-001").iterdir()] == ["done.json"]
@@ -164,7 +164,7 @@ def test_on_an_object_store_the_last_file_is_uploaded_last(tmp_path: Path, monke
         copy(source, target, **how)
 
     monkeypatch.setattr(pafs, "copy_files", watched)
-    with files.new_folder(tmp_path / "epoch-001", last="done.json") as folder:
+    with atomic.new_folder(tmp_path / "epoch-001", last="done.json") as folder:
         for name in ("weights", "done.json", "history"):
             (folder / name).write_text(name)
     assert uploads == [["history", "weights"], ["done.json"]]
