@@ -1,27 +1,15 @@
-"""Batches for one worker: from the store, through Ray Data, to numpy of fixed shapes."""
+"""Batches for one worker: blocks of films to numpy of fixed shapes, in an order that seed, epoch and rank set."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from datasets.storage import files
-from datasets.store.film_store import Store, film_schema, label_array, poster_array
-from datasets.store.shards import read_parts
-from datasets.text.pretrained_tokenizer import WordPiece
-from datasets.text.vocabulary import UNKNOWN, Vocabulary
+from datasets.text.vocabulary import UNKNOWN
 
-if TYPE_CHECKING:
-    import ray.data
-
-Tokens = Vocabulary | WordPiece
-"""What cuts overviews into token ids."""
 Block = dict[str, np.ndarray]
 """Films as columns: "labels" float32 [n, G]; "inputs" [n, ...], or, for a model that sees both, "poster" uint8
 [n, H, W, 3] and "tokens" int32 [n, T]; with token ids "lengths" int32 [n]. Vectors of tokens, which would be mostly
@@ -37,62 +25,6 @@ _PARTS = ("poster", "tokens")
 # Overviews are grouped by length blurred by this share, so that batches mix differently in each epoch.
 _BLUR = 0.1
 _RAREST = 0.005  # share of the films below which a genre's rarity no longer counts for oversampling
-
-
-# -- Ray Data: from the store to blocks of model inputs ---------------------------------------------------------------
-
-
-def read_films(store: Store, split: str, columns: list[str], *, cpus: float = 1) -> ray.data.Dataset:
-    """Read columns of a split through Ray Data, in the store's order; each task asks Ray for `cpus`."""
-    filesystem, _ = files.resolve(store.folder(split))
-    shape = store.manifest.poster_shape
-    schema = film_schema(len(store.manifest.genres), shape)
-    empty = pa.schema([schema.field(name) for name in columns]).empty_table()
-
-    def read(path: str) -> pa.Table:
-        return pq.read_table(path, filesystem=filesystem, columns=columns, partitioning=None)
-
-    paths = store.parts(split)
-    film_bytes = math.prod(shape) if "poster" in columns else 0
-    part_bytes = film_bytes * store.manifest.films[split] / max(1, len(paths))
-    return read_parts(paths, read, empty, cpus=cpus, part_bytes=part_bytes)
-
-
-def poster_films(store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
-    """Return a split as inputs uint8 [H, W, 3] and labels float32 [G]."""
-    shape = store.manifest.poster_shape
-
-    def to_inputs(table: pa.Table) -> Block:
-        return {"inputs": poster_array(table["poster"], shape), "labels": label_array(table["labels"])}
-
-    films = read_films(store, split, ["poster", "labels"], cpus=cpus)
-    return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
-
-
-def overview_films(
-    store: Store, split: str, vocabulary: Tokens, *, max_tokens: int, cpus: float = 1
-) -> ray.data.Dataset:
-    """Return a split as inputs int32 [max_tokens] (token ids), lengths int32 and labels float32 [G]."""
-
-    def to_inputs(table: pa.Table) -> Block:
-        ids, lengths = vocabulary.encode(table["overview"].to_pylist(), max_tokens=max_tokens)
-        return {"inputs": ids, "lengths": lengths, "labels": label_array(table["labels"])}
-
-    films = read_films(store, split, ["overview", "labels"], cpus=cpus)
-    return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
-
-
-def both_films(store: Store, split: str, vocabulary: Tokens, *, max_tokens: int, cpus: float = 1) -> ray.data.Dataset:
-    """Return a split as poster uint8 [H, W, 3], tokens int32 [max_tokens], lengths int32 and labels float32 [G]."""
-    shape = store.manifest.poster_shape
-
-    def to_inputs(table: pa.Table) -> Block:
-        ids, lengths = vocabulary.encode(table["overview"].to_pylist(), max_tokens=max_tokens)
-        labels = label_array(table["labels"])
-        return {"poster": poster_array(table["poster"], shape), "tokens": ids, "lengths": lengths, "labels": labels}
-
-    films = read_films(store, split, ["poster", "overview", "labels"], cpus=cpus)
-    return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
 
 
 def narrowed(block: Block, *, vocabulary_size: int, max_tokens: int) -> Block:
@@ -133,9 +65,6 @@ def padded_vectors(rows: Sequence[bytes], lengths: np.ndarray, longest: int) -> 
 def _token_column(block: Block) -> str:
     """Return where a block of overviews has its token ids."""
     return "tokens" if "tokens" in block else "inputs"
-
-
-# -- one worker: from blocks to batches -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -291,8 +220,3 @@ def _filled(batches: Iterator[Batch], steps: int | None) -> Iterator[Batch]:
         raise ValueError(f"a worker got no films where {steps} steps were agreed")
     for _ in range(steps - done):
         yield {**last, "weights": np.zeros_like(last["weights"])}
-
-
-def blocks_of(iterator: Any) -> Iterator[Block]:
-    """Read a Ray Data iterator or dataset block by block, as numpy, without copying."""
-    yield from iterator.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=2)

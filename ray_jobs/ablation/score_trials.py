@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import ray
 
-from datasets.batches.batching import read_films
+from datasets.batches.feature_readers import feature_table
+from datasets.batches.readers import read_films
 from datasets.storage import atomic, files
-from datasets.store.feature_store import feature_table, fed_of
+from datasets.store.feature_store import fed_of
 from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
 from genre_models.metrics import bootstrap

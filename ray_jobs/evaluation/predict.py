@@ -14,9 +14,11 @@ import pyarrow as pa
 import ray
 import ray.data
 
-from datasets.batches.batching import Batching, padded_length, read_films, validation_batches
+from datasets.batches.batching import Batching, padded_length, validation_batches
+from datasets.batches.feature_readers import feature_table, inputs_of
+from datasets.batches.readers import read_films
 from datasets.storage import files
-from datasets.store.feature_store import Fed, feature_table, fed_of, inputs_of
+from datasets.store.feature_store import Fed, fed_of
 from datasets.store.film_store import Store, poster_array
 from genre_models import checkpoint as checkpoints
 from ray_jobs.cli.stderr import quiet_stderr

@@ -14,8 +14,9 @@ import ray
 import ray.data
 from ray.data import ExecutionResources
 
-from datasets.batches.batching import both_films, overview_films, poster_films, read_films
-from datasets.store.feature_store import feature_films, fed_of, kept_bytes
+from datasets.batches.feature_readers import feature_films
+from datasets.batches.readers import both_films, overview_films, poster_films, read_films
+from datasets.store.feature_store import fed_of, kept_bytes
 from datasets.store.film_store import Store
 from datasets.text.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
 from genre_models.checkpoint import Checkpoint

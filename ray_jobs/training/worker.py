@@ -18,15 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets.batches.batching import (
-    Batching,
-    Block,
-    blocks_of,
-    join_blocks,
-    narrowed,
-    training_batches,
-    validation_batches,
-)
+from datasets.batches.batching import Batching, Block, join_blocks, narrowed, training_batches, validation_batches
+from datasets.batches.readers import blocks_of
 from datasets.storage import files
 from genre_models.checkpoint import Checkpoint
 from genre_models.training.history import Epoch, best_epoch

@@ -15,9 +15,11 @@ import pyarrow as pa
 import pytest
 import ray.cloudpickle
 
+from datasets.batches import feature_readers
+from datasets.batches.feature_readers import feature_films, inputs_of
 from datasets.sample.films import write_sample
 from datasets.store import feature_store as in_store
-from datasets.store.feature_store import Features, feature_films, fed_of, inputs_of
+from datasets.store.feature_store import Features, fed_of
 from datasets.store.film_store import Store, poster_array
 from datasets.store.prepare import Preparation, prepare
 from datasets.text.pretrained_tokenizer import WordPiece
@@ -128,7 +130,7 @@ def test_features_are_kept_beside_the_films_in_their_order(home: Path) -> None:
     told = fed(home, "lstm")
     assert told == Features("minilm", digest_of(Backbone("minilm", "")), "256-tokens", UNITS)
     assert in_store.kept(store, dataclasses.replace(told, units=0), "train") == told
-    table = in_store.feature_table(store, "validation", {"inputs": told}).take_all()
+    table = feature_readers.feature_table(store, "validation", {"inputs": told}).take_all()
     overviews = store.table("validation", ["overview"])["overview"].to_pylist()
     assert len(table) == len(overviews) == 20
     for film, overview in zip(table, overviews, strict=True):
@@ -166,7 +168,7 @@ def test_a_prediction_is_the_model_s_own(home: Path, kind: str) -> None:
     told = fed_of(about.features)
     scores = predict(store, "test", str(folder), sees=about.model_kind.sees, features=told)
     model = checkpoints.load_model(folder)
-    table = pa.concat_tables(ray.get(in_store.feature_table(store, "test", told).to_arrow_refs()))
+    table = pa.concat_tables(ray.get(feature_readers.feature_table(store, "test", told).to_arrow_refs()))
     inputs = inputs_of(table, told, max_tokens=12 if kind == "lstm" else 0)["inputs"]
     for film in range(0, len(scores), 9):
         one = inputs[film : film + 1]
@@ -282,7 +284,7 @@ def test_the_joint_model_trains_on_the_features_of_both(home: Path, monkeypatch:
     assert not about.vocabulary and about.encoders == (told["poster"].weights, told["tokens"].weights)
     scores = predict(store, "validation", str(folder), sees="both", features=told)
     model = checkpoints.load_model(folder)
-    table = pa.concat_tables(ray.get(in_store.feature_table(store, "validation", told).to_arrow_refs()))
+    table = pa.concat_tables(ray.get(feature_readers.feature_table(store, "validation", told).to_arrow_refs()))
     block = inputs_of(table, told, max_tokens=12)
     for film in range(0, len(scores), 5):
         tokens = np.frombuffer(block["tokens"][film], np.float16).reshape(1, -1, UNITS)

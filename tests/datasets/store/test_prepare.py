@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from datasets.batches.batching import blocks_of, overview_films, poster_films
+from datasets.batches.readers import blocks_of, overview_films, poster_films
 from datasets.raw.rejects import FilmsError
 from datasets.store import prepare as preparing
 from datasets.store.film_store import SPLITS, Store, StoreError, poster_array
