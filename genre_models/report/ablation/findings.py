@@ -15,7 +15,7 @@ from genre_models.report.ablation.query import (
     seeds_of,
     side,
 )
-from genre_models.report.findings.verdict import Finding
+from genre_models.report.style.finding import Finding
 from genre_models.report.style.formats import count, films, listed, narrow, number, show, signed, span
 
 # A run with another seed differs from the first: below this many the spread over seeds says next to nothing.

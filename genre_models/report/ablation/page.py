@@ -9,10 +9,10 @@ from genre_models.report.ablation.plots import bought_plot
 from genre_models.report.ablation.query import require_analysis
 from genre_models.report.ablation.section import PICTURES, ablation_parts, ablation_section
 from genre_models.report.ablation.tables import runs_csv, variants_csv
-from genre_models.report.comparison.page import render, strict_json
 from genre_models.report.style.formats import count, duration
+from genre_models.report.style.html import render, strict_json
 from genre_models.report.style.markdown_text import escape
-from genre_models.report.sweep.plots import standalone
+from genre_models.report.style.svg import standalone
 
 
 def write_ablation(ablation: Mapping[str, Any], folder: Path) -> None:

@@ -7,11 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from genre_models.report.ablation.query import difference, entry, group, side
-from genre_models.report.style.colours import GRID, INK, MUTED, PAPER
-from genre_models.report.style.formats import ends, signed
+from genre_models.report.style.colours import GRID, INK, MUTED, PAPER, colour
+from genre_models.report.style.formats import cut, ends, signed
 from genre_models.report.style.svg import canvas, house_style, inline
-from genre_models.report.sweep.axes import cut
-from genre_models.report.sweep.query import colour
 
 WIDTH = 430
 ROW = 44

@@ -10,9 +10,9 @@ from genre_models.report.ablation.findings import findings, headline
 from genre_models.report.ablation.plots import bought_plot
 from genre_models.report.ablation.query import CURED, has_findings, require_analysis
 from genre_models.report.ablation.tables import HEAD, PRESET_HEAD, TITLES, CureRow, cure_rows, preset_rows
-from genre_models.report.findings.verdict import Finding
+from genre_models.report.style.colours import css
+from genre_models.report.style.finding import Finding
 from genre_models.report.style.markdown_text import escape, table
-from genre_models.report.sweep.query import css
 
 # The name of each picture, as a file too, with its group and with what stands over it.
 PICTURES = {

@@ -17,7 +17,7 @@ from genre_models.report.ablation.query import (
     seeds_of,
     side,
 )
-from genre_models.report.comparison.tables import Cell
+from genre_models.report.style.finding import Cell
 from genre_models.report.style.formats import narrow, number, show, signed
 
 SPLITS = ("test", "validation")

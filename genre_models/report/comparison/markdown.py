@@ -8,16 +8,17 @@ from genre_models.report.ablation.query import has_findings
 from genre_models.report.ablation.section import ablation_parts
 from genre_models.report.comparison.film_cards import Answer, Card, groups
 from genre_models.report.comparison.metric_columns import COLUMNS, caveats, definitions
-from genre_models.report.comparison.tables import Cell, figure_rows, genre_columns, genre_rows, model_facts
+from genre_models.report.comparison.tables import figure_rows, genre_columns, genre_rows, model_facts
 from genre_models.report.findings import reference_runs
 from genre_models.report.findings.comparison_query import label, trained
 from genre_models.report.findings.reliability import error_rows, reliability, unscaled
 from genre_models.report.findings.seed_runs import HEAD, several_runs
 from genre_models.report.findings.verdict import findings, headline, judged_films, overfitting_of, warnings
+from genre_models.report.style.finding import Cell
 from genre_models.report.style.formats import films, percent, sentence
 from genre_models.report.style.markdown_text import escape, table
 from genre_models.report.sweep import findings as sweep_findings
-from genre_models.report.sweep.tables import setting_rows
+from genre_models.report.sweep.markdown import settings_table
 
 
 def markdown(comparison: Mapping[str, Any]) -> str:
@@ -112,15 +113,6 @@ def _genres(comparison: Mapping[str, Any]) -> str:
     head = ["genre"]
     head += [f"{escape(label(comparison, c.model))} {c.label}" if c.model else c.label for c in columns]
     return table(head, ([escape(genre), *map(_cell, cells)] for genre, cells in genre_rows(comparison)))
-
-
-def settings_table(sweep: Mapping[str, Any]) -> str:
-    """What a sweep searched, with what each setting is at the start and at the best trial."""
-    rows = (
-        [escape(text) for text in (row.name, row.start, row.best, row.values, row.unit, row.why)]
-        for row in setting_rows(sweep)
-    )
-    return table(["setting", "start", "best", "searched", "unit", "why"], rows)
 
 
 def _sweeps(comparison: Mapping[str, Any]) -> list[str]:

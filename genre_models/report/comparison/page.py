@@ -1,15 +1,12 @@
 """Writes the comparison as JSON, as Markdown and as one HTML page that needs nothing but itself."""
 
-import base64
 import copy
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from genre_models.report.ablation import query as ablation_query
@@ -19,9 +16,8 @@ from genre_models.report.comparison.markdown import markdown
 from genre_models.report.comparison.metric_columns import COLUMNS, caveats, definitions
 from genre_models.report.findings import reference_runs, reliability, seed_runs, verdict
 from genre_models.report.findings.comparison_query import FEWEST_FILMS, genres_by_films, label, pairs_to_show, trained
-from genre_models.report.style import formats
 from genre_models.report.style.colours import Style, styles
-from genre_models.report.style.sort_script import SORTING
+from genre_models.report.style.html import render, strict, strict_json
 from genre_models.report.sweep.query import require_analysis
 from genre_models.report.sweep.section import sections
 
@@ -35,9 +31,6 @@ MODEL_PLOTS = {
     "mean_average_precision": "Mean average precision",
     "at_tuned_micro_f1": "Micro-F1, tuned thresholds",
 }
-REPORT = Path(__file__).parents[1]
-TEMPLATES = ("style", "comparison", "sweep", "ablation")
-"""Rooms of the report whose folders hold templates."""
 # Trials of each sweep on the comparison page; the sweep's own page has them all.
 MOST_TRIALS = 10
 
@@ -88,29 +81,9 @@ def as_json(comparison: Mapping[str, Any]) -> str:
     return strict_json({**comparison, "showcase": showcase})
 
 
-def strict_json(value: Mapping[str, Any]) -> str:
-    """The value as strict JSON: what is not a finite number is null, other objects are their text."""
-    return json.dumps(_strict(value), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
-
-
 def as_html(comparison: Mapping[str, Any]) -> str:
     """The whole page; every text that comes from the films is escaped."""
     return render("page.html", **_texts(comparison), **_drawings(comparison))
-
-
-def render(template: str, **shown: object) -> str:
-    """A page from one of the rooms' templates, with the script that sorts tables and no way for another."""
-    environment = Environment(
-        loader=FileSystemLoader([REPORT / room for room in TEMPLATES]), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.globals.update(count=formats.count, percent=formats.percent, sentence=formats.sentence)
-    environment.filters["together"] = lambda text: text.replace(" %", "\u00a0%")
-    return environment.get_template(template).render(
-        **shown, script=Markup(SORTING),
-        # The browser itself refuses whatever else would be asked for or run.
-        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{_fingerprint(SORTING)}'",
-    )  # fmt: skip
 
 
 def _texts(comparison: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,24 +166,6 @@ def _made(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
     made = []
     for key, model in comparison["models"].items():
         if model.get("checkpoint"):
-            settings = _strict({name: model[name] for name in kept if model.get(name) is not None})
+            settings = strict({name: model[name] for name in kept if model.get(name) is not None})
             made.append((label(comparison, key), json.dumps(settings, indent=2, ensure_ascii=False)))
     return made
-
-
-def _strict(value: object) -> object:
-    """The value with plain types only: numbers that are not finite become None, other objects their text."""
-    if isinstance(value, Mapping):
-        return {str(key): _strict(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(inner) for inner in value]
-    if value is None or isinstance(value, bool | str | int):
-        return value
-    found = formats.number(value)
-    if found is not None or isinstance(value, float):
-        return found
-    return str(value)
-
-
-def _fingerprint(script: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -13,17 +13,8 @@ from genre_models.report.findings.comparison_query import (
     trained,
     untrained,
 )
+from genre_models.report.style.finding import Cell
 from genre_models.report.style.formats import count, duration, narrow, number, show
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One figure of a table: its text, its interval in small type, what a sort goes by, whether it is the best."""
-
-    text: str
-    interval: str = ""
-    value: float | None = None
-    best: bool = False
 
 
 @dataclass(frozen=True)

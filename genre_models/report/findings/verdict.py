@@ -1,7 +1,6 @@
 """The verdict in words, computed from the figures: who is better, by how much, how sure, and where both fail."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from genre_models.report.findings.comparison_query import (
@@ -22,21 +21,12 @@ from genre_models.report.findings.comparison_query import (
 from genre_models.report.findings.fusion_gain import ensemble, together
 from genre_models.report.findings.overfitting import overfitting
 from genre_models.report.findings.per_genre import blind_spots, genre_by_genre, same_answers
+from genre_models.report.style.finding import Finding
 from genre_models.report.style.formats import duration, films, listed, number, percent, show, signed, span
-
-__all__ = ["Finding", "findings", "headline", "overfitting", "verdict", "warnings"]
 
 MEAN_AP = "mean_average_precision"
 # A lead over blind guessing that is sure but smaller than this is still next to nothing.
 HARDLY = 0.03
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One paragraph of the verdict: what it is about, and the paragraph itself."""
-
-    title: str
-    text: str
 
 
 def verdict(comparison: Mapping[str, Any]) -> list[str]:

@@ -75,3 +75,13 @@ def _colour(wanted: str, taken: list[Style]) -> str:
     used = {style.colour for style in taken}
     free = [colour for colour in (wanted, *SPARE) if colour not in used]
     return free[0] if free else SPARE[len(taken) % len(SPARE)]
+
+
+def colour(sweep: Mapping[str, Any]) -> str:
+    """The model's colour, the same as in the comparison."""
+    return PREFERRED.get(str(sweep.get("sees")), PREFERRED["both"])
+
+
+def css(sweep: Mapping[str, Any]) -> str:
+    """The model's colour as a CSS value that follows the reader's scheme."""
+    return f"var(--{VARIABLES[colour(sweep)]})"

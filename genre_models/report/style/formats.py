@@ -106,3 +106,9 @@ def listed(items: Sequence[str], most: int | None = None) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def cut(text: str, most: float) -> str:
+    """A text of at most so many characters."""
+    kept = max(2, int(most))
+    return text if len(text) <= kept else f"{text[: kept - 1]}…"

@@ -10,10 +10,13 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from genre_models.report.style.colours import GRID, MUTED, VARIABLES
+from genre_models.report.style.colours import GRID, MUTED, PAPER, VARIABLES
 
 # 72 dots an inch make a point of matplotlib, a unit of the SVG and a pixel of the page the same length.
 DOTS = 72
+
+# What a standalone file needs and a page does not: a font, a size, and paper under it.
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 
 
 @contextmanager
@@ -94,3 +97,13 @@ def _with_head(svg: str, description: str) -> str:
         f'style="max-width: {1.35 * width:g}px" xmlns="http://www.w3.org/2000/svg">'
     )
     return head + svg[svg.index(">") + 1 :].strip()
+
+
+def standalone(svg: str) -> str:
+    """An inline figure as a file of its own: with a size, a font and light paper, for it has no page to follow."""
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    if box is None:
+        raise ValueError("this is no figure of svg.inline: it has no viewBox")
+    head, _, body = svg.partition(">")
+    size = f' width="{float(box.group(1)) * 1.35:g}" height="{float(box.group(2)) * 1.35:g}" font-family="{FONT}"'
+    return f'{head}{size}><rect width="100%" height="100%" fill="{PAPER}"/>{body}\n'

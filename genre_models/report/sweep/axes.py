@@ -1,12 +1,12 @@
-"""What the pictures of a sweep share: where the axis of the metric ends, which colour a trial has, short names."""
+"""What the pictures of a sweep share: where the axis of the metric ends, which colour a trial has."""
 
 from collections.abc import Mapping, Sequence
 from statistics import quantiles
 from typing import Any
 
-from genre_models.report.style.colours import INK, MUTED
+from genre_models.report.style.colours import INK, MUTED, colour
 from genre_models.report.style.formats import number
-from genre_models.report.sweep.query import START, best, colour, lower_is_better, marks, row
+from genre_models.report.sweep.query import START, best, lower_is_better, marks, row
 
 
 def limits(sweep: Mapping[str, Any], values: Sequence[float]) -> tuple[float, float]:
@@ -43,9 +43,3 @@ def thin(drawn: int) -> float:
 def within(value: float, low: float, high: float) -> float:
     """The value, or the end of the axis that it lies beyond."""
     return min(max(value, low), high)
-
-
-def cut(text: str, most: float) -> str:
-    """A text of at most so many characters."""
-    kept = max(2, int(most))
-    return text if len(text) <= kept else f"{text[: kept - 1]}…"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from genre_models.report.findings.verdict import Finding
+from genre_models.report.style.finding import Finding
 from genre_models.report.style.formats import count, duration, ends, films, listed, number, percent, show, span
 from genre_models.report.sweep.query import (
     LOSS,

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genre_models.report.comparison.markdown import settings_table
 from genre_models.report.style.markdown_text import escape, table
 from genre_models.report.sweep.findings import findings, headline
 from genre_models.report.sweep.query import START, require_analysis
 from genre_models.report.sweep.section import PICTURES
-from genre_models.report.sweep.tables import gain_rows, trial_columns, trial_rows
+from genre_models.report.sweep.tables import gain_rows, setting_rows, trial_columns, trial_rows
 
 
 def trials_markdown(sweep: Mapping[str, Any], pictures: Sequence[str] = ()) -> str:
@@ -40,3 +39,12 @@ def _trials(sweep: Mapping[str, Any]) -> str:
     if not rows:
         return "No trial has started."
     return table(head, rows) + f"\n\nTrial {START} is the model's starting point. Best first."
+
+
+def settings_table(sweep: Mapping[str, Any]) -> str:
+    """What a sweep searched, with what each setting is at the start and at the best trial."""
+    rows = (
+        [escape(text) for text in (row.name, row.start, row.best, row.values, row.unit, row.why)]
+        for row in setting_rows(sweep)
+    )
+    return table(["setting", "start", "best", "searched", "unit", "why"], rows)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genre_models.report.comparison.page import render, strict_json
 from genre_models.report.style.formats import count, duration
+from genre_models.report.style.html import render, strict_json
+from genre_models.report.style.svg import standalone
 from genre_models.report.sweep.markdown import trials_markdown
-from genre_models.report.sweep.plots import standalone
 from genre_models.report.sweep.query import best, require_analysis, row, trial
 from genre_models.report.sweep.section import PICTURES, section
 from genre_models.report.sweep.tables import trials_csv

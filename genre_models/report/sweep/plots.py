@@ -1,27 +1,19 @@
 """The pictures of a sweep, each an inline SVG: its trials over the epochs, what settings decided, what was saved."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from genre_models.report.style.colours import GRID, INK, MUTED, PAPER
-from genre_models.report.style.formats import count, number, percent
+from genre_models.report.style.colours import GRID, INK, MUTED, PAPER, colour
+from genre_models.report.style.formats import count, cut, number, percent
 from genre_models.report.style.svg import canvas, house_style, inline
-from genre_models.report.sweep.axes import cut, limits, thin, tone, within
-from genre_models.report.sweep.query import (
-    colour,
-    marks,
-    metric_name,
-    row,
-)
+from genre_models.report.sweep.axes import limits, thin, tone, within
+from genre_models.report.sweep.query import marks, metric_name, row
 
 WIDTH = 430
-# What a standalone file needs and a page does not: a font, a size, and paper under it.
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 # Nobody reads more bars than these; the table of settings has them all.
 MOST_BARS = 14
 
@@ -137,16 +129,6 @@ def saved_plot(sweep: Mapping[str, Any], name: str) -> str:
         "trials running", (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", color=MUTED, fontsize=11
     )
     return inline(drawing, name, f"{count(sum(ran))} epochs run of {count(sum(could))} in full")
-
-
-def standalone(svg: str) -> str:
-    """An inline figure as a file of its own: with a size, a font and light paper, for it has no page to follow."""
-    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    if box is None:
-        raise ValueError("this is no figure of svg.inline: it has no viewBox")
-    head, _, body = svg.partition(">")
-    size = f' width="{float(box.group(1)) * 1.35:g}" height="{float(box.group(2)) * 1.35:g}" font-family="{FONT}"'
-    return f'{head}{size}><rect width="100%" height="100%" fill="{PAPER}"/>{body}\n'
 
 
 def _heights(trial: Mapping[str, Any], metric: str) -> list[float | None]:

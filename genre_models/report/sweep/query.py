@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from genre_models.report.style.colours import PREFERRED, VARIABLES
 from genre_models.report.style.formats import NOTHING, number, show
 
 # Trial 1 is always the setting that the model starts with.
@@ -52,16 +51,6 @@ def lower_is_better(sweep: Mapping[str, Any]) -> bool:
 def label(sweep: Mapping[str, Any]) -> str:
     """The model's name for people."""
     return str(sweep.get("label") or sweep.get("kind") or "The model")
-
-
-def colour(sweep: Mapping[str, Any]) -> str:
-    """The model's colour, the same as in the comparison."""
-    return PREFERRED.get(str(sweep.get("sees")), PREFERRED["both"])
-
-
-def css(sweep: Mapping[str, Any]) -> str:
-    """The model's colour as a CSS value that follows the reader's scheme."""
-    return f"var(--{VARIABLES[colour(sweep)]})"
 
 
 def best(sweep: Mapping[str, Any]) -> int | None:

@@ -6,11 +6,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from genre_models.report.findings.verdict import Finding
+from genre_models.report.style.colours import css
+from genre_models.report.style.finding import Finding
 from genre_models.report.style.formats import listed
 from genre_models.report.sweep.findings import failure_groups, findings, headline
 from genre_models.report.sweep.plots import curves_plot, importance_plot, saved_plot
-from genre_models.report.sweep.query import css, label, require_analysis
+from genre_models.report.sweep.query import label, require_analysis
 from genre_models.report.sweep.settings_plot import settings_plot
 from genre_models.report.sweep.tables import (
     SettingRow,

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from genre_models.report.style.colours import GRID, INK, MUTED, PAPER
-from genre_models.report.style.formats import number
+from genre_models.report.style.formats import cut, number
 from genre_models.report.style.svg import DOTS, house_style, inline
-from genre_models.report.sweep.axes import cut, limits, thin, tone, within
+from genre_models.report.sweep.axes import limits, thin, tone, within
 from genre_models.report.sweep.query import choices, lower_is_better, marks, metric_name, setting
 
 WIDTH = 430

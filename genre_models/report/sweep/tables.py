@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from genre_models.report.comparison.tables import Cell
+from genre_models.report.style.finding import Cell
 from genre_models.report.style.formats import count, duration, number, signed, span
 from genre_models.report.sweep.query import (
     START,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from genre_models.report.findings.verdict import overfitting
+from genre_models.report.findings.overfitting import overfitting
 
 NAN = float("nan")
 
