@@ -11,7 +11,8 @@ evaluate.py shows it on its page. docs/tuning.md tells the rest.
 from __future__ import annotations
 
 from ray_jobs.ablation.driver import ablate
-from ray_jobs.cli.options import AblateOptions, run_job
+from ray_jobs.cli.options import AblateOptions
+from ray_jobs.cli.runner import run_job
 
 
 def main(options: AblateOptions) -> str:

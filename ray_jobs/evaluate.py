@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from genre_models.models.registry import KINDS
 from ray_jobs.cli.console import Screen
-from ray_jobs.cli.options import Metric, at_home, run_job
+from ray_jobs.cli.options import Metric, at_home
+from ray_jobs.cli.runner import run_job
 from ray_jobs.cluster import resources
 from ray_jobs.evaluation.comparison_report import report
 from ray_jobs.evaluation.ensemble import calibrated, enter_ensemble, require_validation_films, why_no_ensemble

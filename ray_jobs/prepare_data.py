@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datasets.raw.posters import MAX_PIXELS, MOST_PIXELS
 from datasets.store.prepare import Preparation
 from ray_jobs.cli.console import Screen
-from ray_jobs.cli.options import at_home, run_job
+from ray_jobs.cli.options import at_home
+from ray_jobs.cli.runner import run_job
 from ray_jobs.cluster import resources
 from ray_jobs.inputs.store_setup import SAMPLE, SAMPLE_FILMS, make_store, require_place, sample_folder
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.presets import fusion_best
 from genre_models.training.recipe import Recipe
-from ray_jobs.cli.options import TrainOptions, run_job
+from ray_jobs.cli.options import TrainOptions
+from ray_jobs.cli.runner import run_job
 from ray_jobs.cluster.ray_init import imported_behind, start_ray
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.training.recipe import Recipe
-from ray_jobs.cli.options import TrainOptions, run_job
+from ray_jobs.cli.options import TrainOptions
+from ray_jobs.cli.runner import run_job
 from ray_jobs.cluster.ray_init import imported_behind, start_ray
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from ray_jobs.cli.options import TuneOptions, run_job
+from ray_jobs.cli.options import TuneOptions
+from ray_jobs.cli.runner import run_job
 from ray_jobs.tuning.driver import tune
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.presets import fusion_best
 from genre_models.training.recipe import Recipe
-from ray_jobs.cli.options import TuneOptions, run_job
+from ray_jobs.cli.options import TuneOptions
+from ray_jobs.cli.runner import run_job
 from ray_jobs.tuning.driver import tune
 
 

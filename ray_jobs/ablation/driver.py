@@ -22,7 +22,8 @@ from ray_jobs.ablation.progress_callback import AblationWatch
 from ray_jobs.ablation.score_trials import Judge
 from ray_jobs.ablation.trial_inputs import Inputs
 from ray_jobs.cli.console import Screen, counted
-from ray_jobs.cli.options import AblateOptions, TrainError, timestamp
+from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.options import AblateOptions, timestamp
 from ray_jobs.cluster import resources
 from ray_jobs.inputs.feature_extraction import with_encoder
 from ray_jobs.inputs.store_setup import open_store

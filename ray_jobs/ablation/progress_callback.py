@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ray_jobs.cli.console import counted
+from ray_jobs.cli.console import counted, metric_name
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
-from ray_jobs.tuning.progress_callback import Watch, metric_name
+from ray_jobs.tuning.progress_callback import Watch
 
 _SHOWN = 6
 

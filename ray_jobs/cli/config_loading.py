@@ -10,7 +10,7 @@ from datasets.storage import files
 from genre_models import presets
 from genre_models.checkpoint import with_tuples
 from genre_models.models.registry import KINDS, ModelKind
-from ray_jobs.cli.options import TrainError
+from ray_jobs.cli.errors import TrainError
 
 
 def starting_point(options: type[Any], arguments: Sequence[str]) -> Any:

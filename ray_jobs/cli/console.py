@@ -8,7 +8,7 @@ import textwrap
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 _EVERY_S = 15.0  # a job's log, which is no terminal, gets a status line no more often than this
 _INDENT = " " * 6
@@ -99,3 +99,15 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def metric_name(metric: str) -> str:
+    """Return a metric as a person reads it."""
+    return metric.replace("_", " ")
+
+
+def settings_line(settings: dict[str, Any]) -> str:
+    """Return settings as a person reads them."""
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in settings.items()
+    )

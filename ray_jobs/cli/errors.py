@@ -1,4 +1,5 @@
-"""What lies behind an error that Ray hands on: what a task, worker or thread raised, wrapped each in its own way."""
+"""Errors whose message is for the person, and what lies behind an error that Ray hands on: what a task, worker or
+thread raised, wrapped each in its own way."""
 
 from __future__ import annotations
 
@@ -7,6 +8,14 @@ from collections.abc import Iterator
 
 _ADVICE = "Failed to apply UDF transform"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot do what was asked; the message says what was asked and what there is."""
+
+
+class TrainError(RuntimeError):
+    """A run or sweep that cannot start or could not end; the message is for the person."""
 
 
 def behind(error: BaseException) -> Iterator[BaseException]:

@@ -13,15 +13,12 @@ import ray.data
 import yaml
 
 from ray_jobs.cli.console import Screen
+from ray_jobs.cli.errors import ClusterError
 from ray_jobs.cluster.ray_data_throttle import Paced
 from ray_jobs.cluster.ray_init import start_ray
 
 _LAUNCHED = Path("~/ray_bootstrap_config.yaml").expanduser()  # written by `ray up` on the head node
 _NODES_COME_UP_S = 1200
-
-
-class ClusterError(RuntimeError):
-    """The cluster cannot do what was asked; the message says what was asked and what there is."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.encoders import backbones
 from genre_models.encoders.backbones import LONGEST, Backbone, Look, backbone_of, frozen_backbones, is_fine_tuned
 from ray_jobs.cli.console import Countdown, Screen, duration
-from ray_jobs.cli.options import TrainError
+from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.stderr import quiet_stderr
 from ray_jobs.cluster.progress_channel import Board
 from ray_jobs.cluster.resources import actors_for

@@ -23,7 +23,7 @@ from genre_models.checkpoint import Checkpoint
 from genre_models.encoders.backbones import frozen_backbones, is_pretrained
 from genre_models.models.registry import KINDS, ModelKind
 from genre_models.training.svd_embeddings import svd_word_vectors
-from ray_jobs.cli.options import TrainError
+from ray_jobs.cli.errors import TrainError
 from ray_jobs.cluster import resources
 from ray_jobs.cluster.ray_data_throttle import PacedWhileTraining
 from ray_jobs.inputs.feature_extraction import tokenizer_of

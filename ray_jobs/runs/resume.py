@@ -7,7 +7,7 @@ from typing import Any
 
 from genre_models.checkpoint import Checkpoint
 from genre_models.training.recipe import Recipe
-from ray_jobs.cli.options import TrainError
+from ray_jobs.cli.errors import TrainError
 from ray_jobs.runs.run_folder import RunFolder
 
 

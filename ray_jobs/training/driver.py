@@ -19,7 +19,8 @@ from genre_models.training import history as histories
 from genre_models.training.history import Epoch
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Countdown, Screen, duration
-from ray_jobs.cli.options import TrainError, TrainOptions, timestamp
+from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.options import TrainOptions, timestamp
 from ray_jobs.cluster import ray_init, resources
 from ray_jobs.cluster.progress_channel import Board
 from ray_jobs.inputs.feature_extraction import with_encoder, with_features

@@ -15,8 +15,7 @@ from ray.train.backend import Backend, BackendConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from genre_models.training.history import METRICS
-from ray_jobs.cli.errors import reason
-from ray_jobs.cli.options import TrainError
+from ray_jobs.cli.errors import TrainError, reason
 from ray_jobs.runs import run_folder
 from ray_jobs.training.worker import TrainJob, train_fn_per_worker
 

@@ -18,7 +18,8 @@ from genre_models.models.registry import KINDS
 from genre_models.models.search_space import SearchSpace
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Screen, counted
-from ray_jobs.cli.options import TrainError, TuneOptions, timestamp
+from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.options import TuneOptions, timestamp
 from ray_jobs.cluster import resources
 from ray_jobs.inputs.feature_extraction import with_encoder, with_features
 from ray_jobs.inputs.store_setup import open_store

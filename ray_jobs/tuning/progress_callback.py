@@ -9,7 +9,7 @@ from typing import Any
 from ray.tune import Callback
 
 from genre_models.training.history import Epoch, badness
-from ray_jobs.cli.console import Screen, counted, duration
+from ray_jobs.cli.console import Screen, counted, duration, metric_name, settings_line
 from ray_jobs.runs.sweep_folder import IsOver, SweepFolder, Trial
 
 _EPOCH_FIELDS = tuple(Epoch.__dataclass_fields__)
@@ -171,18 +171,6 @@ def best_of(trials: Any, metric: str) -> Trial | None:
         if trial.status != "failed" and (best := trial.best(metric)) is not None
     ]
     return min(found, key=lambda one: one[:2])[2] if found else None
-
-
-def metric_name(metric: str) -> str:
-    """Return a metric as a person reads it."""
-    return metric.replace("_", " ")
-
-
-def settings_line(settings: dict[str, Any]) -> str:
-    """Return settings as a person reads them."""
-    return ", ".join(
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in settings.items()
-    )
 
 
 def _last_words(trial: Any) -> str:

@@ -16,12 +16,12 @@ from genre_models.models.search_space import SearchSpace
 from genre_models.report.sweep.page import write_sweep
 from genre_models.studies import sweep_analysis as sweeps
 from genre_models.training.history import METRICS
-from ray_jobs.cli.console import Screen, duration
-from ray_jobs.cli.options import TrainError, TuneOptions
+from ray_jobs.cli.console import Screen, duration, metric_name, settings_line
+from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.options import TuneOptions
 from ray_jobs.runs import study_files
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
-from ray_jobs.tuning.progress_callback import metric_name, settings_line
 from ray_jobs.tuning.trial import CHECKPOINTS_PER_TRIAL
 
 BEST_CONFIG = "best_config.yaml"

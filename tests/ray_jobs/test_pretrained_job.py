@@ -31,7 +31,8 @@ from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Screen
-from ray_jobs.cli.options import TrainError, TrainOptions
+from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.options import TrainOptions
 from ray_jobs.evaluation.predict import predict
 from ray_jobs.inputs import feature_extraction
 from ray_jobs.runs.sweep_folder import SweepFolder

@@ -10,7 +10,8 @@ import pytest
 from genre_models import presets
 from genre_models.models.search_space import SearchSpaceError
 from ray_jobs.ablation.driver import _ablation, _trials
-from ray_jobs.cli.options import AblateOptions, TrainError
+from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.options import AblateOptions
 from ray_jobs.runs.sweep_folder import SweepFolder
 
 

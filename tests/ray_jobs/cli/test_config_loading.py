@@ -11,7 +11,8 @@ from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.config_loading import starting_point
-from ray_jobs.cli.options import TrainError, TrainOptions, TuneOptions
+from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.options import TrainOptions, TuneOptions
 from ray_jobs.train_cnn import Options
 
 

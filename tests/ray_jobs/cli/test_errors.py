@@ -11,8 +11,8 @@ import ray.train
 from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
 
 from datasets.store.film_store import StoreError
-from ray_jobs.cli.errors import is_disk_full, reason
-from ray_jobs.cli.options import TrainError, _said_to_the_person
+from ray_jobs.cli.errors import TrainError, is_disk_full, reason
+from ray_jobs.cli.runner import _said_to_the_person
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

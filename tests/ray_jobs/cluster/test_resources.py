@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ray_jobs.cli.errors import ClusterError
 from ray_jobs.cluster import resources
 from ray_jobs.cluster.resources import (
-    ClusterError,
     Resources,
     _autoscaler_limit,
     actors_for,

@@ -10,7 +10,7 @@ import pytest
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from ray_jobs.cli.options import TrainError
+from ray_jobs.cli.errors import TrainError
 from ray_jobs.cluster.resources import Resources
 from ray_jobs.inputs.train_inputs import are_held, films_for_workers
 

@@ -1,0 +1,64 @@
+"""The way a job reads its command line and ends on an error."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ray_jobs.cli.errors import ClusterError, TrainError, behind, said
+
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # a full disk, a folder one may not write
+
+Options = TypeVar("Options")
+
+
+def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
+    """Read the options from the command line, run the job, and end with one clear message if it cannot be done."""
+    import tyro
+
+    from ray_jobs.cli.config_loading import starting_point
+
+    description = sys.modules[main.__module__].__doc__
+    try:
+        start = starting_point(options, sys.argv[1:])
+        given = tyro.cli(options, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,))
+        main(given)
+    except Exception as error:
+        if not (told := _said_to_the_person(error)):
+            raise
+        _say(f"\nStopped: {told}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _say("\nStopped by you. What was finished is kept.")
+        sys.exit(130)
+
+
+def _said_to_the_person(error: Exception) -> str:
+    """Return the message of an error that was made for the person, or that their machine raised; nothing of others.
+
+    One that was raised in a task of Ray's is looked for behind it.
+    """
+    for cause in behind(error):
+        wraps = isinstance(getattr(cause, "cause", None), BaseException)  # its text is a traceback
+        if isinstance(cause, _expected()) and not wraps:
+            return said(cause)
+        if isinstance(cause, OSError) and cause.errno in _OF_THE_MACHINE:
+            return f"{said(cause)}. What was finished is kept."
+    return ""
+
+
+def _expected() -> tuple[type[BaseException], ...]:
+    """Return the errors whose message is made for the person; any other is a fault of ours and shows its traceback."""
+    from datasets.raw.rejects import FilmsError
+    from datasets.storage.files import PathError
+    from datasets.store.film_store import StoreError
+    from genre_models.checkpoint import CheckpointError
+    from genre_models.models.search_space import SearchSpaceError
+
+    return (PathError, FilmsError, StoreError, CheckpointError, SearchSpaceError, ClusterError, TrainError)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
