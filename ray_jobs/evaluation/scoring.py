@@ -25,7 +25,7 @@ from ray_jobs.cli.console import Countdown, Screen
 from ray_jobs.evaluation.eval_films import Judged
 from ray_jobs.evaluation.predict import predict_splits
 from ray_jobs.inputs.feature_extraction import with_encoder, with_features
-from ray_jobs.runs import run_folder
+from ray_jobs.runs.find_checkpoints import best_below, checkpoints_below, run_history
 
 # What is told of each of several runs, by its name there.
 _OF_A_RUN = {
@@ -81,14 +81,14 @@ def find_checkpoints(
             found[kind] = [
                 read_checkpoint(kind, _best_of(files.absolute(place), kind, metric), store) for place in places
             ]
-        elif best := run_folder.best_below(
+        elif best := best_below(
             files.absolute(runs_folder), kind=kind, fingerprint=store.manifest.fingerprint, metric=metric
         ):
             found[kind] = [read_checkpoint(kind, best.path, store)]
         else:
             screen.line(f"No {KINDS[kind].label} trained on this store is below {runs_folder}: it is left out")
     if not found:
-        others = len(run_folder.checkpoints_below(files.absolute(runs_folder)))
+        others = len(checkpoints_below(files.absolute(runs_folder)))
         hint = f" ({others} trained on other films are there)" if others else ""
         raise CheckpointError(
             f"there is no checkpoint to judge below {runs_folder}{hint}: train one with `python "
@@ -120,7 +120,7 @@ def checkpoints_at(place: str, store: Store, *, metric: str) -> list[Found]:
     if files.exists(files.join(place, "checkpoint.json")):
         return [read_checkpoint(None, place, store)]
     fingerprint = store.manifest.fingerprint
-    best = [run_folder.best_below(place, kind=kind, fingerprint=fingerprint, metric=metric) for kind in KINDS]
+    best = [best_below(place, kind=kind, fingerprint=fingerprint, metric=metric) for kind in KINDS]
     found = [read_checkpoint(None, one.path, store) for one in best if one]
     if not found:
         raise CheckpointError(f"{place} is no checkpoint, and none that was trained on {store.path} is below it")
@@ -131,7 +131,7 @@ def _best_of(place: str, kind: str, metric: str) -> str:
     """Return the checkpoint that a place stands for: itself, or the best of the run (or the runs) below it."""
     if files.exists(files.join(place, "checkpoint.json")):
         return place
-    best = run_folder.best_below(place, kind=kind, metric=metric)
+    best = best_below(place, kind=kind, metric=metric)
     if best is None:
         raise CheckpointError(f"{place} is no checkpoint of a {kind}, and none is below it")
     return best.path
@@ -150,7 +150,7 @@ def read_checkpoint(kind: str | None, path: str, store: Store) -> Found:
     if about.genres != store.manifest.genres:
         raise CheckpointError(f"{path} tells other genres than {store.path}: evaluate it with its own store")
     # A run that was cut short has later epochs on record than its best checkpoint knows of.
-    whole = run_folder.run_history(path)
+    whole = run_history(path)
     if len(whole) > len(about.history) and tuple(whole[: about.epoch]) == about.history[: about.epoch]:
         about = dataclasses.replace(about, history=tuple(whole))
     return Found(path, about)

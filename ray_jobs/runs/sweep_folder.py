@@ -24,6 +24,9 @@ from ray_jobs.runs.run_folder import RunFolder
 _TRIAL = "trial-"
 ENDED = ("finished", "stopped", "failed")
 
+START = 1
+"""Number of the trial that has the starting point's settings."""
+
 
 @dataclass
 class Trial:

@@ -35,7 +35,7 @@ from ray_jobs.inputs.train_inputs import (
     vocabulary_of,
     word_vectors_of,
 )
-from ray_jobs.runs import run_folder
+from ray_jobs.runs import find_checkpoints
 from ray_jobs.runs.resume import claim, settings_of
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.training.ray_trainer import run_workers
@@ -153,15 +153,15 @@ def _origin(folder: RunFolder, about: Checkpoint, options: TrainOptions) -> str:
     began = str(folder.options().get("start from", "")) if options.resume and folder.exists() else ""
     if began and (not told or f"{began}/".startswith(f"{told.rstrip('/')}/")):
         return began
-    return run_folder.start_of(told, about, options.metric) if told else ""
+    return find_checkpoints.start_of(told, about, options.metric) if told else ""
 
 
 def _finish(folder: RunFolder, kind: str, metric: str, screen: Screen) -> TrainResult:
     """Name the best epoch, and give its checkpoint the curves of the whole run."""
-    best = run_folder.best_below(folder.path, kind=kind, metric=metric)
+    best = find_checkpoints.best_below(folder.path, kind=kind, metric=metric)
     if best is None:
         raise TrainError(f"the run {folder.path} left no checkpoint")
-    history = run_folder.run_history(best.path)
+    history = find_checkpoints.run_history(best.path)
     atomic.write_text(files.join(best.path, "history.csv"), histories.to_csv(history))
     figures = history[int(best.about["epoch"]) - 1]
     screen.line(

@@ -16,7 +16,7 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from genre_models.training.history import METRICS
 from ray_jobs.cli.errors import TrainError, reason
-from ray_jobs.runs import run_folder
+from ray_jobs.runs import find_checkpoints
 from ray_jobs.training.worker import TrainJob, train_fn_per_worker
 
 _RESTARTS = 3  # a worker or node that dies costs at most the epoch under way, this many times
@@ -114,5 +114,7 @@ def run_workers(
     try:
         trainer.fit()
     except ray.train.TrainingFailedError as error:
-        kept = " Its epochs so far are kept: go on with --resume." if run_folder.checkpoints_below(job.run) else ""
+        kept = (
+            " Its epochs so far are kept: go on with --resume." if find_checkpoints.checkpoints_below(job.run) else ""
+        )
         raise TrainError(f"the run {job.run} failed: {reason(error)}.{kept}") from error

@@ -23,7 +23,8 @@ from datasets.batches.readers import blocks_of
 from datasets.storage import files
 from genre_models.checkpoint import Checkpoint
 from genre_models.training.history import Epoch, best_epoch
-from ray_jobs.runs.run_folder import RunFolder, TensorBoard, epoch_folder
+from ray_jobs.runs.run_folder import RunFolder, epoch_folder
+from ray_jobs.runs.tensorboard import TensorBoard
 from ray_jobs.training.timing import WORKER, Clock, Gaps, process_started
 
 _POST_EVERY_S = 0.5

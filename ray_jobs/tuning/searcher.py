@@ -15,11 +15,7 @@ from ray.tune.search import Searcher
 from genre_models.models.search_space import Choice, Range, SearchSpace, Setting
 from genre_models.training.history import METRICS
 from ray_jobs.cli.errors import TrainError
-from ray_jobs.runs.sweep_folder import Trial
-
-START = 1
-"""Number of the trial that has the starting point's settings."""
-
+from ray_jobs.runs.sweep_folder import START, Trial
 
 # -- settings ---------------------------------------------------------------------------------------------------------
 

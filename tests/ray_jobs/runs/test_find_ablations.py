@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from ray_jobs.runs.find_ablations import ablations_on, variants_below
-from ray_jobs.runs.run_folder import best_below
+from ray_jobs.runs.find_checkpoints import best_below
 
 
 def ablation(runs: Path, name: str, created: str, **other: Any) -> None:

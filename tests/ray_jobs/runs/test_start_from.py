@@ -12,7 +12,8 @@ from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.options import TrainOptions
-from ray_jobs.runs.run_folder import RunFolder, start_of
+from ray_jobs.runs.find_checkpoints import start_of
+from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.training.driver import _origin
 from tests.ray_jobs.epochs import epochs
 

@@ -1,0 +1,52 @@
+"""A run's figures as TensorBoard events."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import pyarrow.fs as pafs
+
+from datasets.storage import files
+from genre_models.training.history import Epoch
+
+
+class TensorBoard:
+    """Writes each epoch's figures as TensorBoard events, on whatever filesystem the run is kept."""
+
+    def __init__(self, run: str) -> None:
+        from tensorboardX import SummaryWriter
+
+        self._target = files.join(run, "tensorboard")
+        self._local = files.is_local(run)
+        folder = files.resolve(self._target)[1] if self._local else tempfile.mkdtemp(prefix="tensorboard-")
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._writer = SummaryWriter(folder)
+
+    def write(self, epoch: Epoch) -> None:
+        """Add one epoch: training and validation of a figure under one name each."""
+        for name, value in asdict(epoch).items():
+            if name == "epoch":
+                continue
+            side, figure = (
+                ("validation", name.removeprefix("validation_"))
+                if name.startswith("validation_")
+                else (
+                    "training",
+                    name,
+                )
+            )
+            self._writer.add_scalar(f"{figure}/{side}", value, epoch.epoch)
+        self._writer.flush()
+        if not self._local:
+            filesystem, inner = files.resolve(self._target)
+            pafs.copy_files(self._folder, inner, destination_filesystem=filesystem)
+
+    def close(self) -> None:
+        """End writing; of a run kept elsewhere nothing stays on this machine."""
+        self._writer.close()
+        if not self._local:
+            shutil.rmtree(self._folder, ignore_errors=True)
