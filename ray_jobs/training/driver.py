@@ -40,7 +40,7 @@ from ray_jobs.runs.resume import claim, settings_of
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.training.ray_trainer import run_workers
 from ray_jobs.training.timing import DRIVER, FIRST_STEP, Clock, Gap, Span, process_started, table
-from ray_jobs.training.worker import Progress, TrainJob
+from ray_jobs.training.train_job import Progress, TrainJob
 
 
 @dataclass(frozen=True)

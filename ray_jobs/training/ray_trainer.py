@@ -17,7 +17,8 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from genre_models.training.history import METRICS
 from ray_jobs.cli.errors import TrainError, reason
 from ray_jobs.runs import find_checkpoints
-from ray_jobs.training.worker import TrainJob, train_fn_per_worker
+from ray_jobs.training.train_job import TrainJob
+from ray_jobs.training.worker import train_fn_per_worker
 
 _RESTARTS = 3  # a worker or node that dies costs at most the epoch under way, this many times
 # Ray Train asks its workers how they are every 2 s, and takes one report of an epoch each time: an epoch shorter than

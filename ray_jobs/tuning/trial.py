@@ -20,7 +20,10 @@ from genre_models.models import search_space
 from ray_jobs.cli.errors import is_disk_full, reason
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.sweep_folder import SweepFolder
-from ray_jobs.training.worker import Feed, Reporter, Save, TrainJob, train_on
+from ray_jobs.training.reporter import Reporter, Save
+from ray_jobs.training.train_job import TrainJob
+from ray_jobs.training.worker import train_on
+from ray_jobs.training.worker_batches import Feed
 
 CHECKPOINTS_PER_TRIAL = 2
 """The best and the last while a trial runs; the best alone when it has ended."""

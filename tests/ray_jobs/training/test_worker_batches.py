@@ -13,7 +13,8 @@ from datasets.batches.batching import Block
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from ray_jobs.training.worker import Feed, TrainJob
+from ray_jobs.training.train_job import TrainJob
+from ray_jobs.training.worker_batches import Feed
 
 FILMS, BATCH, EPOCHS = 40, 4, 3
 BLOCKS = [{"inputs": np.arange(start, start + 10), "labels": np.ones((10, 2), np.float32)} for start in (0, 10, 20, 30)]
