@@ -32,7 +32,9 @@ from ray_jobs.runs import resume
 from ray_jobs.runs.study_files import ABLATIONS
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from ray_jobs.tuning.ray_tuner import run_trials
-from ray_jobs.tuning.searcher import NoHalving, Plan, RandomSampler
+from ray_jobs.tuning.samplers import RandomSampler
+from ray_jobs.tuning.schedulers import NoHalving
+from ray_jobs.tuning.searcher import Plan
 from ray_jobs.tuning.trial import SweepJob, run_trial
 
 COURSEWORK = "coursework"

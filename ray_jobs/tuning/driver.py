@@ -37,7 +37,9 @@ from ray_jobs.runs.resume import claim, settings_of
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from ray_jobs.tuning.progress_callback import Watch
 from ray_jobs.tuning.ray_tuner import run_trials
-from ray_jobs.tuning.searcher import Halving, NoHalving, OptunaSampler, Plan, RandomSampler, Sampler
+from ray_jobs.tuning.samplers import OptunaSampler, RandomSampler, Sampler
+from ray_jobs.tuning.schedulers import Halving, NoHalving
+from ray_jobs.tuning.searcher import Plan
 from ray_jobs.tuning.sweep_report import finish
 from ray_jobs.tuning.trial import SweepJob, run_trial
 

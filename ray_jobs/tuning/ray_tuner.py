@@ -12,7 +12,8 @@ import ray.tune
 from datasets.storage import files
 from ray_jobs.cli.options import timestamp
 from ray_jobs.tuning.progress_callback import Watch
-from ray_jobs.tuning.searcher import Halving, NoHalving, Plan
+from ray_jobs.tuning.schedulers import Halving, NoHalving
+from ray_jobs.tuning.searcher import Plan
 
 _NEW_ACTORS = 1  # a trial whose process dies is started again so often, from its last epoch
 # A trial of several workers only waits for them, and they reserve their own. It may ask for no CPU, or the last of its

@@ -15,7 +15,9 @@ from genre_models.training.recipe import Recipe
 from ray_jobs.cli.options import TuneOptions
 from ray_jobs.runs.sweep_folder import Trial
 from ray_jobs.tuning import driver
-from ray_jobs.tuning.searcher import Halving, OptunaSampler, Plan, RandomSampler
+from ray_jobs.tuning.samplers import OptunaSampler, RandomSampler
+from ray_jobs.tuning.schedulers import Halving
+from ray_jobs.tuning.searcher import Plan
 from tests.ray_jobs.epochs import epochs
 
 SPACE: SearchSpace = {
