@@ -17,12 +17,14 @@ from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import Metric, at_home
 from ray_jobs.cli.runner import run_job
 from ray_jobs.cluster import resources
+from ray_jobs.evaluation.baselines import enter_baselines
+from ray_jobs.evaluation.candidates import find_checkpoints, require_unseen
 from ray_jobs.evaluation.comparison_report import report
 from ray_jobs.evaluation.ensemble import calibrated, enter_ensemble, require_validation_films, why_no_ensemble
 from ray_jobs.evaluation.eval_films import judged_films
 from ray_jobs.evaluation.find_sweeps import sweeps_behind
 from ray_jobs.evaluation.reference_runs import judged_beside
-from ray_jobs.evaluation.scoring import enter_baselines, enter_runs, find_checkpoints, require_unseen, score
+from ray_jobs.evaluation.scoring import enter_runs, score
 from ray_jobs.inputs.store_setup import open_store
 from ray_jobs.runs.find_ablations import ablations_on
 

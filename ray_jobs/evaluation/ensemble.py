@@ -14,7 +14,8 @@ from genre_models.metrics.comparison import Entrant
 from genre_models.metrics.stacking import FEWEST_FILMS, Fused, fuse
 from genre_models.metrics.thresholds import tune_thresholds
 from ray_jobs.cli.console import Screen
-from ray_jobs.evaluation.scoring import Found, untrained
+from ray_jobs.evaluation.baselines import untrained
+from ray_jobs.evaluation.candidates import Found
 
 
 def why_no_ensemble(found: Mapping[str, Sequence[Found]], store: Store) -> str:

@@ -11,8 +11,9 @@ from genre_models.checkpoint import CheckpointError
 from genre_models.metrics.comparison import Entrant, compare, figure
 from genre_models.studies import sweep_analysis as sweeps
 from ray_jobs.cli.console import Screen
+from ray_jobs.evaluation.candidates import Found, read_checkpoint
 from ray_jobs.evaluation.eval_films import Judged
-from ray_jobs.evaluation.scoring import Found, Scored, read_checkpoint, score
+from ray_jobs.evaluation.scoring import Scored, score
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.study_files import SWEEPS, studies_below
 

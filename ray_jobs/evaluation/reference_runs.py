@@ -10,8 +10,9 @@ from datasets.store.film_store import Store
 from genre_models import presets
 from genre_models.metrics.comparison import Entrant, compare, figure
 from ray_jobs.cli.console import Screen
+from ray_jobs.evaluation.candidates import checkpoints_at, require_unseen
 from ray_jobs.evaluation.eval_films import Judged
-from ray_jobs.evaluation.scoring import checkpoints_at, require_unseen, score
+from ray_jobs.evaluation.scoring import score
 
 _FIGURES = ("loss", "mean_average_precision", "at_tuned_micro_f1", "at_tuned_macro_f1")
 
