@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datasets.storage import files
 from datasets.storage.atomic import written_to
@@ -13,14 +13,12 @@ from genre_models.report.ablation.page import write_ablation
 from genre_models.studies import ablation_effects as ablations
 from genre_models.studies.ablation_components import Variant
 from genre_models.studies.ablation_effects import JudgedRun
+from ray_jobs.ablation.plan import Ablation
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.options import AblateOptions
 from ray_jobs.runs import study_files
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
-
-if TYPE_CHECKING:
-    from ray_jobs.ablation.driver import Ablation
 
 
 def write(

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import ray.tune
 
 from datasets.storage import files
 from datasets.store.film_store import Store
-from genre_models import presets
 from genre_models.checkpoint import Checkpoint
-from genre_models.models import search_space
 from genre_models.models.registry import KINDS
-from genre_models.studies.ablation_components import CURES, Cure, Variant, read_cures, settings_of, variants
-from genre_models.training.recipe import Recipe
 from ray_jobs.ablation.ablation_report import say, write
+from ray_jobs.ablation.plan import Ablation, ablation_of, settings_of_trial
 from ray_jobs.ablation.progress_callback import AblationWatch
 from ray_jobs.ablation.score_trials import Judge
 from ray_jobs.ablation.trial_inputs import Inputs
@@ -37,28 +32,6 @@ from ray_jobs.tuning.schedulers import NoHalving
 from ray_jobs.tuning.searcher import Plan
 from ray_jobs.tuning.trial import SweepJob, run_trial
 
-COURSEWORK = "coursework"
-
-
-@dataclasses.dataclass(frozen=True)
-class Ablation:
-    """What is trained: a preset, and what each variant changes in it."""
-
-    kind: str
-    preset: str
-    recipe: Recipe
-    config: Any
-    variants: tuple[Variant, ...]
-
-    def of(self, settings: Mapping[str, Any]) -> tuple[Recipe, Any]:
-        """Return the recipe and the model that a trial with these settings has."""
-        recipe, config = search_space.split(settings, self.recipe, self.config)
-        return recipe, config
-
-    def is_over(self, trial: Trial, metric: str) -> bool:
-        """Return whether a trial came to its last epoch, or to where its patience ends."""
-        return self.of(trial.settings)[0].is_over(trial.history, metric)
-
 
 def ablate(options: AblateOptions) -> str:
     """Train and judge every variant of a preset, and return the folder with what was found.
@@ -67,7 +40,7 @@ def ablate(options: AblateOptions) -> str:
         TrainError, StoreError, ClusterError, SearchSpaceError: with what was found and what to do.
     """
     screen, started = Screen(), time.monotonic()
-    ablation, left_out = _ablation(options)
+    ablation, left_out = ablation_of(options)
     have = resources.connect(screen)
     per_worker, at_once = resources.trials_at_once(
         asked=options.max_concurrent,
@@ -134,49 +107,6 @@ def ablate(options: AblateOptions) -> str:
 # -- before -----------------------------------------------------------------------------------------------------------
 
 
-def _ablation(options: AblateOptions) -> tuple[Ablation, list[str]]:
-    """Return what is trained, and a line for each cure that says nothing about the preset."""
-    kind = options.model
-    base = _preset(kind, options.preset, options)
-    there = COURSEWORK in presets.names(kind) and options.preset != COURSEWORK
-    coursework = _preset(kind, COURSEWORK, options) if there else None
-    cures = _cures(options, base)
-    found, left_out = variants(cures, base, coursework, preset=options.preset, on_coursework=options.on_coursework)
-    return Ablation(kind, options.preset, *base, variants=tuple(found)), left_out
-
-
-def _preset(kind: str, name: str, options: AblateOptions) -> tuple[Recipe, Any]:
-    """Return a preset's recipe and model with what --set says."""
-    import yaml
-
-    try:
-        base = presets.preset(kind, name)
-    except ValueError as error:
-        raise TrainError(f"--preset {name}: {error}") from error
-    for line in options.set:
-        try:
-            base = search_space.split(settings_of(yaml.safe_load(line), known=base, where="--set"), *base)
-        except yaml.YAMLError as error:
-            raise TrainError(f"--set {line!r} is not an option and its value, such as 'epochs: 10'") from error
-    return base
-
-
-def _cures(options: AblateOptions, known: tuple[Recipe, Any]) -> list[Cure]:
-    """Return the cures to look at: of the file or of the model's own table, all or only those named."""
-    cures = list(CURES[options.model])
-    if options.cures:
-        try:
-            text = files.read_text(options.cures)
-        except (OSError, ValueError) as error:
-            raise TrainError(f"--cures {options.cures} cannot be read: {error}") from error
-        cures = list(read_cures(text, known=known, where=options.cures))
-    unknown = set(options.only) - {cure.name for cure in cures}
-    if unknown:
-        names = ", ".join(cure.name for cure in cures)
-        raise TrainError(f"--only {', '.join(sorted(unknown))}: there is no such cure; there are {names}")
-    return [cure for cure in cures if not options.only or cure.name in options.only]
-
-
 def _check(ablation: Ablation, store: Store) -> None:
     """Refuse what could only fail later, in some of the trials."""
     require_films_enough(store, 1)
@@ -211,11 +141,6 @@ def _trials(
         rounds.append(frozenset(numbers))
     wanted = frozenset().union(*rounds)
     return [trial for trial in trials if trial.number in wanted], rounds
-
-
-def settings_of_trial(variant: Variant, seed: int) -> dict[str, Any]:
-    """Return what a trial's settings are: those of its variant, and its seed."""
-    return {**variant.settings, "seed": seed}
 
 
 def _name(ablation: Ablation, trial: Trial) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from genre_models import presets
 from genre_models.models.search_space import SearchSpaceError
-from ray_jobs.ablation.driver import _ablation, _trials
+from ray_jobs.ablation.driver import _trials
+from ray_jobs.ablation.plan import ablation_of
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import AblateOptions
 from ray_jobs.runs.sweep_folder import SweepFolder
@@ -17,7 +18,7 @@ from ray_jobs.runs.sweep_folder import SweepFolder
 
 def test_preset_and_coursework_are_set_alike_and_only_some_cures_are_looked_at() -> None:
     options = AblateOptions(set=("epochs: 4", "learning_rate: 1e-3"), only=("word dropout", "higher learning rate"))
-    ablation, left_out = _ablation(options)
+    ablation, left_out = ablation_of(options)
     recipe, _ = presets.preset("lstm", "best")
     assert (ablation.recipe.epochs, ablation.recipe.learning_rate) == (4, 0.001)
     assert ablation.recipe.schedule == recipe.schedule
@@ -28,17 +29,17 @@ def test_preset_and_coursework_are_set_alike_and_only_some_cures_are_looked_at()
 
 
 def test_a_kind_without_a_coursework_is_compared_with_its_preset_alone() -> None:
-    ablation, _ = _ablation(AblateOptions(model="fusion", on_coursework=True))
+    ablation, _ = ablation_of(AblateOptions(model="fusion", on_coursework=True))
     assert [variant.name for variant in ablation.variants if variant.group == "preset"] == ["best"]
     assert {variant.group for variant in ablation.variants} == {"preset", "without", "with"}
 
 
 def test_trainings_are_found_again_when_seeds_and_cures_are_added(tmp_path: Path) -> None:
     folder = SweepFolder(str(tmp_path), "apart")
-    some, _ = _ablation(AblateOptions(only=("word dropout",)))
+    some, _ = ablation_of(AblateOptions(only=("word dropout",)))
     trials, rounds = _trials(some, folder, AblateOptions(seeds=1))
     assert rounds == [{1, 2, 3}]
-    more, _ = _ablation(AblateOptions(only=("focal loss", "word dropout")))
+    more, _ = ablation_of(AblateOptions(only=("focal loss", "word dropout")))
     again, rounds = _trials(more, folder, AblateOptions(seeds=2))
     # The first seed of the new cure is made up for in the first round.
     assert rounds == [{1, 2, 3, 4}, {5, 6, 7, 8}]
@@ -62,4 +63,4 @@ def test_trainings_are_found_again_when_seeds_and_cures_are_added(tmp_path: Path
 )
 def test_what_cannot_be_done_is_said(options: dict[str, Any], message: str) -> None:
     with pytest.raises((TrainError, SearchSpaceError), match=message):
-        _ablation(AblateOptions(**options))
+        ablation_of(AblateOptions(**options))
