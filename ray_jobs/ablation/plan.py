@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from datasets.storage import files
-from genre_models import presets
 from genre_models.models import search_space
+from genre_models.presets import lookup as presets
 from genre_models.studies.ablation_components import CURES, Cure, Variant, read_cures, settings_of, variants
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.errors import TrainError

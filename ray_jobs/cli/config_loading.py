@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from datasets.storage import files
-from genre_models import presets
 from genre_models.checkpoint import with_tuples
 from genre_models.models.registry import KINDS, ModelKind
+from genre_models.presets import lookup as presets
 from ray_jobs.cli.errors import TrainError
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from datasets.storage import files
 from datasets.store.film_store import Store
-from genre_models import presets
 from genre_models.metrics.comparison import Entrant, compare, figure
+from genre_models.presets import lookup as presets
 from ray_jobs.cli.console import Screen
 from ray_jobs.evaluation.candidates import checkpoints_at, require_unseen
 from ray_jobs.evaluation.eval_films import Judged

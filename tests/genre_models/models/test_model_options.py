@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from datasets.text import vocabulary
-from genre_models import presets
 from genre_models.checkpoint import load_model
 from genre_models.layers import pooling
 from genre_models.models import overview_lstm
@@ -22,6 +21,7 @@ from genre_models.models.overview_lstm import build as build_lstm
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.models.poster_cnn import build as build_cnn
 from genre_models.models.registry import KINDS
+from genre_models.presets import lookup as presets
 from genre_models.training.recipe import Recipe
 
 SMALL_LSTM = {"vocabulary_size": 50, "embedding_units": 6, "first_lstm_units": 5, "second_lstm_units": 0}

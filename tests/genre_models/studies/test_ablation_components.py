@@ -6,10 +6,10 @@ from dataclasses import fields, replace
 
 import pytest
 
-from genre_models import presets
 from genre_models.models import search_space
 from genre_models.models.registry import KINDS
 from genre_models.models.search_space import SearchSpaceError
+from genre_models.presets import lookup as presets
 from genre_models.studies.ablation_components import CURES, Cure, read_cures, variants
 from genre_models.training.recipe import Recipe
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from genre_models import presets
 from genre_models.models.search_space import SearchSpaceError
+from genre_models.presets import lookup as presets
 from ray_jobs.ablation.driver import _trials
 from ray_jobs.ablation.plan import ablation_of
 from ray_jobs.cli.errors import TrainError
