@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,9 +107,51 @@ def test_floors_and_circles_by_hand() -> None:
     assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == set()
 
 
+def test_every_room_is_in_the_order() -> None:
+    there = {module_of(folder) for folder in folders(*ROOMS)}
+    rooms = {f"{package}.{room}" for package, names in ROOMS.items() for room in names}
+    above = {name.rpartition(".")[0] for name in rooms}
+    one_file = {name for name in rooms if (ROOT / f"{name.replace('.', '/')}.py").is_file()}
+    assert there == (rooms - one_file) | above
+    # Beside rooms there is no file, but for the jobs.
+    lost = [path for folder in above - {"ray_jobs"} for path in (ROOT / folder.replace(".", "/")).glob("*.py")]
+    assert {module_of(path) for path in lost if path.name != "__init__.py"} == one_file
+
+
+def test_rooms_import_only_lower_rooms() -> None:
+    upwards = []
+    for path in sources(*ROOMS):
+        here = module_of(path)
+        package, own = here.split(".")[0], floor_of(here)
+        for name in imports_of(path):
+            floor = floor_of(name) if name.split(".")[0] == package else None
+            if floor is not None and own is not None and floor > own:
+                upwards.append(f"{here} imports {name}")
+    assert upwards == []
+
+
 def test_jobs_import_no_job() -> None:
     jobs = {module_of(path) for path in (ROOT / "ray_jobs").glob("*.py")}
     assert [name for path in sources("ray_jobs") for name in imports_of(path) if name in jobs] == []
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    modules = {module_of(path): path for path in sources(*ROOMS)}
+    assert circles({name: {i for i in imports_of(path) if i in modules} for name, path in modules.items()}) == set()
+
+
+def test_a_room_has_at_most_twelve_files() -> None:
+    for folder in folders(*ROOMS, "tests"):
+        held = [path.name for path in folder.iterdir() if path.suffix in SOURCES and path.name != "__init__.py"]
+        assert len(held) <= MOST_FILES, f"{folder.relative_to(ROOT)} holds {len(held)} files"
+
+
+def test_every_room_says_in_one_sentence_what_it_holds() -> None:
+    for folder in folders(*ROOMS):
+        tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+        told = ast.get_docstring(tree) or ""
+        assert len(tree.body) == 1 and "\n" not in told, f"{folder.relative_to(ROOT)}: a sentence and no code"
+        assert told[:1].isupper() and told.endswith(".") and not set(".!?") & set(told[:-1]), told
 
 
 def test_datasets_know_no_models_and_no_jobs() -> None:
@@ -117,6 +160,22 @@ def test_datasets_know_no_models_and_no_jobs() -> None:
 
 def test_models_know_no_ray_and_no_jobs() -> None:
     assert list(breaches(sources("genre_models"), {"ray", "ray_jobs", "datasets"})) == []
+
+
+def test_tensorflow_is_in_one_file_of_one_room() -> None:
+    using = [path for path in sources(*ROOMS) if "tensorflow" in packages_of(path)]
+    assert [path.parent for path in using] == [ROOT / "genre_models" / "training"]
+
+
+def test_layers_and_models_run_on_any_keras_backend() -> None:
+    networks = [path for path in sources("genre_models/layers", "genre_models/models") if "keras" in packages_of(path)]
+    layers = {path for path in sources("genre_models/layers") if path.name != "__init__.py"}
+    assert layers and layers < set(networks)
+    for path in networks:
+        assert packages_of(path) - set(sys.stdlib_module_names) <= {"keras", "genre_models"}, path
+        # Of ours only layers, models and encoders, themselves in Keras alone, and what describes a search space.
+        ours = [name for name in imports_of(path) if name.startswith("genre_models.")]
+        assert {name.split(".")[1] for name in ours} <= {"layers", "encoders", "models"}, path
 
 
 def test_report_needs_only_results() -> None:
@@ -135,3 +194,9 @@ def test_keras_is_keras_3() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr == "keras":
                 assert ast.unparse(node.value) not in {"tf", "tensorflow", "tf.compat.v1"}, f"{path}:{node.lineno}"
+
+
+def test_nothing_beside_the_jobs_bears_the_name_of_a_library() -> None:
+    """Who starts a job puts its folder first on the path: Python would take what lies there for the library."""
+    names = {path.stem for path in (ROOT / "ray_jobs").iterdir() if not path.name.startswith("__")}
+    assert names & (set(sys.stdlib_module_names) | set(importlib.metadata.packages_distributions())) == set()
