@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 from unittest import mock
@@ -37,12 +38,12 @@ def run_here(job: str, *options: object, fails: bool = False) -> Finished:
     return _checked(Finished(command, int(code), stdout, stderr), fails)
 
 
-def run_alone(job: str, *options: object, fails: bool = False, env: dict[str, str] | None = None) -> Finished:
+def run_alone(job: str, *options: object, fails: bool = False) -> Finished:
     """Run a job as a user does: a process of its own, and no Ray running that it could join."""
     command = command_of(job, *options)
     with nowhere_to_join() as alone:
         result = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_S, cwd=ROOT, env=alone | (env or {}), check=False
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, cwd=ROOT, env=alone, check=False
         )
     return _checked(result, fails)
 
@@ -61,6 +62,15 @@ def started_alone(job: str, *options: object) -> Iterator[subprocess.Popen[str]]
             kill_group(process)
             assert process.stdout is not None
             process.stdout.close()
+
+
+def wait_for(what: Callable[[], object], job: subprocess.Popen[str], seconds: float = 300) -> None:
+    """Wait until a function gives something true, while a job runs."""
+    until = time.monotonic() + seconds
+    while not what():
+        assert job.poll() is None, job.communicate()[0]
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,6 @@ def test_a_file_of_each_kind_is_found(tmp_path: Path, home: Path, monkeypatch: p
 
 
 def test_the_checkout_is_asked_for_ignored_files_too(tmp_path: Path) -> None:
-    import subprocess
-
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     (tmp_path / ".gitignore").write_text("build/\n")
     (tmp_path / "build").mkdir()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from tests.conftest import RunJob
-from tests.jobs import kill_group, started_alone
+from tests.jobs import kill_group, started_alone, wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -78,11 +77,7 @@ def folder_of(store: Path) -> Path:
 @pytest.fixture(scope="module")
 def ablated(store: Path, run_job: RunJob) -> Ablated:
     with started_alone("ablate", *command(store, "--seeds", 1)) as job:
-        until = time.monotonic() + 240
-        while not any(trial.ended for trial in trials_of(store).values()):
-            assert job.poll() is None, job.communicate()[0]
-            assert time.monotonic() < until
-            time.sleep(0.2)
+        wait_for(lambda: any(trial.ended for trial in trials_of(store).values()), job)
         kill_group(job)
     result = folder_of(store) / "ablation.json"
     at_the_start = len(json.loads(result.read_text())["variants"])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import subprocess
-import time
 from pathlib import Path
 
 import psutil
@@ -18,7 +16,7 @@ from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.training.history import from_csv
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from tests.conftest import RunJob
-from tests.jobs import kill_group, started_alone
+from tests.jobs import kill_group, started_alone, wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 CNN = ("--stem-filters", 4, "--block-filters", 8, "--dense-units", 16)
@@ -46,16 +44,6 @@ def swept(store: Path, run_job: RunJob) -> tuple[Path, str]:
 
 def trials_of(runs: Path, name: str = "sweep") -> dict[int, Trial]:
     return {trial.number: trial for trial in SweepFolder(str(runs), name).trials()}
-
-
-def wait_for(what: object, job: subprocess.Popen[str], seconds: float = 300) -> None:
-    """Wait until a function gives something true, while a job runs."""
-    assert callable(what)
-    until = time.monotonic() + seconds
-    while not what():
-        assert job.poll() is None, job.communicate()[0]
-        assert time.monotonic() < until
-        time.sleep(0.2)
 
 
 def test_a_sweep_leaves_its_tables_pictures_and_best_settings(swept: tuple[Path, str]) -> None:
@@ -205,8 +193,9 @@ def test_optuna_and_a_time_budget(store: Path, tmp_path: Path, run_job: RunJob) 
     assert len(trials[1].history) > 0
 
 
-def test_trials_of_two_workers_take_turns(store: Path, tmp_path: Path, run_job: RunJob) -> None:
-    said = run_job(
+def test_trials_of_two_workers_take_turns(store: Path, tmp_path: Path, run_command: RunJob) -> None:
+    """On a Ray of its own: what a stopped trial's workers had reserved was once not free again on a busy machine."""
+    said = run_command(
         "tune_cnn", "--store", store, "--runs", tmp_path, "--name", "two", "--trials", 2, "--epochs", 4,
         "--workers-per-trial", 2, *CNN, "--vary", "batch_size: [32, 64]", "learning_rate: [1e-7, 2e-7]",
         "--grace-epochs", 1,
