@@ -25,7 +25,7 @@ demo: install
 	@$(BIN)/python ray_jobs/evaluate.py $(FILMS) --report $(DEMO)/report --beside $(DEMO)/coursework
 
 # Two processes of tests, each with a Ray of two CPUs: one waits where the other computes.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: check
 	$(PYTEST)

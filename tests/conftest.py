@@ -13,7 +13,7 @@ import pytest
 from tests import jobs
 from tests.footprint import MOST_BYTES_OF_RAY, Footprint, size_of
 from tests.jobs import ROOT, Finished
-from tests.ray_node import Head, head_node
+from tests.ray_node import WARM, Head, head_node
 
 # Before Ray or TensorFlow is imported. No token: it would be written to the home folder of whoever runs the tests.
 os.environ["RAY_AUTH_MODE"] = "disabled"
@@ -43,6 +43,20 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for report in over:
         why = dict(report.user_properties).get("docstring") or "without a word on why it is worth that"
         terminalreporter.line(f"{report.duration:.0f} s {report.nodeid}: {why}")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests that need Ray, and put files with slow tests first when all are shuffled.
+
+    No process of tests is then left with a slow file when the other has ended.
+    """
+    for item in items:
+        if "ray_head" in getattr(item, "fixturenames", ()):
+            item.add_marker("cluster")
+    yield
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,7 +93,7 @@ def real_films(request: pytest.FixtureRequest) -> Path:
 def ray_head(footprint: Footprint) -> Iterator[Head]:
     """Start one head node for the tests, which they and their jobs join as they would join any cluster."""
     del footprint  # its folder is the temporary one of Ray's processes too
-    with head_node() as head:
+    with head_node(warm=WARM) as head:
         yield head
         assert size_of(head.folder) < MOST_BYTES_OF_RAY, "Ray's session folder has grown large"
 
@@ -102,6 +116,14 @@ def run_job(local_ray: None) -> RunJob:
     """Return what runs a job in this process: `run_job("train_cnn", "--store", path, ..., fails=False)`."""
     del local_ray
     return jobs.run_here
+
+
+@pytest.fixture(scope="session")
+def sample_store(tmp_path_factory: pytest.TempPathFactory, run_job: RunJob) -> Path:
+    """Return a store of 200 drawn films, which tests only read."""
+    store = tmp_path_factory.mktemp("sample") / "store"
+    run_job("prepare_data", "--store", store, "--films", "sample", "--sample-films", 200)
+    return store
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 from unittest import mock
 
-from tests.ray_node import short_folder
+from tests.ray_node import Head, short_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 Finished = subprocess.CompletedProcess[str]
@@ -51,17 +51,29 @@ def run_alone(job: str, *options: object, fails: bool = False) -> Finished:
 @contextlib.contextmanager
 def started_alone(job: str, *options: object) -> Iterator[subprocess.Popen[str]]:
     """Start a job as a user does, in a process group of its own, which is ended with the block."""
-    with nowhere_to_join() as alone:
-        process = subprocess.Popen(
-            command_of(job, *options),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, start_new_session=True, env=alone,
-        )  # fmt: skip
-        try:
-            yield process
-        finally:
-            kill_group(process)
-            assert process.stdout is not None
-            process.stdout.close()
+    with nowhere_to_join() as alone, _started(job, options, alone) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def started_on(head: Head, job: str, *options: object) -> Iterator[subprocess.Popen[str]]:
+    """Start a job in a process of its own, which joins this head node; ended with the block, and it alone."""
+    with _started(job, options, {**os.environ, "RAY_ADDRESS": head.address, "TMPDIR": str(head.folder)}) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def _started(job: str, options: Iterable[object], env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command_of(job, *options),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, start_new_session=True, env=env,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        kill_group(process)
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def wait_for(what: Callable[[], object], job: subprocess.Popen[str], seconds: float = 300) -> None:

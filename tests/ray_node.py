@@ -16,8 +16,12 @@ from pathlib import Path
 
 import psutil
 
+from tests.warm_workers import warm_python
+
 RAY = [str(Path(sys.executable).with_name("ray"))]
 CPUS = 2
+WARM = sys.platform == "linux"
+"""Whether workers can be forks."""
 _START_S, _STOP_S = 90, 10
 
 
@@ -31,25 +35,37 @@ class Head:
     """Of the jobs API, for `ray job submit`."""
     folder: Path
     """The node's logs and sockets."""
+    above_workers: int
+    """Id of the process whose children, or theirs, are the workers."""
+
+
+# The command of Ray, whose workers are started by another Python than this one.
+_WITH_PYTHON = "import sys; sys.executable = sys.argv.pop(1); from ray.scripts.scripts import main; main()"
 
 
 @contextlib.contextmanager
-def head_node() -> Iterator[Head]:
-    """Run a head node with a dashboard on this machine alone; only this node is ended, and its folder is removed."""
-    with short_folder() as folder:
+def head_node(*, warm: bool) -> Iterator[Head]:
+    """Run a head node with a dashboard on this machine alone; only this node is ended, and its folder is removed.
+
+    Args:
+        warm: whether its workers are forks of a process that has imported what they need.
+    """
+    with short_folder() as folder, warm_python(folder) if warm else contextlib.nullcontext(("", 0)) as (python, forks):
         dashboard, port = _free_port(), _free_port()
-        command = [*RAY, "start", "--head", "--block", f"--num-cpus={CPUS}", f"--port={port}", f"--temp-dir={folder}"]
+        ray = [sys.executable, "-c", _WITH_PYTHON, str(python)] if warm else RAY
+        command = [*ray, "start", "--head", "--block", f"--num-cpus={CPUS}", f"--port={port}", f"--temp-dir={folder}"]
         command += ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
         command += [f"--ray-client-server-port={_free_port()}", f"--dashboard-agent-listen-port={_free_port()}"]
         # As in an activated environment: a submitted job's `python` is the first on the head node's path.
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         log = folder / "head.log"
         with log.open("w") as stream:
-            env = {**os.environ, "PATH": path}
+            # What processes that are killed leave goes with the node's folder.
+            env = {**os.environ, "PATH": path, "TMPDIR": str(folder)}
             node = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True, env=env)
         try:
             _wait_for(dashboard, node, log)
-            yield Head(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", folder)
+            yield Head(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", folder, forks or node.pid)
         finally:
             _stop(node)
 

@@ -200,7 +200,8 @@ class _HandedOut:
         except BaseException as error:  # raised where the run ends
             self._failure = error
         with contextlib.suppress(ray.exceptions.RayError):  # the run has ended without them
-            ray.get(self._board.actor.hand_out.remote(handed))
+            # In a list, as a reference: the board hands it on and need not import what the films are made of.
+            ray.get(self._board.actor.hand_out.remote(None if handed is None else [ray.put(handed)]))
 
 
 class _Display:

@@ -12,11 +12,11 @@ from typing import Any
 import ray
 import ray.train
 from ray.train.backend import Backend, BackendConfig
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from genre_models.training.history import METRICS
 from ray_jobs.cli.errors import TrainError, reason
 from ray_jobs.runs import find_checkpoints
+from ray_jobs.training.ray_internals import LeanTrainer
 from ray_jobs.training.train_job import TrainJob
 from ray_jobs.training.worker import train_fn_per_worker
 
@@ -83,7 +83,7 @@ def run_workers(
         workers: processes, one for each rank.
         per_worker: what each asks of Ray.
         split: the datasets that Ray Data is to split over the ranks.
-        callbacks: Ray Train's user callbacks.
+        callbacks: Ray Train's user callbacks, of a run that is a trial of Ray Tune.
 
     Raises:
         TrainError: the run failed; the reason in a line, and what is left of it.
@@ -93,8 +93,9 @@ def run_workers(
         # A process less to start, which would watch for nodes that the cloud is about to take away.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     runs_folder, name = job.run.rsplit("/", 1)
-    trainer = DataParallelTrainer(
+    trainer = LeanTrainer(
         train_fn_per_worker,
+        ends_with_driver=not callbacks,
         train_loop_config={"job": job},
         backend_config=TensorFlowWorkers(),
         datasets=datasets,

@@ -24,6 +24,9 @@ def train_fn_per_worker(config: dict[str, TrainJob]) -> None:
     """Train on this worker's share of the films; Ray Train runs it on every worker."""
     import ray.train
 
+    from ray_jobs.cluster.resources import calm_data
+
+    calm_data()
     job = config["job"]
     context = ray.train.get_context()
     rank, workers = context.get_world_rank(), context.get_world_size()
@@ -34,9 +37,10 @@ def train_fn_per_worker(config: dict[str, TrainJob]) -> None:
     threads = None if job.use_gpu else max(1, (os.cpu_count() or 1) // context.get_local_world_size())
     # A share of its own for every rank (see `inputs.train_inputs`), or one stream that Ray Data splits as it reads.
     with clock.span("waiting for the films"):
-        handed = ray.get(job.board.handed.remote()) if job.films_handed else {}
-    if handed is None:
-        return  # they could not be read: the driver knows, and says why
+        films = ray.get(job.board.handed.remote()) if job.films_handed else []
+        if films is None:
+            return  # they could not be read: the driver knows, and says why
+        handed = ray.get(films[0]) if films else {}
     shard = ray.train.get_dataset_shard
     training = handed.get(f"train-{rank}") or shard(f"train-{rank}" if job.training_films else "train")
     validation = handed.get(f"validation-{rank}") or shard(f"validation-{rank}")

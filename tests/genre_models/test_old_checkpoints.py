@@ -6,9 +6,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from genre_models.checkpoint import load_model
 from genre_models.models.overview_lstm import OverviewLSTM, build
+
+pytestmark = pytest.mark.slow
 
 
 def renamed(model: Path, old: str, new: str) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from tests.conftest import RunJob
-from tests.jobs import kill_group, started_alone, wait_for
+from tests.jobs import kill_group, started_on, wait_for
+from tests.ray_node import Head
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -25,31 +26,15 @@ focal loss: {what: counts less what is sure, with: {loss: focal}}
 TINY = ("epochs: 2", "embedding_units: 8", "first_lstm_units: 8", "max_tokens: 16", "second_lstm_units: 0")
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, run_job: RunJob) -> Path:
-    store = tmp_path_factory.mktemp("ablations") / "store"
-    run_job("prepare_data", "--store", store, "--films", "sample", "--sample-films", 200)
-    (store.parent / "cures.yaml").write_text(CURES)
-    return store
-
-
-def command(store: Path, *more: object) -> list[str]:
-    options = (
-        "--model", "lstm", "--store", store, "--runs", store.parent / "runs", "--name", "apart",
-        "--cures", store.parent / "cures.yaml", "--set", *TINY, "--resamples", 100, *more,
-    )  # fmt: skip
-    return [str(one) for one in options]
-
-
-def trials_of(store: Path) -> dict[int, Trial]:
-    return {trial.number: trial for trial in SweepFolder(str(store.parent / "runs"), "apart").trials()}
+def trials_of(runs: Path) -> dict[int, Trial]:
+    return {trial.number: trial for trial in SweepFolder(str(runs), "apart").trials()}
 
 
 @dataclass(frozen=True)
 class Ablated:
     """What was seen of an ablation of four variants that was killed, gone on with, and extended to two seeds."""
 
-    store: Path
+    runs: Path
     at_the_start: int
     """Variants in ablation.json when the first training had ended."""
     before: dict[int, Trial]
@@ -67,28 +52,29 @@ class Ablated:
 
     @property
     def result(self) -> dict[str, Any]:
-        return json.loads((folder_of(self.store) / "ablation.json").read_text())
-
-
-def folder_of(store: Path) -> Path:
-    return store.parent / "runs" / "apart"
+        return json.loads((self.runs / "apart" / "ablation.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def ablated(store: Path, run_job: RunJob) -> Ablated:
-    with started_alone("ablate", *command(store, "--seeds", 1)) as job:
-        wait_for(lambda: any(trial.ended for trial in trials_of(store).values()), job)
+def ablated(tmp_path_factory: pytest.TempPathFactory, sample_store: Path, run_job: RunJob, ray_head: Head) -> Ablated:
+    folder = tmp_path_factory.mktemp("ablations")
+    (folder / "cures.yaml").write_text(CURES)
+    runs, result = folder / "runs", folder / "runs" / "apart" / "ablation.json"
+    common = (
+        "--model", "lstm", "--store", sample_store, "--runs", runs, "--name", "apart", "--cures",
+        folder / "cures.yaml", "--set", *TINY, "--resamples", 100, "--max-concurrent", 1, "--seeds",
+    )  # fmt: skip
+    with started_on(ray_head, "ablate", *common, 1) as job:
+        wait_for(lambda: any(trial.ended for trial in trials_of(runs).values()), job)
         kill_group(job)
-    result = folder_of(store) / "ablation.json"
     at_the_start = len(json.loads(result.read_text())["variants"])
-    before = {number: trial for number, trial in trials_of(store).items() if trial.ended}
-    taken = run_job("ablate", *command(store, "--seeds", 1), fails=True).stderr
-    other = ("--resume", "--metric", "validation_loss")
-    otherwise = run_job("ablate", *command(store, "--seeds", 1, *other), fails=True).stderr
-    so_far = run_job("ablate", *command(store, "--seeds", 1, "--resume", "--time-budget", 0)).stdout
+    before = {number: trial for number, trial in trials_of(runs).items() if trial.ended}
+    taken = run_job("ablate", *common, 1, fails=True).stderr
+    otherwise = run_job("ablate", *common, 1, "--resume", "--metric", "validation_loss", fails=True).stderr
+    so_far = run_job("ablate", *common, 1, "--resume", "--time-budget", 0).stdout
     known = json.loads(result.read_text())["variants"]
-    end = run_job("ablate", *command(store, "--seeds", 2, "--resume"))
-    return Ablated(store, at_the_start, before, taken, otherwise, so_far, known, end.stdout + end.stderr)
+    end = run_job("ablate", *common, 2, "--resume")
+    return Ablated(runs, at_the_start, before, taken, otherwise, so_far, known, end.stdout + end.stderr)
 
 
 def test_an_ablation_s_variants_are_known_from_the_start(ablated: Ablated) -> None:
@@ -109,7 +95,7 @@ def test_an_ablation_without_time_judges_what_there_is(ablated: Ablated) -> None
 
 def test_more_seeds_are_fine_and_what_had_ended_is_not_trained_again(ablated: Ablated) -> None:
     assert "8 of 8 trainings ended" in ablated.said and "Traceback" not in ablated.said
-    after = trials_of(ablated.store)
+    after = trials_of(ablated.runs)
     assert ablated.before and {number: after[number] for number in ablated.before} == ablated.before
     assert [trial.status for trial in after.values()] == ["finished"] * 8
     # The first seed of every variant comes before the second of any.
@@ -125,7 +111,7 @@ def test_what_a_cure_bought_is_the_difference_of_its_trainings(ablated: Ablated)
     )
     found = by_name["best without better words"]["bought"]["test"]["mean_average_precision"]
     assert found["by_seed"] == pytest.approx(np.subtract(with_cure, without))
-    with (folder_of(ablated.store) / "ablation_runs.csv").open(newline="") as stream:
+    with (ablated.runs / "apart" / "ablation_runs.csv").open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 8
 
 
@@ -138,11 +124,12 @@ def test_each_training_reads_as_its_own_tokenizer_cuts(ablated: Ablated) -> None
     assert len(words["best"] ^ words["best without better words"]) > 20
 
 
-def test_evaluate_judges_as_the_ablation_did_and_shows_it(ablated: Ablated, run_job: RunJob) -> None:
-    store, told = ablated.store, ablated.result
-    runs, report = store.parent / "runs", store.parent / "report"
-    metric = ("--metric", "validation_mean_average_precision")
-    run_job("evaluate", "--store", store, "--runs", runs, "--report", report, "--resamples", 100, *metric)
+def test_evaluate_judges_as_the_ablation_did_and_shows_it(
+    ablated: Ablated, sample_store: Path, tmp_path: Path, run_job: RunJob
+) -> None:
+    report, told = tmp_path / "report", ablated.result
+    options = ("--resamples", 100, "--metric", "validation_mean_average_precision")
+    run_job("evaluate", "--store", sample_store, "--runs", ablated.runs, "--report", report, *options)
     comparison = json.loads((report / "comparison.json").read_text())
     assert [one["name"] for one in comparison["ablations"]] == ["apart"]
     for name in ("comparison.html", "comparison.md"):
@@ -162,6 +149,6 @@ def test_evaluate_judges_as_the_ablation_did_and_shows_it(ablated: Ablated, run_
     assert figures["loss"] == pytest.approx(metrics["loss"], abs=1e-5)
 
 
-def test_posters_that_do_not_fit_are_said_before_anything_runs(store: Path, run_job: RunJob) -> None:
-    said = run_job("ablate", "--store", store, "--model", "cnn", "--set", "height: 32", fails=True)
+def test_posters_that_do_not_fit_are_said_before_anything_runs(sample_store: Path, run_job: RunJob) -> None:
+    said = run_job("ablate", "--store", sample_store, "--model", "cnn", "--set", "height: 32", fails=True)
     assert "--set 'height" in said.stderr and "Traceback" not in said.stderr

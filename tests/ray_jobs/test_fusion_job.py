@@ -25,45 +25,30 @@ SMALL = (
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, run_job: RunJob) -> Path:
-    """Make a store and train on it once."""
-    home = tmp_path_factory.mktemp("fusion")
-    run_job("prepare_data", "--store", home / "store", "--films", "sample", "--sample-films", 200)
-    train(run_job, home, "joint", "--epochs", 2)
-    return home
+def runs(tmp_path_factory: pytest.TempPathFactory, sample_store: Path, run_job: RunJob) -> Path:
+    """Train once; return the runs folder."""
+    runs = tmp_path_factory.mktemp("fusion")
+    run_job("train_fusion", "--store", sample_store, "--runs", runs, "--name", "joint", "--epochs", 2, *SMALL)
+    return runs
 
 
-def train(run_job: RunJob, home: Path, name: str, *options: object) -> None:
-    run_job("train_fusion", "--store", home / "store", "--runs", home / "runs", "--name", name, *SMALL, *options)
-
-
-def test_a_run_leaves_a_whole_checkpoint(home: Path) -> None:
-    history = from_csv((home / "runs" / "joint" / "history.csv").read_text())
+def test_a_run_leaves_a_whole_checkpoint(runs: Path) -> None:
+    history = from_csv((runs / "joint" / "history.csv").read_text())
     assert [epoch.epoch for epoch in history] == [1, 2]
     assert history[1].loss < history[0].loss
-    about = checkpoints.read(max((home / "runs" / "joint").glob("epoch-*")))
+    about = checkpoints.read(max((runs / "joint").glob("epoch-*")))
     assert about.kind == "fusion"
     assert 100 < len(about.vocabulary) <= 298
     assert len(about.thresholds) == len(about.genres) == 25
 
 
-def test_a_run_gone_on_with_is_the_same_run(home: Path, run_job: RunJob) -> None:
-    """Which films are hidden is kept too: otherwise the second epoch's loss would be another."""
-    train(run_job, home, "halted", "--epochs", 1)
-    train(run_job, home, "halted", "--epochs", 2, "--resume")
-    straight, halted = (from_csv((home / "runs" / name / "history.csv").read_text()) for name in ("joint", "halted"))
-    for ours, theirs in zip(halted, straight, strict=True):
-        assert ours.loss == pytest.approx(theirs.loss, rel=1e-5)
-        assert ours.validation_loss == pytest.approx(theirs.validation_loss, rel=1e-5)
-
-
-def test_predict_gives_each_film_the_model_s_own_scores(home: Path, local_ray: None) -> None:
+def test_predict_gives_each_film_the_model_s_own_scores(runs: Path, sample_store: Path, local_ray: None) -> None:
     """In the store's order, and as one film at a time gives them: poster, overview and row belong together."""
     del local_ray
     from ray_jobs.evaluation.predict import predict
 
-    folder = max((home / "runs" / "joint").glob("epoch-*"))
-    store = Store.open(str(home / "store"))
+    folder = max((runs / "joint").glob("epoch-*"))
+    store = Store.open(str(sample_store))
     told = predict(store, "test", str(folder), sees="both")
     about, model = checkpoints.read(folder), checkpoints.load_model(folder)
     table = store.table("test", ["overview", "poster"])
@@ -76,28 +61,30 @@ def test_predict_gives_each_film_the_model_s_own_scores(home: Path, local_ray: N
     assert np.ptp(told, axis=0).max() > 1e-4
 
 
-def test_a_sweep_narrows_vocabulary_and_length_for_each_trial(home: Path, run_job: RunJob) -> None:
+def test_a_sweep_narrows_vocabulary_and_length_for_each_trial(
+    sample_store: Path, tmp_path: Path, run_job: RunJob
+) -> None:
     run_job(
-        "tune_fusion", "--store", home / "store", "--runs", home / "sweeps", "--name", "sweep", "--trials", 3,
-        "--epochs", 1, *SMALL, "--vary", "max_tokens: [16, 32]", "vocabulary_size: [200, 300]",
+        "tune_fusion", "--store", sample_store, "--runs", tmp_path, "--name", "sweep", "--trials", 2,
+        "--epochs", 1, *SMALL, "--max-concurrent", 1, "--vary", "max_tokens: [16, 32]", "vocabulary_size: [200, 300]",
     )  # fmt: skip
-    trials = SweepFolder(str(home / "sweeps"), "sweep").trials()
-    assert [trial.status for trial in trials] == ["finished"] * 3
+    trials = SweepFolder(str(tmp_path), "sweep").trials()
+    assert [trial.status for trial in trials] == ["finished"] * 2
     for trial in trials:
-        (kept,) = (home / "sweeps" / "sweep" / f"trial-{trial.number:03d}").glob("epoch-*")
+        (kept,) = (tmp_path / "sweep" / f"trial-{trial.number:03d}").glob("epoch-*")
         about = checkpoints.read(kept)
         assert about.config.max_tokens == trial.settings["max_tokens"]
         assert len(about.vocabulary) <= about.config.vocabulary_size - 2
     refused = run_job(
-        "tune_fusion", "--store", home / "store", "--runs", home / "sweeps", "--vary", "tokenizer: [split, words]",
+        "tune_fusion", "--store", sample_store, "--runs", tmp_path, "--vary", "tokenizer: [split, words]",
         fails=True,
     )  # fmt: skip
     assert "tokenizer cannot be searched" in refused.stderr
-    assert "kind: fusion" in (home / "sweeps" / "sweep" / "best_config.yaml").read_text()
+    assert "kind: fusion" in (tmp_path / "sweep" / "best_config.yaml").read_text()
 
 
-def test_posters_of_another_size_are_refused(home: Path, run_job: RunJob) -> None:
-    said = run_job("train_fusion", "--store", home / "store", "--runs", home / "runs", "--height", 32, fails=True)
+def test_posters_of_another_size_are_refused(sample_store: Path, tmp_path: Path, run_job: RunJob) -> None:
+    said = run_job("train_fusion", "--store", sample_store, "--runs", tmp_path, "--height", 32, fails=True)
     assert "--height 64 --width 64" in said.stderr
     assert "Traceback" not in said.stderr
 

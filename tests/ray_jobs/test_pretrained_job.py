@@ -33,7 +33,7 @@ from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Screen
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import TrainOptions
-from ray_jobs.evaluation.predict import predict
+from ray_jobs.evaluation.predict import Predictor, predict
 from ray_jobs.inputs import feature_extraction
 from ray_jobs.runs.sweep_folder import SweepFolder
 from tests.conftest import RunJob
@@ -167,9 +167,9 @@ def test_a_prediction_is_the_model_s_own(home: Path, kind: str) -> None:
         feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Screen(), use_gpu=False
     )
     told = fed_of(about.features)
-    scores = predict(store, "test", str(folder), sees=about.model_kind.sees, features=told)
     model = checkpoints.load_model(folder)
     table = pa.concat_tables(ray.get(feature_readers.feature_table(store, "test", told).to_arrow_refs()))
+    scores = Predictor(str(folder), store.manifest.poster_shape, None)(table)["scores"]
     inputs = inputs_of(table, told, max_tokens=12 if kind == "lstm" else 0)["inputs"]
     for film in range(0, len(scores), 9):
         one = inputs[film : film + 1]
@@ -186,8 +186,8 @@ def test_films_of_a_folder_are_encoded_and_judged(home: Path) -> None:
     write_sample(str(home / "others"), films=30, seed=5)
     main(
         Options(
-            store=str(home / "store"), runs=str(home / "runs"), report=str(home / "report"), films=str(home / "others"),
-            resamples=20,
+            store=str(home / "store"), runs=str(home / "none"), report=str(home / "report"), films=str(home / "others"),
+            cnn=(str(home / "runs" / "cnn"),), lstm=(str(home / "runs" / "lstm"),), resamples=20,
         )
     )  # fmt: skip
     told = json.loads((home / "report" / "comparison.json").read_text())
@@ -229,7 +229,7 @@ def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob, monkeypatc
         "tune_cnn", "--store", home / "store", "--runs", home / "sweeps", "--epochs", 1, "--trials", 2,
         "--backbone", "efficientnet-lite0", "--backbone-weights", weights, "--height", 16, "--width", 8,
     )  # fmt: skip
-    run_job(*sweep, "--name", "sweep", "--dense-units", 8)
+    run_job(*sweep, "--name", "sweep", "--dense-units", 8, "--max-concurrent", 1)
     trials = SweepFolder(str(home / "sweeps"), "sweep").trials()
     assert [trial.status for trial in trials] == ["finished"] * 2
     assert all("conv_dropout" in trial.settings and "augmentation" not in trial.settings for trial in trials)
@@ -344,8 +344,9 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
         feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Screen(), use_gpu=False
     )
     assert about.features == {} and about.encoder == "of the file"
-    scores = predict(store, "test", str(folder), sees="poster", features=fed_of(about.features))
-    posters = poster_array(store.table("test", ["poster"])["poster"], (32, 32, 3))
+    films = store.table("test", ["row", "poster"])
+    scores = Predictor(str(folder), (32, 32, 3), None)(films)["scores"]
+    posters = poster_array(films["poster"], (32, 32, 3))
     np.testing.assert_allclose(scores, checkpoints.load_model(folder).predict_on_batch(posters), atol=1e-5)
 
 
@@ -370,10 +371,9 @@ def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(
     store, folder = Store.open(str(home / "store")), checkpoint(home, "reader")
     about = checkpoints.read(folder)
     assert about.features == {} and not about.vocabulary
-    scores = predict(store, "test", str(folder), sees="overview")
-    ids, lengths = WordPiece(about.tokenizer).encode(
-        store.table("test", ["overview"])["overview"].to_pylist(), max_tokens=12
-    )
+    films = store.table("test", ["row", "overview"])
+    scores = Predictor(str(folder), store.manifest.poster_shape, None)(films)["scores"]
+    ids, lengths = WordPiece(about.tokenizer).encode(films["overview"].to_pylist(), max_tokens=12)
     model = checkpoints.load_model(folder)
     for film in range(0, len(scores), 9):
         np.testing.assert_allclose(scores[film], np.asarray(model(ids[film : film + 1, : lengths[film]]))[0], atol=1e-5)

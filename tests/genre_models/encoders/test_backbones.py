@@ -24,6 +24,7 @@ LSTM = OverviewLSTM(backbone="minilm", first_lstm_units=4, second_lstm_units=0, 
 CNN = PosterCNN(backbone="efficientnet-lite0", dense_units=8, dense_layers=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"pooling": "all", "word_bag": True}, {"pooling": "last"}])
 def test_the_head_of_overviews_reads_nothing_in_padding(options: dict, tmp_path: Path) -> None:
     model = overview_lstm.build(dataclasses.replace(LSTM, **options), genres=3, units=6)
@@ -99,6 +100,7 @@ def test_weights_are_known_by_their_file(tmp_path: Path) -> None:
         backbones.digest(Backbone("minilm", str(tmp_path / "none")))
 
 
+@pytest.mark.slow
 def test_a_network_of_keras_sees_posters(tmp_path: Path) -> None:
     """MobileNetV3Small with weights of a file, as keras.applications takes them; it scales pixels by itself."""
     of = {"include_top": False, "weights": None, "input_shape": (32, 32, 3), "pooling": "avg"}

@@ -12,6 +12,8 @@ from genre_models.encoders import efficientnet_lite
 from genre_models.encoders.efficientnet_lite import build, efficientnet_file
 from genre_models.encoders.torch_weights import WeightsError, read_state_dict
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, np.ndarray]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from genre_models.checkpoint import load_model
+from genre_models import checkpoint as checkpoints
+from genre_models.checkpoint import Checkpoint, load_model
 from genre_models.encoders.backbones import frozen_backbones, is_pretrained
 from genre_models.layers.modality_dropout import AbsentModalities
 from genre_models.layers.pooling import WordVotes
@@ -18,6 +20,9 @@ from genre_models.models import fusion_gmu
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
+from genre_models.training.recipe import Recipe
+from genre_models.training.train_state import FitState
+from genre_models.training.trainer import fit
 
 TINY = FusionGMU(
     height=8,
@@ -210,6 +215,28 @@ def test_saved_and_loaded_in_safe_mode(tmp_path: Path) -> None:
     for films in (FILMS, {**FILMS, "tokens": ABSENT["padding"]}, {**FILMS, "poster": np.zeros_like(FILMS["poster"])}):
         assert scores(loaded, **films).tolist() == scores(model, **films).tolist()
     assert loaded.get_layer("absent_modalities").hidden == 0.3
+
+
+@pytest.mark.slow
+def test_a_run_gone_on_with_hides_what_the_unbroken_one_hides(strategy: Any, tmp_path: Path) -> None:
+    """Which films are hidden is kept in the checkpoint; otherwise the second epoch's loss would be another."""
+    config, recipe = replace(TINY, augmentation=0.0), Recipe(epochs=2, batch_size=6, learning_rate=0.01)
+
+    def save(state: FitState) -> None:
+        if len(state.history) == 1:
+            about = Checkpoint("fusion", ("a", "b", "c"), config, recipe, {}, epoch=1, history=tuple(state.history))
+            checkpoints.save(tmp_path, about, state.model, state.optimizer)
+
+    def trained(**options: Any) -> list[float]:
+        batch = {"inputs": FILMS, "labels": np.eye(3, dtype=np.float32)[[0, 1, 2] * 2], "weights": np.ones(6, "f4")}
+        state = fit(
+            lambda: fusion_gmu.build(config, genres=3), recipe, strategy=strategy,
+            training=lambda _: iter([batch] * 3), validation=lambda: iter([batch]), **options,
+        )  # fmt: skip
+        return [loss for epoch in state.history for loss in (epoch.loss, epoch.validation_loss)]
+
+    unbroken = trained(on_epoch=save)
+    assert trained(resume=partial(checkpoints.restore, tmp_path)) == pytest.approx(unbroken, abs=1e-6)
 
 
 def test_where_the_hiding_stands_is_a_variable() -> None:

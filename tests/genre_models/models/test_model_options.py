@@ -24,6 +24,8 @@ from genre_models.models.registry import KINDS
 from genre_models.presets import lookup as presets
 from genre_models.training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 SMALL_LSTM = {"vocabulary_size": 50, "embedding_units": 6, "first_lstm_units": 5, "second_lstm_units": 0}
 SMALL_CNN = {"height": 32, "width": 24, "block_filters": (8, 16), "stem_filters": 8, "dense_layers": 0}
 POSTERS = np.random.default_rng(0).integers(0, 256, (6, 32, 24, 3)).astype(np.uint8)

@@ -88,6 +88,7 @@ def synthetic(trials: int, *, seed: int = 0, noise: float = 0.002) -> dict[str, 
     return sweep_of(*made, **space)
 
 
+@pytest.mark.slow
 def test_importance_finds_what_decides() -> None:
     found = importance(synthetic(30))
     assert found["reason"] == "" and found["trials"] == 30
@@ -100,6 +101,7 @@ def test_importance_finds_what_decides() -> None:
     assert importance(synthetic(30)) == found
 
 
+@pytest.mark.slow
 def test_importance_of_a_choice_is_found_whatever_its_order() -> None:
     sweep = synthetic(30, seed=3)
     for one in sweep["trials"]:
@@ -115,6 +117,7 @@ def test_one_diverged_trial_does_not_decide() -> None:
     assert importance(sweep)["settings"][0]["setting"] == "learning_rate"
 
 
+@pytest.mark.slow
 def test_importance_refuses_where_nothing_can_be_said() -> None:
     few = importance(synthetic(5))
     assert few["settings"] is None and "Only 5 trials have a figure" in few["reason"]

@@ -23,6 +23,8 @@ from genre_models.training.recipe import Recipe
 from genre_models.training.trainer import fit
 from tests.genre_models.encoders.test_minilm import CONFIG
 
+pytestmark = pytest.mark.slow
+
 DRAW = np.random.default_rng(0)
 GENRES, UNITS = 3, 6
 FROZEN = OverviewLSTM(

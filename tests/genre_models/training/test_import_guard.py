@@ -9,6 +9,8 @@ import pytest
 
 from genre_models.training.import_guard import without
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_package_is_absent_within_the_block_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "this", raising=False)

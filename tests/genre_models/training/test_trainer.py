@@ -60,6 +60,7 @@ def test_trains_as_keras_does(strategy: Any) -> None:
     assert state.validation_scores == pytest.approx(model.predict(VALIDATION[0], verbose=0), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_weight_decay_is_that_of_adamw(strategy: Any) -> None:
     """Biases are left alone: by name in Keras here, by shape in the loop."""
     state = train(strategy, replace(RECIPE, weight_decay=0.5), PLAIN)
@@ -88,6 +89,7 @@ def test_biases_and_normalisation_do_not_decay(strategy: Any) -> None:
     assert [vector.tolist() for vector in vectors] == [[1.0] * 3] * 3
 
 
+@pytest.mark.slow
 def test_label_smoothing_is_trained_on_but_not_told(strategy: Any) -> None:
     """Keras' smoothed loss moves the weights alike; its metric, which smooths nothing, is the loss that is told."""
     state = train(strategy, replace(RECIPE, label_smoothing=0.3), PLAIN)
@@ -261,6 +263,7 @@ def test_error_in_a_callback_ends_the_reading_thread(strategy: Any) -> None:
     assert "batches" not in [thread.name for thread in threading.enumerate()]
 
 
+@pytest.mark.slow
 @pytest.mark.slow  # ten seconds, most of them TensorFlow's compiling
 def test_lstm_trains_on_batches_of_two_lengths(strategy: Any) -> None:
     """A film's genre is its overview's first word; after some steps it is told from it, whatever the padding."""
@@ -323,6 +326,7 @@ def test_threads_side_by_side(
     assert [set_to.get("intra"), set_to.get("inter")] == wanted
 
 
+@pytest.mark.slow
 def test_forget_leaves_nothing_of_a_training(strategy: Any) -> None:
     """Neither its weights nor the graphs that its steps were traced into, which hold the weights."""
 

@@ -32,7 +32,10 @@ from tests.genre_models.training.tiny_training import (
 )
 
 # Keras' own: its variables do not know numpy 2's `copy`.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
 
 
 def same_weights(state: FitState, model: Any) -> None:

@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray.train
 
 from ray_jobs.inputs.train_inputs import FilmsForWorkers
 from ray_jobs.training import driver
+from ray_jobs.training.ray_internals import LeanTrainer
 from ray_jobs.training.ray_trainer import TensorFlowWorkers
 from ray_jobs.training.timing import DRIVER, Clock
 
@@ -58,7 +61,8 @@ def test_the_driver_s_code_does_not_import_tensorflow() -> None:
 def handed_out(monkeypatch: pytest.MonkeyPatch, read: Any) -> tuple[Any, list[Any]]:
     """Return what hands films out, and what it has handed out, with a board that is none."""
     told: list[Any] = []
-    monkeypatch.setattr(driver.ray, "get", lambda value: value)
+    for name in ("get", "put"):
+        monkeypatch.setattr(driver.ray, name, lambda value: value)
     board: Any = SimpleNamespace(actor=SimpleNamespace(hand_out=SimpleNamespace(remote=told.append)))
     return driver._HandedOut(FilmsForWorkers({}, read, {}), board, Clock(DRIVER, None)), told
 
@@ -68,7 +72,7 @@ def test_films_are_handed_out_once_read(monkeypatch: pytest.MonkeyPatch) -> None
     handing, told = handed_out(monkeypatch, lambda: films)
     with handing:
         handing._thread.join(timeout=10)
-    assert told == [films]
+    assert told == [[films]]
 
 
 def test_films_that_cannot_be_read_end_the_workers_and_the_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,3 +83,18 @@ def test_films_that_cannot_be_read_end_the_workers_and_the_run_says_why(monkeypa
     with pytest.raises(OSError, match="the disk is gone"), handing:
         handing._thread.join(timeout=10)
     assert told == [None]
+
+
+def test_only_processes_that_a_run_needs_are_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Fails where a release of Ray names its callbacks otherwise, or starts processes by another way."""
+    monkeypatch.setattr("ray.runtime_context.RuntimeContext.get_job_id", lambda _: "1")
+
+    def started(ends_with_driver: bool, **datasets: Any) -> set[str]:
+        run = ray.train.RunConfig(storage_path=str(tmp_path), name="run")
+        trainer = LeanTrainer(print, run_config=run, datasets=datasets, ends_with_driver=ends_with_driver)
+        return {type(callback).__name__ for callback in trainer._create_default_callbacks()}
+
+    every = started(False, train=SimpleNamespace())
+    assert every >= {"BackendSetupCallback", "DatasetsCallback", "PlacementGroupCleanerCallback"}
+    assert started(True, train=SimpleNamespace()) == every - {"PlacementGroupCleanerCallback"}
+    assert started(False) == every - {"DatasetsCallback"}

@@ -242,6 +242,7 @@ def test_one_trial_of_one_epoch_renders(tmp_path: Path) -> None:
     assert set(paths.pictures) == PICTURES - {"importance"}
 
 
+@pytest.mark.slow
 def test_hundreds_of_trials_render(tmp_path: Path) -> None:
     sweep = example_sweep(trials=300)
     sweep["trials"][7]["history"][0]["validation_loss"] = 1e30
@@ -325,6 +326,7 @@ def test_clear_is_said_only_of_intervals_without_zero() -> None:
     assert on_test(bare | {"gain": None}) == "" == on_test(bare | {"gain": {"best": {}}})
 
 
+@pytest.mark.slow
 def test_comparison_shows_how_models_were_found(tmp_path: Path) -> None:
     plain = Page(write_report(example_comparison(), tmp_path / "plain").html.read_text("utf-8"))
     sweeps = [analysed(example_sweep("cnn") | {"gain": GAIN}), analysed(example_sweep("lstm", trials=12))]
