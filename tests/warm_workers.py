@@ -8,7 +8,9 @@ Ray itself is imported by each worker: its library reads the worker's environmen
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -79,6 +81,8 @@ def _serve(address: str) -> None:
 
     for name in _SHARED:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # else each worker's collections would touch, and so copy, every page of what is shared
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended workers are not waited for
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address + ".new")
@@ -119,7 +123,13 @@ def _become(launcher: socket.socket) -> None:
     os.environ.update(context.get("env_vars") or {})
     importlib.import_module("numpy").random.seed()
     sys.argv = command
-    runpy.run_path(command[0], run_name="__main__")
+    try:
+        runpy.run_path(command[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)  # to take down what is shared would copy it
 
 
 if __name__ == "__main__":

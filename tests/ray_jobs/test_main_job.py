@@ -233,7 +233,9 @@ def test_what_is_no_store_is_never_replaced(tmp_path: Path, run_job: RunJob) -> 
     (tmp_path / "runs").mkdir()
     said = run_job("prepare_data", "--store", tmp_path, "--overwrite", fails=True)
     assert "is no film store (it has no manifest.json)" in said.stderr
-    assert [child.name for child in tmp_path.parent.iterdir() if "sample" in child.name] == []  # nor is one drawn
+    assert [
+        child.name for child in tmp_path.parent.iterdir() if child.name.startswith(f"{tmp_path.name}-sample")
+    ] == []  # nor is one drawn
     assert [child.name for child in tmp_path.iterdir()] == ["runs"]
 
 
