@@ -22,7 +22,7 @@ demo: install
 	@echo && echo "4/5  Training one model on poster and overview together (about 1 min)"
 	@$(BIN)/python ray_jobs/train_fusion.py $(FILMS) --preset best --epochs 10
 	@echo && echo "5/5  Comparing the best of each kind, and with the coursework's"
-	@$(BIN)/python ray_jobs/evaluate.py $(FILMS) --report $(DEMO)/report --beside $(DEMO)/coursework
+	@$(BIN)/python ray_jobs/evaluate.py $(FILMS) --report $(DEMO)/report --reference $(DEMO)/coursework
 
 # Two processes of tests, each with a Ray of two CPUs: one waits where the other computes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

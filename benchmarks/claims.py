@@ -67,7 +67,7 @@ def run(script: str, *arguments: str) -> str:
 
 
 def sample_store(films: int, folder: str) -> str:
-    """Prepare the drawn sample in a folder and return its store."""
+    """Prepare the synthetic sample in a folder and return its store."""
     store = f"{folder}/store"
     run("ray_jobs/prepare_data.py", "--store", store, "--sample-films", str(films))
     return store

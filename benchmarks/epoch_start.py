@@ -1,7 +1,7 @@
 """Claims: an epoch's first step comes at most 0.3 s after the end of the one before, validation apart; where films are
 read again in every epoch, reading ahead takes most of the reading out of that gap.
 
-    python benchmarks/epoch_start.py            the poster CNN on the drawn sample
+    python benchmarks/epoch_start.py            the poster CNN on the synthetic sample
     python benchmarks/epoch_start.py --store DIR
 
 The gaps are those that `ray_jobs/train_cnn.py --timing` tells: checkpoint, figures, report to Ray Train and the next
@@ -30,7 +30,7 @@ class Options:
     """What is timed."""
 
     store: str = ""
-    """Film store to train on; by default one of the drawn sample, made for this run."""
+    """Film store to train on; by default one of the synthetic sample, made for this run."""
     sample_films: int = 3_000
     """Films of that sample."""
     epochs: int = 7
@@ -47,9 +47,9 @@ def main(options: Options) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = options.store or sample_store(1_200 if options.quick else options.sample_films, folder)
         print(f"Machine: {machine()}; median and longest of {epochs - 1} gaps")
-        held = gaps("held", store, folder, epochs, "--hold-films", "always")
-        ahead = gaps("streamed", store, folder, epochs, "--hold-films", "never")
-        behind = gaps("streamed, not ahead", store, folder, epochs, "--hold-films", "never", "--no-read-ahead")
+        held = gaps("held", store, folder, epochs, "--cache-films", "always")
+        ahead = gaps("streamed", store, folder, epochs, "--cache-films", "never")
+        behind = gaps("streamed, not ahead", store, folder, epochs, "--cache-films", "never", "--no-read-ahead")
     tell(
         [
             Claim("Epoch start, films in the object store, s", held, CLAIM_S, "at most", "nothing has to wait: 0 s"),

@@ -172,7 +172,7 @@ def prepare_rate(folder: str, turn: int, *, cpus: int) -> float:
     import ray
 
     from datasets.store.prepare import Preparation, prepare
-    from ray_jobs.cluster.resources import calm_data
+    from ray_jobs.cluster.resources import configure_ray_data
 
     reached: list[tuple[float, int]] = []
 
@@ -181,7 +181,7 @@ def prepare_rate(folder: str, turn: int, *, cpus: int) -> float:
             reached.append((time.perf_counter(), done))
 
     ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    calm_data()
+    configure_ray_data()
     try:
         # Once to start Ray's worker processes, which the job does once whatever it takes in.
         prepare(f"{folder}/films", f"{folder}/store-{turn}-{cpus}", Preparation())

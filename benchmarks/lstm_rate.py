@@ -39,7 +39,7 @@ class Options:
     """What is timed."""
 
     store: str = ""
-    """Film store to train on; by default one of the drawn sample, made for this run."""
+    """Film store to train on; by default one of the synthetic sample, made for this run."""
     films: int = 1_280
     """Training films of the store that are used, 0 for all; with --quality all are."""
     epochs: int = 3
@@ -183,8 +183,8 @@ def in_ours(blocks: dict[str, Any], config: Any) -> Train:
     """Return an epoch of the project's."""
     from genre_models.training import trainer as fit
 
-    strategy = fit.set_up_tensorflow(workers=1, threads=os.cpu_count(), side_by_side=True)
-    from datasets.batches.batching import Batch, Batching, training_batches, validation_batches
+    strategy = fit.set_up_tensorflow(workers=1, threads=os.cpu_count(), inter_op_parallel=True)
+    from datasets.batches.batching import Batch, BatchConfig, training_batches, validation_batches
     from genre_models.metrics import classification
     from genre_models.models import overview_lstm
     from genre_models.training.recipe import Recipe
@@ -203,13 +203,13 @@ def in_ours(blocks: dict[str, Any], config: Any) -> Train:
     def train(epoch: int, validate: bool) -> dict[str, float]:
         nonlocal computed
         computed = 0
-        batches = training_batches([films], Batching(BATCH), seed=0, epoch=epoch, rank=0)
+        batches = training_batches([films], BatchConfig(BATCH), seed=0, epoch=epoch, rank=0)
         started = time.perf_counter()
         trainer.train_epoch(epoch, counted(batches), lambda _: None)
         seconds = time.perf_counter() - started
         told = figures(films, computed, seconds, trainer._train.experimental_get_tracing_count())
         if validate:
-            labels, scores = trainer.predict_epoch(validation_batches([blocks["validation"]], Batching(BATCH)))
+            labels, scores = trainer.predict_epoch(validation_batches([blocks["validation"]], BatchConfig(BATCH)))
             told["validation_loss"] = classification.binary_crossentropy(labels, scores)
         return told
 

@@ -49,7 +49,7 @@ def main(options: Options) -> None:
     from genre_models.models.overview_lstm import OverviewLSTM
     from genre_models.training import trainer
 
-    trainer.set_up_tensorflow(workers=1, threads=2, side_by_side=True)
+    trainer.set_up_tensorflow(workers=1, threads=2, inter_op_parallel=True)
     config = OverviewLSTM(recurrent_dropout=options.recurrent_dropout)
     ours = step(config, options)
     with mock.patch.object(fused_lstm, "FusedLSTM", keras.layers.LSTM):

@@ -1,6 +1,6 @@
 """Claim: a checkpoint predicts films through Ray Data at least 0.9 times as fast as a bare loop over arrays in memory.
 
-    python benchmarks/predict_rate.py                       both models, on the drawn sample
+    python benchmarks/predict_rate.py                       both models, on the synthetic sample
     python benchmarks/predict_rate.py --store DIR --model lstm
 
 One side is what `evaluate.py` runs: films read from the store, an actor that loaded the checkpoint, scores gathered in
@@ -37,7 +37,7 @@ class Options:
     """What is timed."""
 
     store: str = ""
-    """Film store to predict; by default one of the drawn sample, made for this run."""
+    """Film store to predict; by default one of the synthetic sample, made for this run."""
     sample_films: int = 2_000
     """Films of that sample."""
     model: Literal["both", "cnn", "lstm"] = "both"
@@ -59,7 +59,7 @@ def main(options: Options) -> None:
     if options.side == "bare":
         print(json.dumps(bare(options)))
         return
-    from ray_jobs.cli.console import Screen
+    from ray_jobs.cli.console import Console
     from ray_jobs.cluster import resources
 
     # Ray lets its workers give way to all other processes; what else the machine does must weigh on both sides alike.
@@ -67,7 +67,7 @@ def main(options: Options) -> None:
     claims = []
     with tempfile.TemporaryDirectory() as folder:
         store = options.store or sample_store(options.sample_films, folder)
-        resources.connect(Screen())
+        resources.connect(Console())
         for model in ("cnn", "lstm") if options.model == "both" else (options.model,):
             claims.append(compare(model, store, folder, options))
     print(f"Machine: {machine()}")
@@ -99,16 +99,16 @@ def compare(model: str, store: str, folder: str, options: Options) -> Claim:
 def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
     """Return films per second, of at least so many films and whole passes over the store."""
     from datasets.store.film_store import Store
-    from genre_models.models.registry import KINDS
-    from ray_jobs.cluster.progress_channel import Board
+    from genre_models.models.registry import REGISTRY
+    from ray_jobs.cluster.progress_channel import ProgressChannel
     from ray_jobs.evaluation.predict import BATCH, scored
 
     opened = Store.open(store)
     splits = [(opened, split) for split in _SPLITS]
     wanted = splits * -(-(films + 2 * BATCH) // sum(opened.manifest.films.values()))
     stamps: list[tuple[float, int]] = []
-    with Board(lambda _: None) as board:
-        for told in scored(wanted, checkpoint, sees=KINDS[model].sees, board=board.actor):
+    with ProgressChannel(lambda _: None) as channel:
+        for told in scored(wanted, checkpoint, modality=REGISTRY[model].modality, channel=channel.actor):
             stamps.append((time.perf_counter(), len(told["row"])))
     # From the second batch of scores on: in the first two the model is compiled, for a shape and then for all shapes.
     return sum(count for _, count in stamps[2:]) / (stamps[-1][0] - stamps[1][0])
@@ -128,12 +128,12 @@ def bare(options: Options) -> dict[str, float]:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from datasets.store.film_store import Store
     from genre_models import checkpoint as checkpoints
-    from genre_models.models.registry import KINDS
+    from genre_models.models.registry import REGISTRY
     from genre_models.training import trainer
 
-    store, kind = Store.open(options.store), KINDS[options.model]
+    store, kind = Store.open(options.store), REGISTRY[options.model]
     folder = Path(options.checkpoint)
-    trainer.set_up_tensorflow(workers=1, threads=os.cpu_count(), side_by_side=kind.reads)
+    trainer.set_up_tensorflow(workers=1, threads=os.cpu_count(), inter_op_parallel=kind.uses_overview)
     if not folder.exists():
         untrained(store, options.model, folder)
     model = checkpoints.load_model(folder)
@@ -143,7 +143,7 @@ def bare(options: Options) -> dict[str, float]:
     told = {"films_per_second": rate_of(model.predict_on_batch, batches, options.seconds)}
     few = batches[:: max(1, len(batches) // _UNCOMPILED_PIECES)]
     told["uncompiled"] = rate_of(lambda batch: np.asarray(model(batch)), few, 0)
-    if not kind.reads:
+    if not kind.uses_overview:
         large = [np.concatenate(batches[i : i + 4]) for i in range(0, len(batches), 4)]
         told["in_larger_batches"] = rate_of(model.predict_on_batch, large, options.seconds)
     return told
@@ -168,11 +168,11 @@ def pieces(store: Any, about: Any) -> list[np.ndarray]:
 
     made: list[np.ndarray] = []
     for split in _SPLITS:
-        table = store.table(split, ["overview" if about.model_kind.reads else "poster"])
+        table = store.table(split, ["overview" if about.model_spec.uses_overview else "poster"])
         for start in range(0, len(table), BATCH):
             films = table.slice(start, BATCH)
             count = -(-len(films) // PIECE)
-            if not about.model_kind.reads:
+            if not about.model_spec.uses_overview:
                 made += np.array_split(poster_array(films["poster"], store.manifest.poster_shape), count)
                 continue
             ids, lengths = Vocabulary(about.vocabulary).encode(
@@ -187,13 +187,13 @@ def untrained(store: Any, key: str, folder: Path) -> None:
     """Save a checkpoint of the coursework's model as it is before training."""
     from datasets.text.vocabulary import Vocabulary
     from genre_models import checkpoint as checkpoints
-    from genre_models.models.registry import KINDS
+    from genre_models.models.registry import REGISTRY
     from genre_models.training.recipe import Recipe
 
-    kind, genres = KINDS[key], store.manifest.genres
+    kind, genres = REGISTRY[key], store.manifest.genres
     config = kind.config_class()
     words: tuple[str, ...] = ()
-    if kind.reads:
+    if kind.uses_overview:
         words = Vocabulary.from_counts(store.word_counts(), size=config.vocabulary_size).tokens
     trained_on = {"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films}
     about = checkpoints.Checkpoint(key, genres, config, Recipe(), trained_on, vocabulary=words)

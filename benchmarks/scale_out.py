@@ -1,6 +1,6 @@
 """Claims: what a training step of 2 and 4 workers takes against 1, and what is lost to communication, waiting, input.
 
-    python benchmarks/scale_out.py                      both models, 2 and 4 workers, on the drawn sample
+    python benchmarks/scale_out.py                      both models, 2 and 4 workers, on the synthetic sample
     python benchmarks/scale_out.py --store DIR --model lstm --workers 2
 
 Workers are processes that train by the loop the jobs train by (`genre_models/training/trainer.py`), each with one
@@ -52,7 +52,7 @@ class Options:
     """What is timed."""
 
     store: str = ""
-    """Film store to train on; by default one of the drawn sample, made for this run."""
+    """Film store to train on; by default one of the synthetic sample, made for this run."""
     sample_films: int = 1_500
     """Films of that sample."""
     model: Literal["both", "cnn", "lstm"] = "both"
@@ -138,14 +138,14 @@ def parts_of(ranks: Sequence[dict[str, Any]], batch: int, alone: float) -> dict[
     together = statistics.mean(one["local"]["seconds"] for one in timed)
     laps = np.array([one["local"]["laps"] for one in timed])
     waiting = float((laps.max(axis=0) - laps.mean(axis=0)).mean())
-    reduced, fed = (statistics.mean(one[mode]["seconds"] for one in timed) for mode in ("reduced", "fed"))
+    reduced, feature_specs = (statistics.mean(one[mode]["seconds"] for one in timed) for mode in ("reduced", "fed"))
     return {
-        "step": fed,
+        "step": feature_specs,
         "alone": alone,
         "sharing": together - alone,
         "waiting": waiting,
         "communication": reduced - together - waiting,
-        "input": fed - reduced,
+        "input": feature_specs - reduced,
     }
 
 
@@ -178,8 +178,8 @@ def claims_of(options: Options, whole: Any, told: dict[int, Any], cores: int, wo
     claims = [Claim(f"{name} step-time model, worst error", worst, ERROR, "at most", "none: a fit")]
     if cores in told:
         floor = options.batch / dict(_timed(whole))[options.batch]["fed"]["seconds"]
-        fed = statistics.mean(dict(_timed(rank))[options.batch]["fed"]["seconds"] for rank in told[cores])
-        rate = cores * options.batch / fed
+        feature_specs = statistics.mean(dict(_timed(rank))[options.batch]["fed"]["seconds"] for rank in told[cores])
+        rate = cores * options.batch / feature_specs
         what = f"{name} on {cores} workers of 1 thread, films/s against 1 worker of {cores} threads"
         claims.insert(0, Claim(what, rate / floor, WORKED, "at least", f"1 worker {floor:.0f} films/s"))
     return claims
@@ -247,11 +247,11 @@ def work(options: Options) -> dict[str, Any]:
     if options.threads == 1:
         os.sched_setaffinity(0, {cores[rank % len(cores)]})
     from datasets.store.film_store import Store
-    from genre_models.models.registry import KINDS
+    from genre_models.models.registry import REGISTRY
     from genre_models.training import trainer as fit
 
-    kind = KINDS[options.model]
-    strategy = fit.set_up_tensorflow(workers=workers, threads=options.threads, side_by_side=kind.reads)
+    kind = REGISTRY[options.model]
+    strategy = fit.set_up_tensorflow(workers=workers, threads=options.threads, inter_op_parallel=kind.uses_overview)
     reduce = reducer(strategy)
     store = Store.open(options.store)
     block = films_of(store, kind, rank, workers)
@@ -274,7 +274,7 @@ def times(
     """Return the seconds a step in each way of stepping, and the model's parameters."""
     import tensorflow as tf
 
-    from datasets.batches.batching import Batching, training_batches
+    from datasets.batches.batching import BatchConfig, training_batches
     from genre_models.training.recipe import Recipe
     from genre_models.training.trainer import Trainer
 
@@ -284,7 +284,7 @@ def times(
     def feed() -> Any:
         """Batches of as many epochs as it takes."""
         for epoch in itertools.count(1):
-            yield from training_batches([block], Batching(batch), seed=0, epoch=epoch, rank=options.rank)
+            yield from training_batches([block], BatchConfig(batch), seed=0, epoch=epoch, rank=options.rank)
 
     batches = list(itertools.islice(feed(), options.steps))
     modes: dict[str, tuple[Any, Callable[[], Any]]] = {
@@ -304,8 +304,8 @@ def times(
             trainers[id(under)].train_epoch(1, batches, lambda _: None)  # compiles, once for each shape
     laps: dict[str, list[Any]] = {mode: [] for mode in modes}
     for _ in range(_TURNS):
-        for mode, (under, fed) in modes.items():
-            laps[mode].append(laps_of(trainers[id(under)], fed(), reduce))
+        for mode, (under, feature_specs) in modes.items():
+            laps[mode].append(laps_of(trainers[id(under)], feature_specs(), reduce))
     # Each step's fastest turn: what else the machine does only ever adds.
     fastest = {mode: np.min(turns, axis=0) for mode, turns in laps.items()}
     timed = {mode: {"seconds": float(best.mean()), "laps": best.tolist()} for mode, best in fastest.items()}
@@ -353,7 +353,7 @@ def films_of(store: Any, kind: Any, rank: int, workers: int) -> dict[str, np.nda
     from datasets.text.vocabulary import Vocabulary
 
     labels = store.labels("train")[rank::workers]
-    if not kind.reads:
+    if not kind.uses_overview:
         posters = poster_array(store.table("train", ["poster"])["poster"], store.manifest.poster_shape)
         return {"inputs": posters[rank::workers], "labels": labels}
     config = kind.config_class()
@@ -365,11 +365,11 @@ def films_of(store: Any, kind: Any, rank: int, workers: int) -> dict[str, np.nda
 
 def input_rate(block: Any, options: Options) -> float:
     """Return films a second that batches are cut at, nothing else running in this worker."""
-    from datasets.batches.batching import Batching, training_batches
+    from datasets.batches.batching import BatchConfig, training_batches
 
     started, films = time.perf_counter(), 0
     for epoch in range(1, 4):
-        for batch in training_batches([block], Batching(options.batch), seed=0, epoch=epoch, rank=0):
+        for batch in training_batches([block], BatchConfig(options.batch), seed=0, epoch=epoch, rank=0):
             films += int(batch["weights"].sum())
     return films / (time.perf_counter() - started)
 

@@ -38,7 +38,7 @@ import tyro
 from claims import Claim, machine, tell
 
 from datasets.sample.films import csv_header, csv_row, draw_film
-from datasets.store.split import hash_words, pack_labels, split_hashed
+from datasets.store.split import hash_ids, pack_bits, split_hashed
 from genre_models.training.history import from_csv
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -115,10 +115,8 @@ def split_claim(films: int) -> Claim:
     draw = np.random.default_rng(0)
     rarity = 0.5 * 0.75 ** np.arange(25)
     tracemalloc.start()
-    packed = np.concatenate([pack_labels(draw.random((50_000, 25)) < rarity) for _ in range(0, films, 50_000)])[:films]
-    hashed = [
-        hash_words([f"film-{i}" for i in range(at, min(at + 50_000, films))], 0) for at in range(0, films, 50_000)
-    ]
+    packed = np.concatenate([pack_bits(draw.random((50_000, 25)) < rarity) for _ in range(0, films, 50_000)])[:films]
+    hashed = [hash_ids([f"film-{i}" for i in range(at, min(at + 50_000, films))], 0) for at in range(0, films, 50_000)]
     words = np.concatenate(hashed)
     del hashed
     tracemalloc.reset_peak()
@@ -137,7 +135,7 @@ def run(options: Options, folder: Path, films: int) -> Seen:
     workers: dict[str, float] = {}
     me = [__file__, "--side", str(options.side), "--folder", store]
     drivers["prepare"], workers["prepare"], said = watched(options, [*me, "--prepare", f"{folder}/films-{films}"])
-    runs = ["--runs", f"{folder}/runs", "--name", f"run-{films}", "--shuffle-window", str(options.window)]
+    runs = ["--runs", f"{folder}/runs", "--name", f"run-{films}", "--shuffle-buffer", str(options.window)]
     size = ["--height", str(options.side), "--width", str(options.side), "--epochs", str(options.epochs)]
     train = ["ray_jobs/train_cnn.py", "--store", store, *runs, *size]
     drivers["train"], workers["train"], _ = watched(options, train)
@@ -245,7 +243,7 @@ def prepared(options: Options) -> float:
     import ray
 
     from datasets.store.prepare import Preparation, prepare
-    from ray_jobs.cluster.resources import calm_data
+    from ray_jobs.cluster.resources import configure_ray_data
 
     me = psutil.Process()
     reached: dict[str, list[tuple[int, float]]] = {}
@@ -254,7 +252,7 @@ def prepared(options: Options) -> float:
         reached.setdefault(what, []).append((done, processor_seconds(me)))
 
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    calm_data()
+    configure_ray_data()
     started = processor_seconds(me)
     prepare(options.prepare, options.folder, Preparation(options.side, options.side), progress)
     (_, read), *decoded = reached["decoding posters"]

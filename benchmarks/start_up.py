@@ -1,6 +1,6 @@
 """Claim: from the command to the first training step takes at most 1.5 times what no run can do without.
 
-    python benchmarks/start_up.py               the poster CNN on the drawn sample
+    python benchmarks/start_up.py               the poster CNN on the synthetic sample
     python benchmarks/start_up.py --store DIR --model lstm
 
 The floor is starting Ray and importing TensorFlow with Keras, each in a fresh process, one after the other. Beside it
@@ -50,7 +50,7 @@ class Options:
     """What is timed."""
 
     store: str = ""
-    """Film store to train on; by default one of the drawn sample, made for this run."""
+    """Film store to train on; by default one of the synthetic sample, made for this run."""
     sample_films: int = 1_200
     """Films of that sample."""
     model: Literal["cnn", "lstm"] = "cnn"

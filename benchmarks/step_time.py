@@ -67,7 +67,7 @@ class Model:
     """What a model asks of a machine."""
 
     name: str
-    reads: bool
+    uses_overview: bool
     """Whether it steps through an overview token by token."""
     parameters: int
     flop: float
@@ -168,12 +168,12 @@ def _least_squares(columns: Sequence[tuple[float, float]], seconds: Sequence[flo
 def models() -> list[Model]:
     """Build both models at the coursework's size and count."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from genre_models.models.registry import KINDS
+    from genre_models.models.registry import REGISTRY
 
     found = []
     for key in ("cnn", "lstm"):
-        built = KINDS[key].build(KINDS[key].config_class(), genres=25)
-        found.append(Model(key, KINDS[key].reads, built.count_params(), flop_of(built, TOKENS)))
+        built = REGISTRY[key].build(REGISTRY[key].config_class(), genres=25)
+        found.append(Model(key, REGISTRY[key].uses_overview, built.count_params(), flop_of(built, TOKENS)))
     return found
 
 
@@ -195,7 +195,7 @@ def flop_of(model: Any, tokens: int) -> float:
 def predicted(model: Model, gpus: int, batch: int, options: Options) -> dict[str, float]:
     """Return the parts of a step, in seconds, and films a second of all GPUs together."""
     rate = options.gpu_tflop_s * 1e12 * options.gpu_utilisation
-    overhead = options.overhead_ms + (options.lstm_token_ms * TOKENS if model.reads else 0.0)
+    overhead = options.overhead_ms + (options.lstm_token_ms * TOKENS if model.uses_overview else 0.0)
     compute = overhead / 1e3 + batch * 3 * model.flop / rate
     reduce = hierarchical_seconds(gpus, model.parameters * options.gradient_bytes, options)
     waiting = waiting_share(gpus, options.spread) * compute

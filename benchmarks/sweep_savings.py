@@ -1,7 +1,7 @@
 """Claims: early stopping finds the same best figure, within 1 %, for a third of the CPU time of running every trial to
 its end; and apart from importing TensorFlow a trial takes at most 3 s from its start to its first training step.
 
-    python benchmarks/sweep_savings.py                      a smaller poster CNN on the drawn sample
+    python benchmarks/sweep_savings.py                      a smaller poster CNN on the synthetic sample
     python benchmarks/sweep_savings.py --store DIR --model lstm --coursework-size
 
 The same sweep is run twice by `ray_jobs/tune_*.py`, with `--scheduler asha` and with `--scheduler none`, all else at
@@ -19,7 +19,7 @@ epochs), the same best trial, and a first step after 1.1 s (median; worst 1.4 s)
 trials, two whole sweeps of 800 films ran .30 of the epochs (.22 to .38 in eight orders of ten), all within 1 % of the
 best.
 
-Seconds to the first step are wall time: judge them on an idle machine.
+Seconds to the first step are wall time: evaluate them on an idle machine.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Options:
     """What is searched."""
 
     store: str = ""
-    """Film store to train on; by default one of the drawn sample, made for this run."""
+    """Film store to train on; by default one of the synthetic sample, made for this run."""
     sample_films: int = 1_500
     """Films of that sample."""
     model: Literal["cnn", "lstm"] = "cnn"

@@ -150,7 +150,10 @@ def about(outcomes: Sequence[Outcome], *, quick: bool) -> str:
     """Return one line on where and how the benchmarks ran."""
     claims = [claim for outcome in outcomes for claim in outcome.claims]
     minutes = sum(outcome.seconds for outcome in outcomes) / 60
-    held, failed = sum(claim.holds for claim in claims), sum(bool(outcome.failure) for outcome in outcomes)
+    held, failed = (
+        sum(claim.holds for claim in claims),
+        sum(bool(outcome.failure) for outcome in outcomes),
+    )
     size = "quick" if quick else "full"
     told = f"{machine()}; {size} sizes, {minutes:.1f} min; {held} of {len(claims)} claims hold"
     return f"{told}, {failed} of {len(outcomes)} scripts failed" if failed else told
@@ -167,7 +170,17 @@ def rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
         for claim in outcome.claims:
             wanted = f"{claim.better} {claim.wanted:g}"
             holds = "yes" if claim.holds else "NO"
-            told.append((claim.claim, f"{claim.measured:.3g}", wanted, holds, claim.floor, outcome.name, seconds))
+            told.append(
+                (
+                    claim.claim,
+                    f"{claim.measured:.3g}",
+                    wanted,
+                    holds,
+                    claim.floor,
+                    outcome.name,
+                    seconds,
+                )
+            )
             seconds = ""
     return told
 

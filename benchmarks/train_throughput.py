@@ -1,12 +1,12 @@
 """Claims: train_cnn.py with one worker trains at least 0.97 times as many films a second as plain Keras `fit` on the
 same arrays in memory, and the step it takes, by itself, at least 1.1 times as many.
 
-    python benchmarks/train_throughput.py                       on the drawn sample
-    python benchmarks/train_throughput.py --store DIR --steps-per-call 8
+    python benchmarks/train_throughput.py                       on the synthetic sample
+    python benchmarks/train_throughput.py --store DIR --steps-per-execution 8
     python benchmarks/train_throughput.py --quick               a minute, for `make bench`
 
 Both sides train the coursework's CNN in batches of 64 in float32. In one process, epoch by epoch in turns: Keras `fit`;
-the project's loop on batches cut from arrays; the same with `--steps-per-call`, if more than 1; and the floor, the
+the project's loop on batches cut from arrays; the same with `--steps-per-execution`, if more than 1; and the floor, the
 project's step alone on one batch that stays on the device. Then the job itself, under Ray, and the process of turns
 once more, so that a machine that slows down or speeds up shows. Validation, and each side's first epoch, which
 compiles, are left out. Medians are compared.
@@ -41,12 +41,12 @@ class Options:
     """What is timed."""
 
     store: str = ""
-    """Film store to train on; by default one of the drawn sample, made for this run."""
+    """Film store to train on; by default one of the synthetic sample, made for this run."""
     sample_films: int = 2_000
     """Films of that sample."""
     epochs: int = 6
     """Epochs of each side, the first of which is not counted."""
-    steps_per_call: int = 1
+    steps_per_execution: int = 1
     """Time the loop and the job with so many steps a call as well."""
     quick: bool = False
     """800 films and 4 epochs: for `make bench`."""
@@ -60,15 +60,22 @@ def main(options: Options) -> None:
     """Time all sides and tell the ratios."""
     films, epochs = (800, 4) if options.quick else (options.sample_films, options.epochs)
     if options.side == "here":
-        print(json.dumps(here(options.store, options.epochs, options.steps_per_call)))
+        print(json.dumps(here(options.store, options.epochs, options.steps_per_execution)))
         return
     with tempfile.TemporaryDirectory() as folder:
         store = options.store or sample_store(films, folder)
-        fed = ("--store", store, "--epochs", str(epochs), "--steps-per-call", str(options.steps_per_call))
-        before = turns(fed)
-        run("ray_jobs/train_cnn.py", *fed, "--runs", folder, "--name", "job")
+        feature_specs = (
+            "--store",
+            store,
+            "--epochs",
+            str(epochs),
+            "--steps-per-execution",
+            str(options.steps_per_execution),
+        )
+        before = turns(feature_specs)
+        run("ray_jobs/train_cnn.py", *feature_specs, "--runs", folder, "--name", "job")
         history = from_csv(Path(folder, "job", "history.csv").read_text())
-        after = turns(fed)
+        after = turns(feature_specs)
     rates = {name: before[name] + after[name] for name in before}
     rates["train_cnn.py"] = [epoch.films_per_second for epoch in history[1:]]
     medians = {name: statistics.median(values) for name, values in rates.items()}
@@ -98,15 +105,15 @@ def main(options: Options) -> None:
     )
 
 
-def turns(fed: tuple[str, ...]) -> dict[str, list[float]]:
+def turns(feature_specs: tuple[str, ...]) -> dict[str, list[float]]:
     """Return the films a second of each epoch of each side that needs no Ray, from a fresh process."""
     told: dict[str, list[float]] = json.loads(
-        run("benchmarks/train_throughput.py", "--side", "here", *fed).splitlines()[-1]
+        run("benchmarks/train_throughput.py", "--side", "here", *feature_specs).splitlines()[-1]
     )
     return told
 
 
-def here(path: str, epochs: int, steps_per_call: int) -> dict[str, list[float]]:
+def here(path: str, epochs: int, steps_per_execution: int) -> dict[str, list[float]]:
     """Train by turns in this process."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from genre_models.training import trainer as fit  # before Keras: it says how TensorFlow is set up
@@ -115,7 +122,7 @@ def here(path: str, epochs: int, steps_per_call: int) -> dict[str, list[float]]:
     import keras
     import tensorflow as tf
 
-    from datasets.batches.batching import Batching, training_batches
+    from datasets.batches.batching import BatchConfig, training_batches
     from datasets.store.film_store import Store, poster_array
     from genre_models.models.poster_cnn import PosterCNN, build
     from genre_models.training.recipe import Recipe
@@ -140,7 +147,7 @@ def here(path: str, epochs: int, steps_per_call: int) -> dict[str, list[float]]:
     def loop(steps: int) -> Callable[[int], object]:
         def epoch(number: int) -> object:
             block = {"inputs": posters, "labels": labels}
-            batches = training_batches([block], Batching(BATCH), seed=0, epoch=number, rank=0)
+            batches = training_batches([block], BatchConfig(BATCH), seed=0, epoch=number, rank=0)
             return trainer.train_epoch(number, batches, lambda _: None, steps)
 
         return epoch
@@ -150,8 +157,8 @@ def here(path: str, epochs: int, steps_per_call: int) -> dict[str, list[float]]:
         LOOP: loop(1),
         FLOOR: bare,
     }
-    if steps_per_call > 1:
-        sides[f"{LOOP}, {steps_per_call} steps a call"] = loop(steps_per_call)
+    if steps_per_execution > 1:
+        sides[f"{LOOP}, {steps_per_execution} steps a call"] = loop(steps_per_execution)
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(1, epochs + 1):
         for name, epoch in sides.items():

@@ -1,4 +1,4 @@
-"""The checkpoint: a folder that needs nothing else to predict, to be judged or to train on.
+"""The checkpoint: a folder that needs nothing else to predict, to be evaluated or to train on.
 
 model.keras         the network and its weights; loads in Keras' safe mode
 checkpoint.json     kind, epoch, genres, thresholds, config, recipe, figures, store, library versions
@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from genre_models.encoders.backbones import is_fine_tuned
-from genre_models.models.registry import KINDS, ModelKind
+from genre_models.models.registry import REGISTRY, ModelSpec
+from genre_models.models.renamed_options import with_new_names
 from genre_models.training import history as histories
-from genre_models.training.history import Epoch
+from genre_models.training.history import EpochMetrics
 from genre_models.training.recipe import Recipe
 
 FORMAT = 1
@@ -40,7 +41,7 @@ class Checkpoint:
     """Everything a checkpoint says beside the weights."""
 
     kind: str
-    """Key in `registry.KINDS`."""
+    """Key in `registry.REGISTRY`."""
     genres: tuple[str, ...]
     config: Any
     """The dataclass of the kind's options."""
@@ -55,7 +56,7 @@ class Checkpoint:
     """Decision threshold of each genre, tuned on the validation films at this epoch."""
     vocabulary: tuple[str, ...] = ()
     """The known tokens; the first has id 2. Empty for a model that does not read."""
-    history: tuple[Epoch, ...] = ()
+    history: tuple[EpochMetrics, ...] = ()
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     features: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     """Of a model on frozen encoders, by input ("inputs", or "poster" and "tokens") what it is fed: {"encoder",
@@ -66,15 +67,15 @@ class Checkpoint:
     """The text of that encoder's tokenizer.json, if it reads."""
 
     @property
-    def model_kind(self) -> ModelKind:
+    def model_spec(self) -> ModelSpec:
         """Return the registry's entry."""
-        return KINDS[self.kind]
+        return REGISTRY[self.kind]
 
     @property
-    def runs_side_by_side(self) -> bool:
+    def inter_op_parallel(self) -> bool:
         """Return whether the model has operations worth a thread each, as an LSTM's two directions are; an encoder's
         follow one another."""
-        return self.model_kind.reads and not is_fine_tuned(self.config)
+        return self.model_spec.uses_overview and not is_fine_tuned(self.config)
 
     @property
     def encoders(self) -> tuple[str, ...]:
@@ -82,14 +83,14 @@ class Checkpoint:
         return (self.encoder,) if self.encoder else tuple(told["weights"] for told in self.features.values())
 
     @property
-    def fed_units(self) -> dict[str, Any]:
-        """Return what the kind's `build` must be told of the features that a model is fed: their length, or lengths by
+    def feature_dims(self) -> dict[str, Any]:
+        """Return the arguments of the kind's `build` that describe its input features: their length, or lengths by
         input."""
         units = {column: told["units"] for column, told in self.features.items()}
         return {"units": units.get("inputs", units)} if units else {}
 
     @property
-    def figures(self) -> Epoch:
+    def figures(self) -> EpochMetrics:
         """Return the figures of the epoch this checkpoint was taken at."""
         return self.history[self.epoch - 1]
 
@@ -145,10 +146,10 @@ def parse(text: str, *, where: str) -> dict[str, Any]:
     """
     try:
         about = json.loads(text)
-        if about["format"] != FORMAT or about["kind"] not in KINDS:
+        if about["format"] != FORMAT or about["kind"] not in REGISTRY:
             raise CheckpointError(
                 f"{where}: format {about['format']}, kind {about['kind']!r}; this version reads format {FORMAT} "
-                f"and knows {', '.join(KINDS)}"
+                f"and knows {', '.join(REGISTRY)}"
             )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise CheckpointError(f"{where} is not a checkpoint of film-genres ({error!r})") from error
@@ -178,8 +179,8 @@ def _read(folder: Path, about: dict[str, Any]) -> Checkpoint:
     return Checkpoint(
         kind=about["kind"],
         genres=tuple(about["genres"]),
-        config=config_from(KINDS[about["kind"]].config_class, about["config"]),
-        recipe=Recipe(**about["recipe"]),
+        config=config_from(REGISTRY[about["kind"]].config_class, with_new_names(about["config"])),
+        recipe=Recipe(**with_new_names(about["recipe"])),
         store=about["store"],
         epoch=about["epoch"],
         parameters=about["parameters"],
@@ -213,7 +214,7 @@ def load_model(folder: Path) -> Any:
     return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 
 
-def restore(folder: Path, model: Any, optimizer: Any) -> list[Epoch]:
+def restore(folder: Path, model: Any, optimizer: Any) -> list[EpochMetrics]:
     """Fill a model and its optimizer as they stood when the checkpoint was taken; return the history until then.
 
     Raises:
@@ -230,17 +231,17 @@ def restore(folder: Path, model: Any, optimizer: Any) -> list[Epoch]:
     return list(about.history[: about.epoch])
 
 
-def begin_from(folder: Path, model: Any, *, where: str) -> None:
+def load_initial_weights(folder: Path, model: Any, *, where: str) -> None:
     """Give a new model the weights of a checkpoint: all of them or, where only the model holds an encoder, all but the
     encoder's, which the checkpoint's was fed by. `where` names the checkpoint in messages.
 
     Raises:
         CheckpointError: the checkpoint's layers are of other shapes.
     """
-    from genre_models.encoders.backbones import own_encoder
+    from genre_models.encoders.backbones import find_encoder
 
-    saved, encoder = load_model(folder), own_encoder(model)
-    kept = {id(weight) for weight in encoder.weights} if encoder is not None and own_encoder(saved) is None else set()
+    saved, encoder = load_model(folder), find_encoder(model)
+    kept = {id(weight) for weight in encoder.weights} if encoder is not None and find_encoder(saved) is None else set()
     weights = [weight for weight in model.weights if id(weight) not in kept]
     _assign(weights, [weight.numpy() for weight in saved.weights], where)
 

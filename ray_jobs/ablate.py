@@ -1,9 +1,9 @@
-"""Tells what each cure bought: trains a preset without each of its cures, and with each that it leaves off.
+"""Tells what each effect of each: trains a preset without each of its components, and with each that it leaves off.
 
     python ray_jobs/ablate.py --model lstm --store DIR --runs DIR --name NAME
     python ray_jobs/ablate.py --model lstm --store DIR --runs DIR --name NAME --resume
 
-Every variant is trained to its end with several seeds and judged on the validation and the test films. Writes
+Every variant is trained to its end with several seeds and evaluated on the validation and the test films. Writes
 RUNS/NAME: a folder for each training, ablation.html (the page to read), its tables as .md, .csv and .json, pictures;
 evaluate.py shows it on its page. docs/tuning.md tells the rest.
 """

@@ -1,4 +1,4 @@
-"""Judges the best checkpoints on films they never saw, beside an ensemble of them and two baselines.
+"""Evaluates the best checkpoints on films they never saw, beside an ensemble of them and two baselines.
 
     python ray_jobs/evaluate.py --store DIR --runs DIR --report DIR
     python ray_jobs/evaluate.py --store DIR --cnn CHECKPOINT --lstm CHECKPOINT --films FOLDER
@@ -12,56 +12,56 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genre_models.models.registry import KINDS
-from ray_jobs.cli.console import Screen
+from genre_models.models.registry import REGISTRY
+from ray_jobs.cli.console import Console
 from ray_jobs.cli.options import Metric, at_home
 from ray_jobs.cli.runner import run_job
 from ray_jobs.cluster import resources
-from ray_jobs.evaluation.baselines import enter_baselines
-from ray_jobs.evaluation.candidates import find_checkpoints, require_unseen
+from ray_jobs.evaluation.baselines import score_baselines
+from ray_jobs.evaluation.candidates import find_checkpoints, require_no_leakage
 from ray_jobs.evaluation.comparison_report import report
-from ray_jobs.evaluation.ensemble import calibrated, enter_ensemble, require_validation_films, why_no_ensemble
-from ray_jobs.evaluation.eval_films import judged_films
-from ray_jobs.evaluation.find_sweeps import sweeps_behind
-from ray_jobs.evaluation.reference_runs import judged_beside
-from ray_jobs.evaluation.scoring import enter_runs, score
+from ray_jobs.evaluation.ensemble import build_ensemble, calibrated, require_validation_films, why_no_ensemble
+from ray_jobs.evaluation.eval_films import open_eval_set
+from ray_jobs.evaluation.find_sweeps import find_sweeps
+from ray_jobs.evaluation.reference_runs import compare_reference_runs
+from ray_jobs.evaluation.scoring import average_runs, score
 from ray_jobs.inputs.store_setup import open_store
-from ray_jobs.runs.find_ablations import ablations_on
+from ray_jobs.runs.find_ablations import find_ablations
 
 
 @dataclass(frozen=True)
 class Options:
-    """Which models are judged on which films."""
+    """Which models are evaluated on which films."""
 
     store: str = at_home("store")
-    """The film store the models were trained on: its test films are judged, its training films teach the baselines, its
-    validation films the ensemble."""
+    """The film store the models were trained on: its test films are evaluated, its training films teach the baselines,
+    its validation films the ensemble."""
     runs: str = at_home("runs")
-    """Folder or URI with training runs; the best checkpoint of each model on this store is judged."""
+    """Folder or URI with training runs; the best checkpoint of each model on this store is evaluated."""
     report: str = at_home("report")
     """Folder to write the comparison to."""
     metric: Metric = "validation_loss"
     """What makes a checkpoint the best below --runs, or of a run named by --cnn, --lstm or --fusion."""
     cnn: tuple[str, ...] = ()
-    """Poster CNN to judge instead of the best one below --runs: a checkpoint, or a run's folder for its best one. Of
-    several, say the same training with other seeds, the mean of their probabilities is judged."""
+    """Poster CNN to evaluate instead of the best one below --runs: a checkpoint, or a run's folder for its best one. Of
+    several, say the same training with other seeds, the mean of their probabilities is evaluated."""
     lstm: tuple[str, ...] = ()
-    """Overview LSTM to judge instead of the best one below --runs, as --cnn."""
+    """Overview LSTM to evaluate instead of the best one below --runs, as --cnn."""
     fusion: tuple[str, ...] = ()
-    """Model of poster and overview together to judge instead of the best one below --runs, as --cnn."""
-    beside: tuple[str, ...] = ()
+    """Model of poster and overview together to evaluate instead of the best one below --runs, as --cnn."""
+    reference: tuple[str, ...] = ()
     """Further checkpoints, runs, or folders of runs (the best of each kind) with other settings, say the coursework's:
-    each is judged too, and how far the judged model of its kind is ahead of it."""
+    each is evaluated too, and how far the evaluated model of its kind is ahead of it."""
     ensemble: bool = True
-    """Judge all trained models as one too (late fusion, learned on the validation films, nothing is trained again)."""
+    """Evaluate an ensemble of all trained models too (late fusion, learned on the validation films)."""
     ensemble_with_tfidf: bool = True
     """Let the TF-IDF baseline have a voice in the ensemble where cross-validation on the validation films says that it
     helps."""
     calibrate: bool = False
     """Bring each model's probabilities in line with how often they come true on the validation films (Platt scaling)
-    before judging."""
+    before evaluating."""
     films: str = ""
-    """Judge on this labelled folder of films (laid out as for prepare_data) instead of the store's test films."""
+    """Evaluate on this labelled folder of films (laid out as for prepare_data) instead of the store's test films."""
     resamples: int = 1000
     """Bootstrap resamples behind each interval."""
     seed: int = 0
@@ -71,41 +71,49 @@ class Options:
 
 
 def main(options: Options) -> None:
-    """Find the models and the films, let models, ensemble and baselines score them, judge, and write the report."""
-    screen = Screen()
-    resources.connect(screen)
-    store = open_store(options.store, screen)
-    given = {kind: getattr(options, kind, ()) for kind in KINDS}
-    found = find_checkpoints(store, options.runs, given, screen, metric=options.metric)
+    """Find the models and the films, let models, ensemble and baselines score them, evaluate, and write the report."""
+    console = Console()
+    resources.connect(console)
+    store = open_store(options.store, console)
+    given = {kind: getattr(options, kind, ()) for kind in REGISTRY}
+    found = find_checkpoints(store, options.runs, given, console, metric=options.metric)
     several = any(len(runs) > 1 for runs in found.values())
     if not options.films or options.calibrate or several:
-        require_unseen(found, store)
+        require_no_leakage(found, store)
     if options.calibrate:
         require_validation_films(store)
     no_ensemble = why_no_ensemble(found, store) if options.ensemble else "--no-ensemble"
     if no_ensemble and options.ensemble:
-        screen.line(f"No ensemble: {no_ensemble}")
+        console.line(f"No ensemble: {no_ensemble}")
     validate = not no_ensemble or options.calibrate or several
-    with judged_films(store, options.films, options.report, screen) as judged:
+    with open_eval_set(store, options.films, options.report, console) as eval_set:
         scored = {
-            kind: [score(run, store, judged, screen, validate=validate, use_gpu=options.use_gpu) for run in runs]
+            kind: [score(run, store, eval_set, console, validate=validate, use_gpu=options.use_gpu) for run in runs]
             for kind, runs in found.items()
         }
-        models = [enter_runs(runs, store, judged) for runs in scored.values()]
-        baselines = enter_baselines(store, judged, screen)
+        models = [average_runs(runs, store, eval_set) for runs in scored.values()]
+        baselines = score_baselines(store, eval_set, console)
         if not no_ensemble:
             optional = [one for one in baselines if one.key == "tfidf" and options.ensemble_with_tfidf]
-            models.append(enter_ensemble(models, optional, store, screen, seed=options.seed))
+            models.append(build_ensemble(models, optional, store, console, seed=options.seed))
         entrants = [*models, *baselines]
         if options.calibrate:
             entrants = [calibrated(one, store) for one in entrants]
         how = {"resamples": options.resamples, "seed": options.seed}
-        behind = sweeps_behind(scored, store, judged, options.runs, screen, use_gpu=options.use_gpu, **how)
-        others = judged_beside(
-            options.beside, models, store, judged, screen, metric=options.metric, use_gpu=options.use_gpu, **how
+        behind = find_sweeps(scored, store, eval_set, options.runs, console, use_gpu=options.use_gpu, **how)
+        others = compare_reference_runs(
+            options.reference, models, store, eval_set, console, metric=options.metric, use_gpu=options.use_gpu, **how
         )
         report(
-            store, judged, entrants, behind, others, ablations_on(store, options.runs), options.report, screen, **how
+            store,
+            eval_set,
+            entrants,
+            behind,
+            others,
+            find_ablations(store, options.runs),
+            options.report,
+            console,
+            **how,
         )
 
 

@@ -4,7 +4,7 @@
     python ray_jobs/prepare_data.py --films sample
 
 FOLDER holds IMDB_overview_genres.csv (Id, Genre, Overview, one 0/1 column a genre) and Images/<Id>.jpg. Films that
-cannot be used are set aside with a reason in the store's rejects.csv. About 5,000 posters take some 10 s on 2 cores.
+cannot be used are rejected with a reason in the store's rejects.csv. About 5,000 posters take some 10 s on 2 cores.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from datasets.raw.posters import MAX_PIXELS, MOST_PIXELS
 from datasets.store.prepare import Preparation
-from ray_jobs.cli.console import Screen
+from ray_jobs.cli.console import Console
 from ray_jobs.cli.options import at_home
 from ray_jobs.cli.runner import run_job
 from ray_jobs.cluster import resources
@@ -31,7 +31,7 @@ class Options:
     sample_films: int = SAMPLE_FILMS
     """Number of films to draw for the sample."""
     seed: int = 0
-    """Seeds the split, the order of the films and the drawn sample."""
+    """Seeds the split, the order of the films and the synthetic sample."""
     height: int = 64
     """Height in pixels to which posters are resized."""
     width: int = 64
@@ -44,9 +44,9 @@ class Options:
     """Share of the training films to keep, for a learning curve: validation and test films stay the same, and the films
     of a smaller share are among those of a larger one."""
     max_rejects: float = 0.05
-    """Largest share of the films that may be set aside before the job gives up."""
+    """Largest share of the films that may be rejected before the job gives up."""
     max_poster_pixels: int = MAX_PIXELS
-    """Posters with more pixels than this are set aside undecoded."""
+    """Posters with more pixels than this are rejected undecoded."""
     overwrite: bool = False
     """Replace the store if there is one."""
 
@@ -67,12 +67,12 @@ class Options:
 
 def main(options: Options) -> None:
     """Draw the sample if asked to, and make the store."""
-    screen = Screen()
+    console = Console()
     require_place(options.store, overwrite=options.overwrite)
-    resources.connect(screen)
+    resources.connect(console)
     folder = options.films
     if folder == SAMPLE:
-        folder = sample_folder(options.store, films=options.sample_films, seed=options.seed, screen=screen)
+        folder = sample_folder(options.store, films=options.sample_films, seed=options.seed, console=console)
     how = Preparation(
         height=options.height,
         width=options.width,
@@ -86,7 +86,7 @@ def main(options: Options) -> None:
         max_rejects=options.max_rejects,
         max_pixels=options.max_poster_pixels,
     )
-    make_store(folder, options.store, how, screen, overwrite=options.overwrite)
+    make_store(folder, options.store, how, console, overwrite=options.overwrite)
 
 
 if __name__ == "__main__":

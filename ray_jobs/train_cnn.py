@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options(TrainOptions):
-    """What to train on, where, and how."""
+    """Options of this job."""
 
     recipe: Recipe = field(default_factory=lambda: Recipe(epochs=40))
     model: PosterCNN = field(default_factory=PosterCNN)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options(TrainOptions):
-    """What to train on, where, and how."""
+    """Options of this job."""
 
     preset: str = "best"
     """Settings with a name (genre_models/presets/); the coursework had no joint model."""

@@ -23,7 +23,7 @@ from ray_jobs.tuning.driver import tune
 
 @dataclass(frozen=True)
 class Options(TuneOptions):
-    """What to train on, where, and how; trial 1 is the recipe and the model given here."""
+    """Options of this job; trial 1 is the recipe and the model given here."""
 
     preset: str = "best"
     """Settings with a name (genre_models/presets/); the coursework had no joint model."""

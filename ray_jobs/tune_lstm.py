@@ -22,7 +22,7 @@ from ray_jobs.tuning.driver import tune
 
 @dataclass(frozen=True)
 class Options(TuneOptions):
-    """What to train on, where, and how; trial 1 is the recipe and the model given here."""
+    """Options of this job; trial 1 is the recipe and the model given here."""
 
     recipe: Recipe = field(default_factory=lambda: Recipe(epochs=20))
     model: OverviewLSTM = field(default_factory=OverviewLSTM)

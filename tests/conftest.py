@@ -103,10 +103,10 @@ def local_ray(ray_head: Head) -> Iterator[None]:
     """Join the head node, for the tests that call rooms, or jobs in this process."""
     import ray
 
-    from ray_jobs.cluster.resources import calm_data
+    from ray_jobs.cluster.resources import configure_ray_data
 
     ray.init(address=ray_head.address, log_to_driver=False, logging_level="ERROR")
-    calm_data()
+    configure_ray_data()
     yield
     ray.shutdown()
 
@@ -120,7 +120,7 @@ def run_job(local_ray: None) -> RunJob:
 
 @pytest.fixture(scope="session")
 def sample_store(tmp_path_factory: pytest.TempPathFactory, run_job: RunJob) -> Path:
-    """Return a store of 200 drawn films, which tests only read."""
+    """Return a store of 200 synthetic films, which tests only read."""
     store = tmp_path_factory.mktemp("sample") / "store"
     run_job("prepare_data", "--store", store, "--films", "sample", "--sample-films", 200)
     return store

@@ -39,8 +39,10 @@ _SHARED = (
 # The raylet's command for a worker is `python default_worker.py ...`, with a runtime environment
 # `python setup_worker.py default_worker.py ...`. This lives as long as the worker, as the raylet expects of the
 # process that it started. Any other command is Python's own.
-_LAUNCHER = """#!{python} -IS
-import json, os, socket, sys
+_LAUNCHER = """#!/bin/sh
+exec {python!r} -IS {code!r} "$@"
+"""
+_CODE = """import json, os, socket, sys
 if len(sys.argv) < 2 or not sys.argv[1].endswith(("setup_worker.py", "default_worker.py")):
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 here = socket.socket(socket.AF_UNIX)
@@ -56,8 +58,9 @@ here.recv(1)
 def warm_python(folder: Path) -> Iterator[tuple[Path, int]]:
     """Start the process that workers are forked from; give the path of a Python whose Ray workers are its forks, and
     the process's id."""
-    address, launcher = folder / "warm.sock", folder / "python"
-    launcher.write_text(_LAUNCHER.format(python=sys.executable, address=str(address)))
+    address, launcher, code = folder / "warm.sock", folder / "python", folder / "launcher.py"
+    code.write_text(_CODE.format(python=sys.executable, address=str(address)))
+    launcher.write_text(_LAUNCHER.format(python=sys.executable, code=str(code)))
     launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR)
     log = folder / "warm.log"
     with log.open("w") as stream:

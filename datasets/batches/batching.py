@@ -27,7 +27,7 @@ _BLUR = 0.1
 _RAREST = 0.005  # share of the films below which a genre's rarity no longer counts for oversampling
 
 
-def narrowed(block: Block, *, vocabulary_size: int, max_tokens: int) -> Block:
+def truncate_tokens(block: Block, *, vocabulary_size: int, max_tokens: int) -> Block:
     """Return overviews as a smaller vocabulary and a shorter cut would have encoded them.
 
     Ids are ranks by frequency, so films are tokenised once for all trials of a sweep, at its largest setting.
@@ -53,7 +53,7 @@ def bytes_array(rows: Sequence[bytes]) -> np.ndarray:
     return array
 
 
-def padded_vectors(rows: Sequence[bytes], lengths: np.ndarray, longest: int) -> np.ndarray:
+def pad_vectors(rows: Sequence[bytes], lengths: np.ndarray, longest: int) -> np.ndarray:
     """Return vectors of tokens float16 [n, longest, D], padded with 0, from bytes of [length, D] each."""
     units = len(rows[0]) // (2 * int(lengths[0]))
     padded = np.zeros((len(rows), longest, units), np.float16)
@@ -68,27 +68,27 @@ def _token_column(block: Block) -> str:
 
 
 @dataclass(frozen=True)
-class Batching:
-    """How one worker makes batches of the films it is given."""
+class BatchConfig:
+    """Batch settings of one worker."""
 
     batch_size: int
     """Films in each of this worker's batches."""
-    shuffle_window: int = 16_384
+    shuffle_buffer: int = 16_384
     """Films held in memory to draw batches from; where it holds all, shuffling is complete."""
-    oversampling: float = 0.0
+    oversample_share: float = 0.0
     """Share of a training epoch's films that are drawn, with replacement, in favour of rare genres, 0 to 1."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.oversampling <= 1:
-            raise ValueError(f"oversampling must be 0 to 1, not {self.oversampling}")
+        if not 0 <= self.oversample_share <= 1:
+            raise ValueError(f"oversampling must be 0 to 1, not {self.oversample_share}")
 
 
 def training_batches(
-    blocks: Iterable[Block], batching: Batching, *, seed: int, epoch: int, rank: int, steps: int | None = None
+    blocks: Iterable[Block], batching: BatchConfig, *, seed: int, epoch: int, rank: int, steps: int | None = None
 ) -> Iterator[Batch]:
     """Yield an epoch's batches in an order set by (seed, epoch, rank).
 
-    Every film comes once. With `oversampling` that share of each window's places goes to films drawn anew, a film's
+    Every film comes once. With `oversample_share` that share of each window's places goes to films drawn anew, a film's
     chance being that of its rarest genre: one over the genre's films in the window. The others go to films that come
     once, drawn at random; films and batches are as many as without it.
 
@@ -99,24 +99,24 @@ def training_batches(
     """
     films = np.random.default_rng([seed, epoch, rank])
     together = np.random.default_rng([seed, epoch])
-    yield from _filled(_batches(blocks, batching, films, together), steps)
+    yield from _pad_to_steps(_batches(blocks, batching, films, together), steps)
 
 
-def validation_batches(blocks: Iterable[Block], batching: Batching, *, steps: int | None = None) -> Iterator[Batch]:
+def validation_batches(blocks: Iterable[Block], batching: BatchConfig, *, steps: int | None = None) -> Iterator[Batch]:
     """Yield every film once, in a fixed order, in batches like `training_batches`' own."""
-    yield from _filled(_batches(blocks, batching, None, None), steps)
+    yield from _pad_to_steps(_batches(blocks, batching, None, None), steps)
 
 
 def _batches(
     blocks: Iterable[Block],
-    batching: Batching,
+    batching: BatchConfig,
     films: np.random.Generator | None,
     together: np.random.Generator | None,
 ) -> Iterator[Batch]:
     size = batching.batch_size
     # Whole batches only, so that no window but the last ends in a batch to be filled.
-    for window in _windows(blocks, max(size, batching.shuffle_window // size * size)):
-        rows = _order(window, films, batching.oversampling)
+    for window in _windows(blocks, max(size, batching.shuffle_buffer // size * size)):
+        rows = _order(window, films, batching.oversample_share)
         starts = np.arange(0, len(rows), size)
         if together is not None and "lengths" in window:
             # A batch to be filled stays last: shares differ by a film at most, so that every rank has as many full
@@ -126,12 +126,12 @@ def _batches(
             yield _batch(window, rows, start, size)
 
 
-def _order(window: Block, films: np.random.Generator | None, oversampling: float) -> np.ndarray:
+def _order(window: Block, films: np.random.Generator | None, oversample_share: float) -> np.ndarray:
     """Return the row numbers of a window in the order they are cut into batches; without `films` the films' own."""
     count = len(window["labels"])
     rows = np.arange(count) if films is None else films.permutation(count)
-    if films is not None and oversampling:
-        rows = _oversampled(rows, window["labels"], films, oversampling)
+    if films is not None and oversample_share:
+        rows = _oversampled(rows, window["labels"], films, oversample_share)
     if "lengths" not in window:
         return rows
     lengths = window["lengths"][rows].astype(np.float64)
@@ -155,7 +155,7 @@ def _batch(window: Block, order: np.ndarray, start: int, size: int) -> Batch:
     """Cut the batch of exactly `size` rows that begins at `start`; missing rows are filled up, with weight 0.
 
     Films of the batch before fill it, each once: batch normalisation sees rows that count nothing too, and copies of
-    one film would be most of what it knows when the epoch is judged.
+    one film would be most of what it knows when the epoch is evaluated.
     """
     rows = order[start : start + size]
     weights = np.zeros(size, np.float32)
@@ -172,7 +172,7 @@ def _batch(window: Block, order: np.ndarray, start: int, size: int) -> Batch:
             parts[column] = ids[:, : padded_length(longest, ids.shape[1])]
     cut = {name: part[rows] for name, part in parts.items()}
     if "lengths" in window and ids.dtype == object:
-        cut[column] = padded_vectors(cut[column], lengths[rows], padded_length(longest, LENGTHS[-1]))
+        cut[column] = pad_vectors(cut[column], lengths[rows], padded_length(longest, LENGTHS[-1]))
     return {"inputs": cut.get("inputs", cut), "labels": window["labels"][rows], "weights": weights}
 
 
@@ -204,7 +204,7 @@ def join_blocks(blocks: list[Block]) -> Block:
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _filled(batches: Iterator[Batch], steps: int | None) -> Iterator[Batch]:
+def _pad_to_steps(batches: Iterator[Batch], steps: int | None) -> Iterator[Batch]:
     """Yield exactly `steps` batches: workers that step together must take equally many steps."""
     last: Batch | None = None
     done = 0

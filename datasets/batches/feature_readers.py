@@ -8,22 +8,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datasets.batches.batching import Block, bytes_array, narrowed
+from datasets.batches.batching import Block, bytes_array, truncate_tokens
 from datasets.storage import files
-from datasets.store.feature_store import VIEWS, Fed, folder_of, kept_bytes
+from datasets.store.feature_store import VIEWS, FeatureSpecs, folder_of, kept_bytes
 from datasets.store.film_store import Store, StoreError, label_array
-from datasets.store.shards import read_parts
+from datasets.store.shards import read_shards
 
 if TYPE_CHECKING:
     import ray.data
 
 
-def feature_table(store: Store, split: str, fed: Fed, *, cpus: float = 1) -> ray.data.Dataset:
+def feature_table(store: Store, split: str, feature_specs: FeatureSpecs, *, cpus: float = 1) -> ray.data.Dataset:
     """Return a split's row, labels and features as they are kept, through Ray Data, in the store's order.
 
-    Features are bytes, in a column for each entry of `fed`, by its name.
+    Features are bytes, in a column for each entry of `feature_specs`, by its name.
     """
-    folders = {column: files.resolve(folder_of(store, features.name, split)) for column, features in fed.items()}
+    folders = {
+        column: files.resolve(folder_of(store, features.name, split)) for column, features in feature_specs.items()
+    }
     films_on, _ = files.resolve(store.path)
     labels = pa.list_(pa.float32(), len(store.manifest.genres))
     columns = [("row", pa.int64()), ("labels", labels), *((column, pa.binary()) for column in folders)]
@@ -40,32 +42,34 @@ def feature_table(store: Store, split: str, fed: Fed, *, cpus: float = 1) -> ray
         return films
 
     paths = store.parts(split)
-    part_bytes = kept_bytes(store, fed.values(), split) / max(1, len(paths))
-    return read_parts(paths, read, empty, cpus=cpus, part_bytes=part_bytes)
+    part_bytes = kept_bytes(store, feature_specs.values(), split) / max(1, len(paths))
+    return read_shards(paths, read, empty, cpus=cpus, part_bytes=part_bytes)
 
 
-def feature_films(store: Store, split: str, fed: Fed, *, max_tokens: int = 0, cpus: float = 1) -> ray.data.Dataset:
-    """Return a split as features, in a column for each entry of `fed`, and labels float32 [G].
+def feature_films(
+    store: Store, split: str, feature_specs: FeatureSpecs, *, max_tokens: int = 0, cpus: float = 1
+) -> ray.data.Dataset:
+    """Return a split as features, in a column for each entry of `feature_specs`, and labels float32 [G].
 
     Features are a poster's views float16 [VIEWS, units], or an overview's vectors as bytes of float16 [length, units],
     cut at `max_tokens`, with lengths int32 beside them.
     """
 
     def to_inputs(table: pa.Table) -> Block:
-        return {**inputs_of(table, fed, max_tokens=max_tokens), "labels": label_array(table["labels"])}
+        return {**inputs_of(table, feature_specs, max_tokens=max_tokens), "labels": label_array(table["labels"])}
 
-    films = feature_table(store, split, fed, cpus=cpus)
+    films = feature_table(store, split, feature_specs, cpus=cpus)
     return films.map_batches(to_inputs, batch_format="pyarrow", num_cpus=cpus)
 
 
-def inputs_of(table: pa.Table, fed: Fed, *, max_tokens: int = 0) -> Block:
+def inputs_of(table: pa.Table, feature_specs: FeatureSpecs, *, max_tokens: int = 0) -> Block:
     """Return the inputs (and lengths) of `feature_films` from a table of features."""
     block: Block = {}
-    for column, features in fed.items():
+    for column, features in feature_specs.items():
         rows = table[column].to_pylist()
         if features.of_tokens:
             block[column] = bytes_array(rows)
             block["lengths"] = np.array([len(row) // (2 * features.units) for row in rows], np.int32)
         else:
             block[column] = np.frombuffer(b"".join(rows), np.float16).reshape(-1, VIEWS, features.units)
-    return narrowed(block, vocabulary_size=0, max_tokens=max_tokens) if "lengths" in block else block
+    return truncate_tokens(block, vocabulary_size=0, max_tokens=max_tokens) if "lengths" in block else block

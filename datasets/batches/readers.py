@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from datasets.batches.batching import Block
 from datasets.storage import files
 from datasets.store.film_store import Store, film_schema, label_array, poster_array
-from datasets.store.shards import read_parts
+from datasets.store.shards import read_shards
 from datasets.text.pretrained_tokenizer import WordPiece
 from datasets.text.vocabulary import Vocabulary
 
@@ -36,7 +36,7 @@ def read_films(store: Store, split: str, columns: list[str], *, cpus: float = 1)
     paths = store.parts(split)
     film_bytes = math.prod(shape) if "poster" in columns else 0
     part_bytes = film_bytes * store.manifest.films[split] / max(1, len(paths))
-    return read_parts(paths, read, empty, cpus=cpus, part_bytes=part_bytes)
+    return read_shards(paths, read, empty, cpus=cpus, part_bytes=part_bytes)
 
 
 def poster_films(store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:

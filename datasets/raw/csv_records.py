@@ -124,7 +124,7 @@ def _is_record(line: bytes, width: int) -> bool:
 
 
 def _odd_text(fields: list[str]) -> str:
-    """What keeps the fields from being text, "" if nothing does."""
+    """Return the reason why the fields are not text, or ""."""
     for text in fields:
         if found := _UNDECODED.search(text):
             shown = found.group().encode("utf-8", "surrogateescape")

@@ -137,7 +137,7 @@ class _Films:
         self.rejects: list[Reject] = []
         self.repeats = 0
         self._records = 0
-        self._judged = 0  # Records whose labels were looked at.
+        self._evaluated = 0  # Records whose labels were looked at.
         self._not_binary: Counter[int] = Counter()  # How many values are not 0 or 1, by column.
         self._example: dict[int, str] = {}  # The first such value.
         self._hashes = array("q")  # Of the ids of all films, to find those that occur again.
@@ -230,12 +230,12 @@ class _Films:
 
     def _read_labels(self, fields: Sequence[str]) -> tuple[bytes, str]:
         """The labels as bytes of 0 and 1, and "" or what is wrong with them."""
-        self._judged += 1
+        self._evaluated += 1
         try:
             labels, problem = bytes([_LABELS[fields[column]] for column in self.columns.labels]), ""
         except KeyError:
             labels, problem = self._read_odd_labels(fields)
-        if self._judged == _PROBED_ROWS:
+        if self._evaluated == _PROBED_ROWS:
             self._check_columns()
         return labels, problem
 
@@ -255,11 +255,11 @@ class _Films:
         """Raises FilmsError for a column that plainly is no genre: it would set every film aside."""
         for column, bad in self._not_binary.items():
             # A few films prove nothing unless all are wrong; among many, a genre is 0 or 1 for most.
-            if bad == self._judged or (self._judged >= 20 and bad > self._judged / 2):
-                name, good = self.columns.names[column], self._judged - bad
+            if bad == self._evaluated or (self._evaluated >= 20 and bad > self._evaluated / 2):
+                name, good = self.columns.names[column], self._evaluated - bad
                 raise FilmsError(
                     f"{self.path}: column {name!r} holds 0 or 1 in {good or 'none'} of the first "
-                    f"{self._judged} films, and {self._example[column]!r} in another. Every column but "
+                    f"{self._evaluated} films, and {self._example[column]!r} in another. Every column but "
                     f"{', '.join(NOT_GENRES)} is a genre: remove this one, or fill it with 0 and 1."
                 )
 

@@ -170,7 +170,7 @@ def _says_more_than_pixels(data: bytes) -> bool:
         if marker == b"\xda":  # pixels begin
             return False
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return True  # no plain sequence of segments: for Pillow to judge
+    return True  # no plain sequence of segments: for Pillow to evaluate
 
 
 def _with_spare(size: tuple[int, int]) -> tuple[int, int]:

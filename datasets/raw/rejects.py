@@ -1,4 +1,4 @@
-"""Words the rooms share about films: what ends a job, and why a film is set aside."""
+"""Words the rooms share about films: what ends a job, and why a film is rejected."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FilmsError(ValueError):
 
 @dataclass(frozen=True)
 class Reject:
-    """One film set aside, and why."""
+    """One film rejected, and why."""
 
     id: str
     row: int

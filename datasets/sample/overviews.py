@@ -106,9 +106,9 @@ def write_overview(told: Sequence[str], rng: np.random.Generator) -> str:
     neutral, follows, asides = (_shuffled(rng, lines) for lines in (NEUTRAL, FOLLOWS, ASIDES))
     clauses = _told_clauses(rng, told) or [neutral.pop()]
     sentences = int(rng.choice([1, 2, 3, 4], p=[0.52, 0.33, 0.11, 0.04]))
-    at_once = 2 if len(clauses) > sentences or rng.random() < 0.2 else 1
-    parts = [_sentence(rng, cast, _pick(rng, OPENINGS), clauses[:at_once])]
-    clauses = clauses[at_once:]
+    max_concurrent = 2 if len(clauses) > sentences or rng.random() < 0.2 else 1
+    parts = [_sentence(rng, cast, _pick(rng, OPENINGS), clauses[:max_concurrent])]
+    clauses = clauses[max_concurrent:]
     while clauses or len(parts) < sentences:
         if not clauses and rng.random() < 0.5:
             parts.append(_sentence(rng, cast, asides.pop()))

@@ -31,7 +31,7 @@ class aside:  # noqa: N801  (reads as a word where it is used: `with aside(path)
 
     def __enter__(self) -> str:
         if files.is_local(self._path):
-            _put_back(Path(self._path))
+            _recover(Path(self._path))
             for left in _left_behind(Path(self._path), "preparing"):
                 shutil.rmtree(left, ignore_errors=True)
         files.remove_folder(self.work)
@@ -42,7 +42,7 @@ class aside:  # noqa: N801  (reads as a word where it is used: `with aside(path)
             files.remove_folder(self.work)
 
 
-def put_in_place(work: str, path: str, *, last: str) -> None:
+def publish(work: str, path: str, *, last: str) -> None:
     """Make the work folder the one at `path`; an older one gives way once the new one is whole.
 
     An object store cannot rename a folder: there its files are moved, `last` after all others, so that a folder that
@@ -90,7 +90,7 @@ def _left_behind(path: Path, state: str) -> list[Path]:
     return [f for f, process in zip(own, processes, strict=True) if process.isdigit() and not _runs(int(process))]
 
 
-def _put_back(path: Path) -> None:
+def _recover(path: Path) -> None:
     """Put back what a job was killed at the point of replacing, and remove what it had replaced already."""
     for old in _left_behind(path, "replaced"):
         if path.exists():

@@ -28,7 +28,7 @@ def resolve(path: str | Path) -> tuple[pafs.FileSystem, str]:
 
 
 def absolute(path: str | Path) -> str:
-    """Return what a process elsewhere can be told: a local path (file:// too) made absolute, another URI as it is."""
+    """Return a path that any process can open: a local path (file:// too) made absolute, another URI as it is."""
     return str(path) if "://" in str(path) and not str(path).startswith("file://") else resolve(path)[1]
 
 

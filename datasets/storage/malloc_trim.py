@@ -10,7 +10,7 @@ _EVERY_S = 0.2
 _last = 0.0
 
 
-def give_back() -> None:
+def malloc_trim() -> None:
     """Let the C library give back what it keeps of freed memory, a few times a second at most: for loops over tasks.
 
     Ray's records of tasks come and go in pieces that glibc keeps: the driver of a preparation grew by 77 kB with each

@@ -22,10 +22,10 @@ from datasets.raw.films_folder import FilmList, find_folder
 from datasets.raw.posters import MAX_PIXELS, PosterError, decode_poster
 from datasets.raw.rejects import POSTER_MISSING, Reject
 from datasets.storage import files
-from datasets.storage.malloc_trim import give_back
+from datasets.storage.malloc_trim import malloc_trim
 from datasets.store import film_store
-from datasets.store.shards import do_parts
-from datasets.store.split import hash_words, pack_labels
+from datasets.store.shards import map_shards
+from datasets.store.split import hash_ids, pack_bits
 
 _FILMS_A_PART = 512  # a task costs some 20 ms, as much as 30 films; few enough for every core to have work
 _MOST_PARTS = 2_000  # beyond a million films parts grow instead of multiplying
@@ -36,14 +36,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Decoded:
-    """What the first pass hands back: of the films that can be used a few bytes each."""
+    """Result of the first pass: of the films that can be used a few bytes each."""
 
     rows: np.ndarray
     """int64 [films], their rows in the CSV."""
     words: np.ndarray
-    """uint64 [films, 2], `split.hash_words` of their ids."""
+    """uint64 [films, 2], `split.hash_ids` of their ids."""
     labels: np.ndarray
-    """uint8 [films, genres / 8], `split.pack_labels`."""
+    """uint8 [films, genres / 8], `split.pack_bits`."""
     rejects: list[Reject]
     parts: list[str]
     """Names of the files in `work`/decoded, in the store's order."""
@@ -53,7 +53,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Decoder:
-    """What a task that decodes must know."""
+    """Settings of a decoding task."""
 
     folder: str
     work: str
@@ -77,8 +77,8 @@ class Decoder:
             "part": name if len(good) else None,
             "films": len(films),
             "rows": good["row"].to_numpy().tobytes(),
-            "words": hash_words(good["id"].to_pylist(), self.seed).tobytes(),
-            "labels": pack_labels(labels).tobytes(),
+            "words": hash_ids(good["id"].to_pylist(), self.seed).tobytes(),
+            "labels": pack_bits(labels).tobytes(),
             "digest": _digest(good, labels),
             "rejects": [asdict(reject) for reject in rejects],
         }
@@ -110,7 +110,7 @@ def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
     reject = pa.struct({"id": pa.string(), "row": pa.int64(), "reason": pa.string(), "detail": pa.string()})
     schema = pa.schema({"part": pa.string(), "films": pa.int64(), **kept, "rejects": pa.list_(reject)})
 
-    dataset = do_parts(names, decoder.part, schema)
+    dataset = map_shards(names, decoder.part, schema)
     # Ray Data would keep half of the CPUs for other operators, of which there are none: on two cores one stood idle
     # for most of the time. What comes back is a few bytes a film, so that nothing needs to be held back either.
     dataset.context.op_resource_reservation_enabled = False
@@ -123,7 +123,7 @@ def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
             digest ^= int.from_bytes(part["digest"], "big")  # the same in whatever order the parts come back
             done += part["films"]
         progress("decoding posters", done, len(films.table))
-        give_back()
+        malloc_trim()
     rows, words, labels = (b"".join(part[name] for part in parts) for name in ("rows", "words", "labels"))
     return Decoded(
         rows=np.frombuffer(rows, np.int64),

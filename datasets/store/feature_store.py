@@ -51,12 +51,12 @@ class Features:
         return self.input.endswith("tokens")
 
 
-Fed = Mapping[str, Features]
+FeatureSpecs = Mapping[str, Features]
 """The features that a model is fed, by the column of a block that holds them: "inputs", or "poster" and "tokens"."""
 
 
-def fed_of(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Features]:
-    """Return what a checkpoint tells of its features (`Checkpoint.features`) as features."""
+def parse_feature_specs(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Features]:
+    """Parse the features recorded in a checkpoint (`Checkpoint.features`)."""
     return {column: Features(**features) for column, features in told.items()}
 
 
@@ -102,9 +102,9 @@ def finish(folder: str, features: Features, store: Store, split: str) -> None:
     atomic.write_text(files.join(folder, ABOUT), json.dumps(asdict(features) | _films_of(store, split), indent=2))
 
 
-def kept_bytes(store: Store, fed: Iterable[Features], split: str) -> int:
-    """Return how much a split's features take."""
-    folders = [files.resolve(folder_of(store, features.name, split)) for features in fed]
+def kept_bytes(store: Store, feature_specs: Iterable[Features], split: str) -> int:
+    """Return the bytes of a split's features."""
+    folders = [files.resolve(folder_of(store, features.name, split)) for features in feature_specs]
     return sum(
         info.size or 0 for filesystem, inner in folders for info in filesystem.get_file_info(pafs.FileSelector(inner))
     )

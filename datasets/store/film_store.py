@@ -3,7 +3,7 @@
 manifest.json                            what the store holds; written last, so that a store with one is whole
 films/split=SPLIT/part-*.parquet         row int64, id, overview, labels float32 [G], poster uint8 [H*W*3] as bytes
 words.parquet                            words of the training overviews and their counts, commonest first
-rejects.csv                              films set aside: id, row, reason, detail
+rejects.csv                              films rejected: id, row, reason, detail
 features/                                what pretrained encoders made of the films (`datasets/store/feature_store.py`)
 """
 
@@ -31,7 +31,7 @@ class StoreError(ValueError):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a store holds."""
+    """Contents of a store."""
 
     genres: tuple[str, ...]
     films: dict[str, int]

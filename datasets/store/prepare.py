@@ -28,19 +28,19 @@ from datasets.raw.films_folder import FilmList, read_films
 from datasets.raw.posters import MAX_PIXELS
 from datasets.raw.rejects import FilmsError, Reject, write_rejects
 from datasets.storage import atomic, files
-from datasets.storage.atomic import aside, put_in_place
-from datasets.storage.malloc_trim import give_back
+from datasets.storage.atomic import aside, publish
+from datasets.storage.malloc_trim import malloc_trim
 from datasets.store import film_store
 from datasets.store.decode_posters import Decoded, Decoder, Progress, decode, read_decoded, write_parquet
 from datasets.store.film_store import SPLITS, Manifest
-from datasets.store.shards import do_parts
-from datasets.store.split import count_genres, leave_out, split_hashed
+from datasets.store.shards import map_shards
+from datasets.store.split import count_genres, split_hashed, subsample
 from datasets.text.vocabulary import MOST_WORDS, add_counts, count_words
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How a store is made."""
+    """Settings of a store's preparation."""
 
     height: int = 64
     """Height in pixels to which posters are resized."""
@@ -53,9 +53,9 @@ class Preparation:
     seed: int = 0
     """Seeds the split and the order of the films in the store."""
     max_rejects: float = 0.05
-    """Largest share of films that may be set aside."""
+    """Largest share of films that may be rejected."""
     max_pixels: int = MAX_PIXELS
-    """Posters with more pixels than this are set aside undecoded."""
+    """Posters with more pixels than this are rejected undecoded."""
 
 
 def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambda *_: None) -> Manifest:
@@ -64,7 +64,7 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
     An existing store at `path` is replaced, once the new one is whole; the caller asks first.
 
     Raises:
-        FilmsError: the folder cannot be read, or more than `max_rejects` of its films would be set aside.
+        FilmsError: the folder cannot be read, or more than `max_rejects` of its films would be rejected.
     """
     path = files.absolute(path)
     with aside(path) as work:
@@ -77,15 +77,15 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
         _check_rejects(films, rejects, how.max_rejects, folder)
         shares = {name: how.shares.get(name, 0) for name in SPLITS}
         splits = split_hashed(decoded.words, decoded.labels, genres=len(films.genres), shares=shares, seed=how.seed)
-        leave_out(splits, decoded.words, SPLITS.index("train"), how.train_share)
-        give_back()
+        subsample(splits, decoded.words, SPLITS.index("train"), how.train_share)
+        malloc_trim()
         words = _sort_into_splits(work, decoded, splits, progress)
         _write_words(work, words)
         _write_rejects(work, rejects)
         manifest = _manifest(films, folder, decoded, splits, rejects, how)
         film_store.write_manifest(work, manifest)
         files.remove_folder(files.join(work, "decoded"))
-        put_in_place(work, path, last="manifest.json")
+        publish(work, path, last="manifest.json")
     return manifest
 
 
@@ -104,7 +104,7 @@ def _check_rejects(films: FilmList, rejects: Sequence[Reject], most: float, fold
         example = rejects[0]
         raise FilmsError(
             f"{len(rejects):,} of {everything:,} films in {folder} cannot be used "
-            f"({len(rejects) / everything:.1%}; at most {most:.1%} may be set aside): "
+            f"({len(rejects) / everything:.1%}; at most {most:.1%} may be rejected): "
             + ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
             + f". For example row {example.row}, id {example.id!r}: {example.detail}. "
             "Repair the films, or allow more with --max-rejects. No store was written."
@@ -126,7 +126,7 @@ def _sort_into_splits(work: str, decoded: Decoded, splits: np.ndarray, progress:
         return {"films": films, "words": list(words), "counts": list(words.values())}
 
     schema = pa.schema([("films", pa.int64()), ("words", pa.list_(pa.string())), ("counts", pa.list_(pa.int64()))])
-    dataset = do_parts(decoded.parts, sort_part, schema)
+    dataset = map_shards(decoded.parts, sort_part, schema)
     counts: Counter[str] = Counter()
     done = 0
     for result in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
@@ -134,7 +134,7 @@ def _sort_into_splits(work: str, decoded: Decoded, splits: np.ndarray, progress:
             counts = add_counts(counts, outcome["words"], outcome["counts"])
             done += outcome["films"]
         progress("writing the store", done, len(decoded.rows))
-        give_back()
+        malloc_trim()
     return counts
 
 

@@ -19,7 +19,7 @@ _TASKS_A_CPU = 8  # so that no core waits for long at the end
 _MOST_BYTES = 32_000_000  # of films that one task holds
 
 
-def tasks_for(parts: int, *, part_bytes: float = 0) -> int:
+def num_tasks(parts: int, *, part_bytes: float = 0) -> int:
     """Return to how many tasks parts are dealt out.
 
     Args:
@@ -37,19 +37,19 @@ def tasks_for(parts: int, *, part_bytes: float = 0) -> int:
     return max(1, min(parts, int(tasks)))
 
 
-def paths_for(paths: Sequence[str], *, part_bytes: float = 0) -> ray.data.Dataset:
-    """Return the files' names, in a column "path", dealt out as `tasks_for` says.
+def shard_paths(paths: Sequence[str], *, part_bytes: float = 0) -> ray.data.Dataset:
+    """Return the files' names, in a column "path", dealt out as `num_tasks` says.
 
     They come by `from_items`, not by `from_arrow`, which starts a task of a whole CPU for each of its tables to look at
     it: beside training workers that hold the CPUs it waits for ever.
     """
     import ray.data
 
-    tasks = tasks_for(len(paths), part_bytes=part_bytes)
+    tasks = num_tasks(len(paths), part_bytes=part_bytes)
     return ray.data.from_items([{"path": path} for path in paths], override_num_blocks=tasks)
 
 
-def read_parts(
+def read_shards(
     paths: Sequence[str],
     read: Callable[[str], pa.Table],
     empty: pa.Table,
@@ -57,14 +57,14 @@ def read_parts(
     cpus: float = 1,
     part_bytes: float = 0,
 ) -> ray.data.Dataset:
-    """Return what `read` makes of each file, in the files' order, through Ray Data.
+    """Apply `read` to each file through Ray Data, keeping the files' order.
 
     Args:
         paths: the files.
         read: reads one, within a task.
         empty: what there is where there are no files: its columns and no rows.
         cpus: what a task asks of Ray: less than 1 where training workers leave no whole CPU free.
-        part_bytes: as in `tasks_for`.
+        part_bytes: as in `num_tasks`.
 
     Tasks are given file names rather than left to `ray.data.read_parquet`: that looks into the files first
     (1 to 3 s here, at every start) and merges the blocks, so that fewer cores can work on them.
@@ -77,12 +77,12 @@ def read_parts(
 
     if not paths:
         return ray.data.from_blocks([empty])
-    names = paths_for(paths, part_bytes=part_bytes)
+    names = shard_paths(paths, part_bytes=part_bytes)
     return names.map_batches(read_each, batch_format="pyarrow", batch_size=None, num_cpus=cpus)
 
 
-def do_parts(names: Sequence[str], do: Callable[[str], dict[str, Any]], schema: pa.Schema) -> ray.data.Dataset:
-    """Return what `do` makes of each part, a row for each, in whatever order.
+def map_shards(names: Sequence[str], do: Callable[[str], dict[str, Any]], schema: pa.Schema) -> ray.data.Dataset:
+    """Apply `do` to each shard; return a row for each, in any order.
 
     The tasks are given numbers: names as a dataset of their own would be objects in the driver.
     """
@@ -91,5 +91,5 @@ def do_parts(names: Sequence[str], do: Callable[[str], dict[str, Any]], schema: 
     def run(numbers: pa.Table) -> pa.Table:
         return pa.Table.from_pylist([do(names[number]) for number in numbers["id"].to_pylist()], schema=schema)
 
-    numbers = ray.data.range(len(names), override_num_blocks=tasks_for(len(names)))
+    numbers = ray.data.range(len(names), override_num_blocks=num_tasks(len(names)))
     return numbers.map_batches(run, batch_format="pyarrow", batch_size=None)

@@ -49,7 +49,7 @@ def stratified_split(ids: Sequence[str], labels: np.ndarray, *, shares: Mapping[
     """
     names = np.array(list(shares), dtype=np.str_)
     has = _checked_labels(labels, len(ids))
-    return names[split_hashed(hash_words(ids, seed), pack_labels(has), genres=has.shape[1], shares=shares, seed=seed)]
+    return names[split_hashed(hash_ids(ids, seed), pack_bits(has), genres=has.shape[1], shares=shares, seed=seed)]
 
 
 def split_hashed(
@@ -58,8 +58,8 @@ def split_hashed(
     """As `stratified_split`, for many films: of columns that the films' readers made, into a byte for each film.
 
     Args:
-        words: [N, 2] uint64 of `hash_words`, with the same seed.
-        packed: [N, genres / 8] uint8 of `pack_labels`.
+        words: [N, 2] uint64 of `hash_ids`, with the same seed.
+        packed: [N, genres / 8] uint8 of `pack_bits`.
         genres: how many.
         shares: as for `stratified_split`.
         seed: as for `stratified_split`.
@@ -86,14 +86,14 @@ def split_hashed(
     return result
 
 
-def leave_out(subset: np.ndarray, words: np.ndarray, number: int, share: float) -> None:
+def subsample(subset: np.ndarray, words: np.ndarray, number: int, share: float) -> None:
     """Keep a share of one subset's films, at least one, and mark the others -1, in place.
 
     Which ones hangs on their ids and the split's seed: films kept at a smaller share are kept at every larger one.
 
     Args:
         subset: [N] int8 of `split_hashed`.
-        words: [N, 2] uint64 of `hash_words`.
+        words: [N, 2] uint64 of `hash_ids`.
         number: the subset.
         share: above 0, at most 1.
     """
@@ -105,7 +105,7 @@ def leave_out(subset: np.ndarray, words: np.ndarray, number: int, share: float) 
     subset[films[order[max(1, round(share * len(films))) :]]] = -1
 
 
-def pack_labels(labels: np.ndarray) -> np.ndarray:
+def pack_bits(labels: np.ndarray) -> np.ndarray:
     """Labels [N, G] of 0 and 1 as bits, uint8 [N, G / 8 rounded up]."""
     return np.packbits(labels.astype(bool), axis=1)
 
@@ -167,7 +167,7 @@ class _Handout:
             self.left -= count
 
     def _reached(self, films: int, desire: list[int]) -> dict[int, int]:
-        """How far down each open subset's list of desires the greatest `films` of all lists can reach.
+        """Count the entries of each open subset among the greatest `films` desires.
 
         The lists together are as many times as long as there are subsets; what cannot be among the greatest need not
         be sorted.
@@ -274,7 +274,7 @@ def _sizes(films: int, parts: list[int], names: list[str]) -> np.ndarray:
     return sizes
 
 
-def hash_words(ids: Sequence[str], seed: int) -> np.ndarray:
+def hash_ids(ids: Sequence[str], seed: int) -> np.ndarray:
     """[N, 2] uint64, 128 bits of BLAKE2b for each id, keyed by the seed."""
     start = hashlib.blake2b(str(seed).encode(), digest_size=16, person=b"films split")
     digests = bytearray()

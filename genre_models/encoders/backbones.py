@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 EFFICIENTNET = "efficientnet-lite0"
 _ENCODER = "encoder"  # what it is called in a model that trains it further
-LONGEST = 256
+MAX_TOKENS = 256
 """Tokens that a text encoder reads of an overview: what all-MiniLM-L6-v2 was trained to read at most."""
 
 OPTIONS = (
-    *("backbone", "backbone_weights", "fine_tuning"),
+    *("backbone", "backbone_weights", "trainable_blocks"),
     *("poster_backbone", "poster_weights", "overview_backbone", "overview_weights"),
 )
 """The options of any kind of model by which films are encoded, or weights loaded."""
 
-Look = Callable[[np.ndarray], np.ndarray]
+ImageEncoder = Callable[[np.ndarray], np.ndarray]
 """Posters uint8 [films, height, width, 3] -> features float [films, units]."""
 
 
@@ -49,7 +49,7 @@ class Backbone:
     width: int = 0
 
     @property
-    def reads(self) -> bool:
+    def uses_overview(self) -> bool:
         """Return whether it is for overviews."""
         return self.name == "minilm"
 
@@ -61,7 +61,7 @@ class Backbone:
     @property
     def input(self) -> str:
         """Say in a word what it takes of a film."""
-        return f"{LONGEST}-tokens" if self.reads else f"{self.height}x{self.width}"
+        return f"{MAX_TOKENS}-tokens" if self.uses_overview else f"{self.height}x{self.width}"
 
 
 def is_pretrained(config: Any) -> bool:
@@ -78,12 +78,16 @@ def frozen_backbones(config: Any) -> dict[str, Backbone]:
 
 def is_fine_tuned(config: Any) -> bool:
     """Return whether a model holds its encoder, and trains the last of it further."""
-    return getattr(config, "fine_tuning", 0) > 0
+    return getattr(config, "trainable_blocks", 0) > 0
 
 
 def _parts(config: Any) -> dict[str, Any]:
     """Return the options of each branch of a joint model, and of any other model its own."""
-    return {"poster": config.looker, "tokens": config.reader} if hasattr(config, "looker") else {"inputs": config}
+    return (
+        {"poster": config.poster_branch, "tokens": config.overview_branch}
+        if hasattr(config, "poster_branch")
+        else {"inputs": config}
+    )
 
 
 def backbone_of(config: Any) -> Backbone | None:
@@ -100,9 +104,9 @@ def digest(backbone: Backbone) -> str:
     """Return the SHA-256 of an encoder's weights, hexadecimal: of their file, or of a Keras model's arrays in order.
 
     Raises:
-        FileNotFoundError, ImportError, OSError, ValueError: as `looking` and the encoders' own files do.
+        FileNotFoundError, ImportError, OSError, ValueError: as `load_image_encoder` and the encoders' own files do.
     """
-    if backbone.reads:
+    if backbone.uses_overview:
         return _file_digest(text_folder(backbone) / "model.safetensors")
     if backbone.name == EFFICIENTNET:
         return _file_digest(efficientnet_file(_given(backbone)))
@@ -112,7 +116,7 @@ def digest(backbone: Backbone) -> str:
     return sha.hexdigest()
 
 
-def looking(backbone: Backbone) -> Look:
+def load_image_encoder(backbone: Backbone) -> ImageEncoder:
     """Return an encoder of posters, its weights loaded.
 
     Raises:
@@ -133,7 +137,7 @@ def looking(backbone: Backbone) -> Look:
     return lambda posters: np.asarray(model.predict_on_batch(scaled(posters.astype(np.float32))))
 
 
-def reading(backbone: Backbone) -> tuple[Path, Any]:
+def load_text_encoder(backbone: Backbone) -> tuple[Path, Any]:
     """Return an encoder of overviews: the folder with its tokenizer, and the encoder with its weights loaded.
 
     Raises:
@@ -147,7 +151,7 @@ def reading(backbone: Backbone) -> tuple[Path, Any]:
     return folder, MiniLM(folder)
 
 
-def trained_further(backbone: Backbone, *, last: int) -> keras.Model:
+def trainable_encoder(backbone: Backbone, *, last: int) -> keras.Model:
     """Return an encoder as part of a model: token ids int32 [B, T] -> float [B, T, D], pictures [B, H, W, 3] of 0 to
     255 -> float [B, D]. Of its weights the last layers' train on, all others never do.
 
@@ -159,11 +163,11 @@ def trained_further(backbone: Backbone, *, last: int) -> keras.Model:
             keras.applications the layers with weights that are no batch normalisation.
 
     Raises:
-        FileNotFoundError, ImportError, OSError, ValueError: as `looking` and `reading`; it has fewer layers.
+        FileNotFoundError, ImportError, OSError, ValueError: as the two loaders; or it has fewer layers.
     """
     import keras
 
-    if backbone.reads:
+    if backbone.uses_overview:
         from genre_models.encoders import minilm
 
         network = model = minilm.build(text_folder(backbone))
@@ -181,7 +185,7 @@ def trained_further(backbone: Backbone, *, last: int) -> keras.Model:
         model = keras.Model(pictures, network(scaled(pictures)), name=backbone.name.lower())
         stages = [[layer] for layer in network.layers if layer.weights and not _normalises(layer)]
     if last > len(stages):
-        raise ValueError(f"--fine-tuning {last}: {backbone.name} has {len(stages)} layers to train further")
+        raise ValueError(f"--trainable-blocks {last}: {backbone.name} has {len(stages)} layers to train further")
     trained = {id(layer) for stage in stages[-last:] for layer in stage if not _normalises(layer)}
     for layer in network.layers:
         layer.trainable = id(layer) in trained
@@ -195,7 +199,7 @@ def _normalises(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.layers.BatchNormalization)
 
 
-def own_encoder(model: keras.Model) -> keras.Model | None:
+def find_encoder(model: keras.Model) -> keras.Model | None:
     """Return the encoder that a model holds, or None for a model without one."""
     return next((layer for layer in model.layers if layer.name == _ENCODER), None)
 

@@ -78,7 +78,7 @@ class _Unpickler(pickle.Unpickler):
     """Unpickles plain Python values and tensors."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what a name of the pickle stands for: one of three things."""
+        """Return the stand-in for a name in the pickle: one of three things."""
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return self._rebuild
         if (module, name) == ("collections", "OrderedDict"):
@@ -143,7 +143,7 @@ def _from_zip(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _tensors(values: Any) -> dict[str, _Tensor]:
-    """Return what was unpickled, if it is a state dict."""
+    """Check that the unpickled object is a state dict, and return it."""
     if not isinstance(values, dict) or not values:
         raise WeightsError(f"holds a {type(values).__name__} and not a state dict (names and tensors)")
     for name, value in values.items():

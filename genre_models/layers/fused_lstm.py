@@ -57,7 +57,7 @@ def _has_gpu() -> bool:
 
 
 def _gates_of_inputs(inputs: Any, cell: Any, training: bool) -> Any:
-    """Return what the inputs [T, B, D] give the gates i, f, g, o before activation: [T, B, 4U], bias included."""
+    """Return the inputs' [T, B, D] share of the gates i, f, g, o: [T, B, 4U], bias included."""
     dropped = cell.get_dropout_mask(inputs[0]) if training else None
     kernel = ops.cast(cell.kernel, inputs.dtype)
     if isinstance(dropped, list):  # with recurrent dropout Keras draws a mask for each gate

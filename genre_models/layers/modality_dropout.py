@@ -10,14 +10,16 @@ from typing import Any
 import keras
 from keras import ops
 
+from genre_models.layers.registration import saved_as
+
 FIRST_WORD = 2
 """Token ids below this are padding (0) and unknown words (1)."""
 ENDS = 2
 """Tokens that a pretrained encoder's tokenizer puts around every overview, even one without a word."""
 
 
-@keras.saving.register_keras_serializable(package="film_genres")
-class AbsentModalities(keras.layers.Layer):
+@saved_as("AbsentModalities")
+class MissingModality(keras.layers.Layer):
     """Puts a learned vector in the place of the features of a poster or an overview that is not there.
 
     A poster is absent if all its pixels are 0, an overview if it has no known word: padding and unknown words alone.
@@ -73,5 +75,5 @@ class AbsentModalities(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the same layer again."""
+        """Return the layer's config."""
         return {**super().get_config(), "hidden": self.hidden, "seed": self.seed}

@@ -11,9 +11,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from genre_models.layers.registration import saved_as
 
-@keras.saving.register_keras_serializable(package="film_genres")
-class MeanAndMax(keras.layers.Layer):
+
+@saved_as("MeanAndMax")
+class MeanMaxPooling(keras.layers.Layer):
     """Pools [B, T, D] over the tokens that are not masked: their mean beside their maximum, [B, 2 D]; 0 for none."""
 
     supports_masking = True
@@ -35,8 +37,8 @@ class MeanAndMax(keras.layers.Layer):
         del inputs, previous_mask
 
 
-@keras.saving.register_keras_serializable(package="film_genres")
-class Attention(keras.layers.Layer):
+@saved_as("Attention")
+class AttentionPooling(keras.layers.Layer):
     """Pools [B, T, D] by a weight for each token, softmax(v tanh(W x)) over those not masked (Yang et al. 2016)."""
 
     supports_masking = True
@@ -67,12 +69,12 @@ class Attention(keras.layers.Layer):
         del inputs, previous_mask
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the same layer again."""
+        """Return the layer's config."""
         return {**super().get_config(), "units": self.units}
 
 
-@keras.saving.register_keras_serializable(package="film_genres")
-class RootSum(keras.layers.Layer):
+@saved_as("RootSum")
+class SqrtNPooling(keras.layers.Layer):
     """Pools [B, T, D] to the sum over the tokens that are not masked, divided by the square root of their number.
 
     Between mean and sum: a word counts less in a long text, and a long text still says more than a short one.
@@ -92,8 +94,8 @@ class RootSum(keras.layers.Layer):
         del inputs, previous_mask
 
 
-@keras.saving.register_keras_serializable(package="film_genres")
-class WordVotes(keras.layers.Layer):
+@saved_as("WordVotes")
+class BagOfWordsLogits(keras.layers.Layer):
     """Sums what each word alone says for each genre: token ids [B, T] -> logits [B, genres], 0 at first.
 
     A linear model over the bag of words beside a deep one ("wide and deep", Cheng et al. 2016): single words that tell
@@ -121,6 +123,6 @@ class WordVotes(keras.layers.Layer):
         return ops.cast(told, votes.dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the same layer again."""
+        """Return the layer's config."""
         sizes = {"vocabulary_size": self.vocabulary_size, "genres": self.genres, "dropout": self.rate}
         return {**super().get_config(), **sizes}

@@ -7,9 +7,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from genre_models.layers.registration import saved_as
 
-@keras.saving.register_keras_serializable(package="film_genres")
-class OneView(keras.layers.Layer):
+
+@saved_as("OneView")
+class RandomView(keras.layers.Layer):
     """Makes one vector of a poster's views [B, V, D]: in training one of them at random, else their mean; [B, D].
 
     The views are the poster and its mirror image: what augmentation would have shown the encoder, had it been run

@@ -1,5 +1,6 @@
-"""How sure figures are: percentile intervals over resampled films, the same resamples for every model, so that the
-difference of two models is judged on the same films (paired bootstrap; Efron and Tibshirani 1993, chapters 13 and 16).
+"""Percentile intervals over resampled films: the paired bootstrap (Efron and Tibshirani 1993, chapters 13 and 16).
+
+All models share the resamples, so that two models are compared on the same films.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _MOST_CELLS = 400_000_000  # beyond that many in all, fewer resamples are drawn
 
 
 @dataclass(frozen=True)
-class Resampled:
+class BootstrapSamples:
     """One model's figures on every resample."""
 
     figures: dict[str, np.ndarray]
@@ -28,7 +29,7 @@ class Resampled:
 
 
 def resamples_for(films: int, wanted: int = 1000) -> int:
-    """Return how many resamples to draw: as wanted, fewer (at least 100) of very many films, whose figures are sure."""
+    """Return the number of resamples: as wanted, fewer (at least 100) of very many films, whose figures are sure."""
     return max(100, min(wanted, _MOST_CELLS // max(films, 1)))
 
 
@@ -40,7 +41,7 @@ def resample(
     resamples: int,
     seed: int = 0,
     one_ranking: bool = True,
-) -> Resampled:
+) -> BootstrapSamples:
     """Compute a model's figures on `resamples` draws of the films with replacement.
 
     Args:
@@ -68,7 +69,9 @@ def resample(
             part |= _f1(labels, predicted, counts, name)
         parts.append(part)
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Resampled({k: v for k, v in joined.items() if k != "average_precisions"}, joined["average_precisions"])
+    return BootstrapSamples(
+        {k: v for k, v in joined.items() if k != "average_precisions"}, joined["average_precisions"]
+    )
 
 
 def interval(values: np.ndarray, estimate: float | None = None, *, most: float = np.inf) -> list[float] | None:
@@ -91,9 +94,9 @@ def interval(values: np.ndarray, estimate: float | None = None, *, most: float =
 def _draws(films: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Yield how often each resample drew each film: float64 [some, films], `resamples` rows in all."""
     rng = np.random.default_rng(seed)
-    at_once = max(1, _CELLS // max(films, 1))
-    for start in range(0, resamples, at_once):
-        rows = min(at_once, resamples - start)
+    max_concurrent = max(1, _CELLS // max(films, 1))
+    for start in range(0, resamples, max_concurrent):
+        rows = min(max_concurrent, resamples - start)
         yield np.stack([np.bincount(rng.integers(0, films, films), minlength=films) for _ in range(rows)]).astype(
             np.float64
         )

@@ -1,4 +1,4 @@
-"""How far probabilities can be believed, and bringing them in line (Platt scaling).
+"""Reliability of probabilities, and Platt scaling.
 
 Everywhere: `labels` are 0/1 [films, genres], `scores` probabilities [films, genres].
 """
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 BINS = 15  # Guo et al. 2017, "On Calibration of Modern Neural Networks"
-ENOUGH_FILMS = 10  # judged films with a genre from which on its own calibration error is told
+ENOUGH_FILMS = 10  # evaluated films with a genre from which on its own calibration error is told
 _EDGE = 1e-6  # probabilities are kept so far from 0 and 1, so that their logits are finite
 _TRUST = 20.0  # validation films with a genre at which its own scaling weighs as much as the common one
 _FEWEST = 5  # with fewer films a genre gets no scaling of its own at all
@@ -32,7 +32,7 @@ def probabilities(values: np.ndarray) -> np.ndarray:
 
 
 def measure(labels: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
-    """Return how far probabilities and frequencies are apart.
+    """Return the expected calibration error and its parts.
 
     `expected_calibration_error` is the mean distance over all pairs of film and genre, in bins of equal mass;
     `by_chance` what it would be on average, on this many films, were every probability right; `macro` the mean of the

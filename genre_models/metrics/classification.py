@@ -1,4 +1,4 @@
-"""How good scores are: the metrics of the comparison, exact, and how sure they are (paired bootstrap).
+"""Classification metrics: the metrics of the comparison, exact, and how sure they are (paired bootstrap).
 
 Everywhere: `labels` are 0/1 [films, genres], `scores` probabilities [films, genres], `predicted` bool [films, genres].
 Figures agree with scikit-learn's (tests/genre_models/metrics/test_classification.py); they are computed here because a

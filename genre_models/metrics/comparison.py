@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genre_models.metrics import bootstrap, calibration, classification
-from genre_models.metrics.bootstrap import Resampled
+from genre_models.metrics.bootstrap import BootstrapSamples
 
 # The figures of which an interval, and the difference of two models, is given.
 _HEADLINE = (
@@ -26,12 +26,12 @@ _HEADLINE = (
 
 
 @dataclass(frozen=True)
-class Entrant:
+class EvaluatedModel:
     """One model in the comparison."""
 
     key: str
     scores: np.ndarray
-    """Probabilities of the judged films, float [films, genres]."""
+    """Probabilities of the evaluated films, float [films, genres]."""
     thresholds: np.ndarray
     """float [genres], chosen on validation films."""
     about: dict[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Entrant:
 
 def compare(
     labels: np.ndarray,
-    entrants: Sequence[Entrant],
+    entrants: Sequence[EvaluatedModel],
     genres: Sequence[str],
     *,
     resamples: int = 1000,
@@ -53,7 +53,7 @@ def compare(
     """Return the keys "genres", "bootstrap", "models" and "differences" of the comparison.
 
     Args:
-        labels: 0/1 [films, genres] of the judged films.
+        labels: 0/1 [films, genres] of the evaluated films.
         entrants: the models, in the order of the page.
         genres: names of the columns.
         resamples: bootstrap resamples wanted; fewer are drawn of very many films.
@@ -72,7 +72,7 @@ def compare(
     }
 
 
-def _entry(labels: np.ndarray, entrant: Entrant, drawn: Resampled, genres: list[str]) -> dict[str, Any]:
+def _entry(labels: np.ndarray, entrant: EvaluatedModel, drawn: BootstrapSamples, genres: list[str]) -> dict[str, Any]:
     per_genre = classification.per_genre(labels, entrant.scores, entrant.thresholds, genres)
     for g, genre in enumerate(genres):
         told = per_genre[genre]["average_precision"]
@@ -101,7 +101,7 @@ def figure(metrics: dict[str, Any], name: str) -> float:
 
 
 def _difference(
-    models: dict[str, Any], drawn: dict[str, Resampled], a: str, b: str, genres: Sequence[str]
+    models: dict[str, Any], drawn: dict[str, BootstrapSamples], a: str, b: str, genres: Sequence[str]
 ) -> dict[str, Any]:
     def gap(genre: str) -> float | None:
         ours, theirs = (models[key]["per_genre"][genre]["average_precision"] for key in (a, b))

@@ -15,16 +15,16 @@ _WRONG = 1 / 3  # at most one in three
 
 
 @dataclass(frozen=True)
-class Shown:
+class Example:
     """A film to show, and why."""
 
     film: int
-    """Row of the judged films."""
+    """Row of the evaluated films."""
     kind: str
     """Such as "cnn right, lstm wrong" or "both wrong"."""
 
 
-def choose(labels: np.ndarray, scores: dict[str, np.ndarray], *, films: int = 12) -> list[Shown]:
+def choose(labels: np.ndarray, scores: dict[str, np.ndarray], *, films: int = 12) -> list[Example]:
     """Choose films evenly over the kinds: one model right and the other wrong, both right, both wrong.
 
     A model is right about a film if its top three hold all its genres (or three of them), and wrong if they hold
@@ -53,7 +53,7 @@ def choose(labels: np.ndarray, scores: dict[str, np.ndarray], *, films: int = 12
                 shown.update(np.flatnonzero(labels[best]).tolist())
         if sum(map(len, chosen.values())) == before:
             break
-    return [Shown(film, kind) for kind, members in chosen.items() for film in members]
+    return [Example(film, kind) for kind, members in chosen.items() for film in members]
 
 
 def _kinds(keys: Sequence[str], right: dict[str, np.ndarray], wrong: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -70,6 +70,6 @@ def _kinds(keys: Sequence[str], right: dict[str, np.ndarray], wrong: dict[str, n
 
 
 def _repetition(labels: np.ndarray, shown: Counter[int]) -> float:
-    """Return how often a film's genres were shown already, on average."""
+    """Return the mean number of times that a film's genres were shown already."""
     genres = np.flatnonzero(labels)
     return sum(shown[g] for g in genres.tolist()) / max(len(genres), 1)

@@ -25,12 +25,12 @@ _ITERATIONS = 500
 
 
 @dataclass(frozen=True)
-class LateFusion:
+class StackingModel:
     """One model out of several."""
 
     method: str
     """"average" or "stack"."""
-    voices: tuple[str, ...]
+    members: tuple[str, ...]
     """Keys of the models."""
     weights: np.ndarray
     """Of the average, or of what the stack is pulled to: float64 [voices], not below 0, their sum is 1."""
@@ -39,24 +39,25 @@ class LateFusion:
 
     def __call__(self, scores: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return probabilities float64 [films, genres] out of those of each model, by key."""
-        z = np.stack([logits(scores[key]) for key in self.voices])
+        z = np.stack([logits(scores[key]) for key in self.members])
         return probabilities(self.coefficients[:, 0] + np.einsum("vfg,gv->fg", z, self.coefficients[:, 1:]))
 
 
 @dataclass(frozen=True)
-class Fused:
+class StackingResult:
     """A late fusion, and how it was chosen."""
 
-    model: LateFusion
+    model: StackingModel
     out_of_fold: np.ndarray
     """Scores of the validation films, each by a fusion fitted without it: float64 [films, genres]."""
     tried: list[dict[str, Any]]
-    """Each way that was tried with its `method`, `voices`, `pull` (None for the average) and out-of-fold `loss`, the
-    best first."""
+    """Candidates: `method`, `members`, `prior_strength` (None for the average), out-of-fold `loss`; best first."""
     folds: int
 
 
-def fuse(labels: np.ndarray, scores: Mapping[str, np.ndarray], *, optional: Sequence[str] = (), seed: int = 0) -> Fused:
+def fuse(
+    labels: np.ndarray, scores: Mapping[str, np.ndarray], *, optional: Sequence[str] = (), seed: int = 0
+) -> StackingResult:
     """Choose and fit a late fusion on validation films.
 
     Args:
@@ -70,11 +71,11 @@ def fuse(labels: np.ndarray, scores: Mapping[str, np.ndarray], *, optional: Sequ
     fold = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
     needed = tuple(key for key in scores if key not in optional)
     choices = [needed, *([tuple(scores)] if len(scores) > len(needed) else [])]
-    ways = [(voices, pull) for voices in choices for pull in (None, *_PULLS)]
-    guesses = [_out_of_fold(labels, scores, voices, pull, fold) for voices, pull in ways]
+    ways = [(members, prior_strength) for members in choices for prior_strength in (None, *_PULLS)]
+    guesses = [_out_of_fold(labels, scores, members, prior_strength, fold) for members, prior_strength in ways]
     losses = [binary_crossentropy(labels, one) for one in guesses]
     order = sorted(range(len(ways)), key=losses.__getitem__)
-    return Fused(
+    return StackingResult(
         model=_fit(labels, scores, *ways[order[0]]),
         out_of_fold=guesses[order[0]],
         tried=[
@@ -90,35 +91,39 @@ def fuse(labels: np.ndarray, scores: Mapping[str, np.ndarray], *, optional: Sequ
     )
 
 
-def _method(pull: float | None) -> str:
-    return "average" if pull is None else "stack"
+def _method(prior_strength: float | None) -> str:
+    return "average" if prior_strength is None else "stack"
 
 
 def _out_of_fold(
-    labels: np.ndarray, scores: Mapping[str, np.ndarray], voices: tuple[str, ...], pull: float | None, fold: np.ndarray
+    labels: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    members: tuple[str, ...],
+    prior_strength: float | None,
+    fold: np.ndarray,
 ) -> np.ndarray:
     result = np.empty(labels.shape, np.float64)
     for number in range(_FOLDS):
         out = fold == number
-        model = _fit(labels[~out], {key: scores[key][~out] for key in voices}, voices, pull)
-        result[out] = model({key: scores[key][out] for key in voices})
+        model = _fit(labels[~out], {key: scores[key][~out] for key in members}, members, prior_strength)
+        result[out] = model({key: scores[key][out] for key in members})
     return result
 
 
 def _fit(
-    labels: np.ndarray, scores: Mapping[str, np.ndarray], voices: tuple[str, ...], pull: float | None
-) -> LateFusion:
+    labels: np.ndarray, scores: Mapping[str, np.ndarray], members: tuple[str, ...], prior_strength: float | None
+) -> StackingModel:
     """Fit the average or, with a pull, the stack."""
-    z = np.stack([logits(scores[key]) for key in voices], axis=-1)
+    z = np.stack([logits(scores[key]) for key in members], axis=-1)
     weights = average_weights(labels, z)
     toward = np.concatenate([[0.0], weights])
     coefficients = np.tile(toward, (labels.shape[1], 1))
-    if pull is not None:
+    if prior_strength is not None:
         ones = np.ones((len(labels), 1))
         for g in range(labels.shape[1]):
             features = np.concatenate([ones, z[:, g]], axis=1)
-            coefficients[g] = fit_logistic(features, labels[:, g], toward=toward, precision=pull)
-    return LateFusion(_method(pull), voices, weights, coefficients)
+            coefficients[g] = fit_logistic(features, labels[:, g], toward=toward, precision=prior_strength)
+    return StackingModel(_method(prior_strength), members, weights, coefficients)
 
 
 def average_weights(labels: np.ndarray, z: np.ndarray) -> np.ndarray:

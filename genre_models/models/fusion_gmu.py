@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FusionGMU:
-    """What the joint model looks like. With 25 genres the defaults give 3,127,993 parameters."""
+    """Config of the joint model. With 25 genres the defaults give 3,127,993 parameters."""
 
     height: int = 64
     """Poster height in pixels that the network sees; the store must hold posters of this size."""
@@ -25,11 +25,11 @@ class FusionGMU:
     """Poster width in pixels that the network sees."""
     augmentation: float = 0.5
     """How strongly training posters are varied, 0 (not) to 1: mirrored, moved, zoomed, brightness and contrast."""
-    mirroring: bool = True
+    horizontal_flip: bool = True
     """Whether augmentation mirrors posters, left for right."""
     colour_jitter: float = 0.0
     """Share by which the saturation of training posters is varied, 0 to 1."""
-    cutout: float = 0.0
+    random_erasing: float = 0.0
     """Share of the training posters from which a rectangle, up to a fifth of the picture, is wiped out."""
     stem_filters: int = 32
     """Filters of the first convolution, which has stride 2."""
@@ -52,13 +52,13 @@ class FusionGMU:
     endings (-s, -ed, -ing, …); or those in pieces that the training overviews teach (needs the extra `subwords`)."""
     vocabulary_size: int = 10_000
     """Token ids the embedding knows: 0 is padding, 1 an unknown word, the rest the commonest training words."""
-    fewest_uses: int = 2
+    min_count: int = 2
     """Words used less often than this in the training overviews are unknown words."""
     max_tokens: int = 128
     """Longest overview in tokens; what stands behind is cut off."""
     embedding_units: int = 128
     """Length of the vector that stands for a word."""
-    embedding_start: Literal["random", "svd"] = "random"
+    embedding_init: Literal["random", "svd"] = "random"
     """What words' vectors are before training: random, or what a singular value decomposition says of which words
     share overviews (latent semantic analysis of the training films)."""
     word_dropout: float = 0.4
@@ -74,7 +74,7 @@ class FusionGMU:
     overview_pooling: Pooling = "all"
     """What of the LSTM goes on: where it ends; the mean beside the maximum over all tokens; a mean weighted by
     attention; or the last two together."""
-    word_bag: bool = False
+    bow_embedding: bool = False
     """Whether the words' vectors, summed, end the overview's branch beside what the LSTM makes of them."""
     branch_dropout: float = 0.5
     """Share of each branch's features dropped before they meet."""
@@ -82,13 +82,13 @@ class FusionGMU:
     """Units of the gated multimodal unit, in which the branches meet."""
     fusion_dropout: float = 0.3
     """Share of activations dropped before the output."""
-    word_votes: bool = False
+    bow_logits: bool = False
     """Whether each word also votes for genres by itself, beside the unit (a linear model of the bag of words)."""
-    start_at_prior: bool = True
+    init_bias_from_prior: bool = True
     """Whether the model begins with each genre's share of the training films for its answer, not with one half."""
     modality_dropout: float = 0.15
     """Share of training films whose poster is hidden, and as many whose overview is, never both; 0 to 0.5. Without it
-    a film that lacks one of the two is judged by a vector that was never trained."""
+    a film that lacks one of the two is evaluated by a vector that was never trained."""
     poster_backbone: str = "none"
     """Pretrained network that sees the poster instead of these convolutions, as train_cnn's --backbone: frozen, and
     together with an overview_backbone. augmentation, colour_jitter and cutout must then be 0."""
@@ -108,21 +108,21 @@ class FusionGMU:
             raise ValueError(f"modality_dropout must be 0 to 0.5, not {self.modality_dropout}")
         if (self.poster_backbone == "none") != (self.overview_backbone == "none"):
             raise ValueError("poster_backbone and overview_backbone go together: name both, or leave both out")
-        if self.overview_backbone != "none" and self.word_votes:
-            raise ValueError("word_votes are of words' own vectors, not of a backbone's")
+        if self.overview_backbone != "none" and self.bow_logits:
+            raise ValueError("bow_logits are of words' own vectors, not of a backbone's")
         # What is wrong with a branch's own options is said where they are explained.
-        _ = self.looker, self.reader
+        _ = self.poster_branch, self.overview_branch
 
     @property
-    def looker(self) -> PosterCNN:
+    def poster_branch(self) -> PosterCNN:
         """Return the poster's branch, as the model it would be alone."""
         return PosterCNN(
             height=self.height,
             width=self.width,
             augmentation=self.augmentation,
-            mirroring=self.mirroring,
+            horizontal_flip=self.horizontal_flip,
             colour_jitter=self.colour_jitter,
-            cutout=self.cutout,
+            random_erasing=self.random_erasing,
             stem_filters=self.stem_filters,
             block_filters=self.block_filters,
             residual=self.residual,
@@ -137,15 +137,15 @@ class FusionGMU:
         )
 
     @property
-    def reader(self) -> OverviewLSTM:
+    def overview_branch(self) -> OverviewLSTM:
         """Return the overview's branch, as the model it would be alone."""
         return OverviewLSTM(
             tokenizer=self.tokenizer,
             vocabulary_size=self.vocabulary_size,
-            fewest_uses=self.fewest_uses,
+            min_count=self.min_count,
             max_tokens=self.max_tokens,
             embedding_units=self.embedding_units,
-            embedding_start=self.embedding_start,
+            embedding_init=self.embedding_init,
             word_dropout=self.word_dropout,
             embedding_dropout=self.embedding_dropout,
             first_lstm_units=self.lstm_units,
@@ -153,7 +153,7 @@ class FusionGMU:
             lstm_dropout=self.lstm_dropout,
             recurrent_dropout=self.recurrent_dropout,
             pooling=self.overview_pooling,
-            word_bag=self.word_bag,
+            bow_embedding=self.bow_embedding,
             dense_units=0,
             dense_dropout=self.branch_dropout,
             backbone=self.overview_backbone,
@@ -161,9 +161,9 @@ class FusionGMU:
         )
 
     @property
-    def known_ids(self) -> int:
+    def num_token_ids(self) -> int:
         """Return the number of token ids that the model may be given."""
-        return self.reader.known_ids
+        return self.overview_branch.num_token_ids
 
 
 # What a branch's model varies alone, the joint one varies alike.
@@ -211,7 +211,7 @@ def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = N
     Fusion", eq. 2-5): h = z * tanh(W_v v) + (1 - z) * tanh(W_t t) with z = sigmoid(W_z [v, t]).
 
     A poster that is all black and an overview without a known word are absent: their branches are then left out of
-    the result, whatever they hold (`modality_dropout.AbsentModalities`), so that serving needs no further input.
+    the result, whatever they hold (`modality_dropout.MissingModality`), so that serving needs no further input.
 
     With backbones both inputs are what these made of a film, of `units` each: "poster" float [batch, 2, units] of it
     and of its mirror image, all 0 = absent, "tokens" float [batch, tokens, units], all 0 = padding, and of at most two
@@ -221,20 +221,20 @@ def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = N
     import keras
     from keras import layers
 
-    from genre_models.layers.modality_dropout import AbsentModalities
+    from genre_models.layers.modality_dropout import MissingModality
 
-    looker, reader = config.looker, config.reader
+    poster_branch, overview_branch = config.poster_branch, config.overview_branch
     if units:
         poster = keras.Input((2, units["poster"]), name="poster")
         tokens = keras.Input((None, units["tokens"]), name="tokens")
-        of_poster = poster_cnn.judged(looker, poster)
-        of_overview = overview_lstm.judged(reader, _never_all_padding(tokens))
+        of_poster = poster_cnn.evaluated(poster_branch, poster)
+        of_overview = overview_lstm.evaluated(overview_branch, _never_all_padding(tokens))
     else:
         poster = keras.Input((config.height, config.width, 3), name="poster")
         tokens = keras.Input((None,), dtype="int32", name="tokens")
-        of_poster = poster_cnn.features(looker, poster)
-        of_overview = overview_lstm.features(reader, _never_empty(tokens))
-    absent = AbsentModalities(config.modality_dropout, name="absent_modalities")
+        of_poster = poster_cnn.features(poster_branch, poster)
+        of_overview = overview_lstm.features(overview_branch, _never_empty(tokens))
+    absent = MissingModality(config.modality_dropout, name="absent_modalities")
     v, t, is_read = absent(of_poster, of_overview, poster, tokens)
     seen = layers.Dense(config.fusion_units, activation="tanh", use_bias=False, name="seen")(v)
     read = layers.Dense(config.fusion_units, activation="tanh", use_bias=False, name="read")(t)
@@ -243,8 +243,8 @@ def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = N
     x = layers.Dropout(config.fusion_dropout)(x)
     # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
     logits = layers.Dense(genres, dtype="float32", name="genres")(x)
-    if config.word_votes:
-        logits = logits + is_read * overview_lstm.votes_of(reader, tokens, genres)
+    if config.bow_logits:
+        logits = logits + is_read * overview_lstm.bow_logits(overview_branch, tokens, genres)
     outputs = layers.Activation("sigmoid", dtype="float32")(logits)
     return keras.Model({"poster": poster, "tokens": tokens}, outputs, name="fusion_gmu")
 

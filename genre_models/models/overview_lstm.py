@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 Tokenizer = Literal["split", "words", "stems", "subwords"]
 Pooling = Literal["last", "mean_max", "attention", "all"]
 TextBackbone = Literal["none", "minilm"]
-ALL_IDS = 2**31 - 1
+UNLIMITED_IDS = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class OverviewLSTM:
-    """What the overview model looks like. With 25 genres the defaults give 4,303,129 parameters."""
+    """Config of the overview model. With 25 genres the defaults give 4,303,129 parameters."""
 
     tokenizer: Tokenizer = "split"
     """How overviews are cut into words: at white space, as the coursework did; into words and numbers without accents;
@@ -27,13 +27,13 @@ class OverviewLSTM:
     overviews teach, so that hardly a word is unknown (needs the extra `subwords`)."""
     vocabulary_size: int = 10_000
     """Token ids the embedding knows: 0 is padding, 1 an unknown word, the rest the commonest training words."""
-    fewest_uses: int = 1
+    min_count: int = 1
     """Words used less often than this in the training overviews are unknown words."""
     max_tokens: int = 256
     """Longest overview in tokens; what stands behind is cut off."""
     embedding_units: int = 256
     """Length of the vector that stands for a word."""
-    embedding_start: Literal["random", "svd"] = "random"
+    embedding_init: Literal["random", "svd"] = "random"
     """What words' vectors are before training: random, or what a singular value decomposition says of which words
     share overviews (latent semantic analysis of the training films)."""
     word_dropout: float = 0.0
@@ -55,20 +55,20 @@ class OverviewLSTM:
     """Units of the dense layer before the output; 0 leaves it out."""
     dense_dropout: float = 0.8
     """Share of activations dropped before the output."""
-    word_bag: bool = False
+    bow_embedding: bool = False
     """Whether the words' vectors, summed, go to the output beside what the LSTM makes of them; with a backbone their
     mean, on which a linear model alone does well."""
-    word_votes: bool = False
+    bow_logits: bool = False
     """Whether each word also votes for genres by itself, beside the LSTM (a linear model of the bag of words)."""
-    start_at_prior: bool = False
+    init_bias_from_prior: bool = False
     """Whether the model begins with each genre's share of the training films for its answer, not with one half."""
     backbone: TextBackbone = "none"
     """Pretrained encoder whose vectors of an overview's tokens the LSTM reads, instead of learning words' vectors
-    (docs/pretrained.md). It has words of its own: tokenizer, vocabulary_size, fewest_uses and embedding_units then say
+    (docs/pretrained.md). It has words of its own: tokenizer, vocabulary_size, min_count and embedding_units then say
     nothing, and the words of all other options are its tokens."""
     backbone_weights: str = ""
     """The encoder's files: a folder, or nothing for those of the installed package."""
-    fine_tuning: int = 0
+    trainable_blocks: int = 0
     """How much of the backbone trains further: its last so many layers. 0 keeps it frozen: it reads each film once, and
     what it made of it is kept in the store."""
 
@@ -79,17 +79,17 @@ class OverviewLSTM:
         for name, choices in (("tokenizer", Tokenizer), ("pooling", Pooling), ("backbone", TextBackbone)):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
-        if self.fine_tuning < 0:
-            raise ValueError(f"fine_tuning must be 0 or more, not {self.fine_tuning}")
-        if self.fine_tuning and self.backbone == "none":
-            raise ValueError("fine_tuning is of a pretrained encoder: name one as backbone")
-        if self.backbone != "none" and (self.word_votes or self.embedding_start != "random"):
-            raise ValueError("word_votes and embedding_start svd are for words' own vectors, not for a backbone's")
+        if self.trainable_blocks < 0:
+            raise ValueError(f"trainable_blocks must be 0 or more, not {self.trainable_blocks}")
+        if self.trainable_blocks and self.backbone == "none":
+            raise ValueError("trainable_blocks is of a pretrained encoder: name one as backbone")
+        if self.backbone != "none" and (self.bow_logits or self.embedding_init != "random"):
+            raise ValueError("bow_logits and embedding_init svd are for words' own vectors, not for a backbone's")
 
     @property
-    def known_ids(self) -> int:
+    def num_token_ids(self) -> int:
         """Return the number of token ids that the model may be given; a backbone's tokenizer has ids of its own."""
-        return self.vocabulary_size if self.backbone == "none" else ALL_IDS
+        return self.vocabulary_size if self.backbone == "none" else UNLIMITED_IDS
 
 
 SEARCH_SPACE: SearchSpace = {
@@ -140,53 +140,53 @@ def build(config: OverviewLSTM, *, genres: int, units: int = 0) -> keras.Model:
 
     With a frozen backbone it takes the encoder's vectors instead, float [batch, tokens, units], all 0 = padding; with
     one that trains further the ids are those of its tokenizer, and it has it within, its weights loaded: see
-    `backbones.trained_further` for what it raises.
+    `backbones.trainable_encoder` for what it raises.
     """
     # Imported here and not above, so that reading the options costs no TensorFlow import (5 s).
     import keras
     from keras import layers
 
     if config.backbone != "none":
-        if config.fine_tuning:
+        if config.trainable_blocks:
             given = keras.Input((None,), dtype="int32", name="tokens")
-            states = _encoded(config, given)
+            states = _encode_tokens(config, given)
         else:
             given = states = keras.Input((None, units), name="states")
-        outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(judged(config, states))
+        outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(evaluated(config, states))
         return keras.Model(given, outputs, name="overview_lstm")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = features(config, tokens)
     # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
-    if not config.word_votes:
+    if not config.bow_logits:
         outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
         return keras.Model(tokens, outputs, name="overview_lstm")
-    logits = layers.Dense(genres, dtype="float32", name="genres")(x) + votes_of(config, tokens, genres)
+    logits = layers.Dense(genres, dtype="float32", name="genres")(x) + bow_logits(config, tokens, genres)
     outputs = layers.Activation("sigmoid", dtype="float32")(logits)
     return keras.Model(tokens, outputs, name="overview_lstm")
 
 
 def features(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what is read in overviews, token ids [batch, tokens] -> float [batch, features]: all but the output."""
+    """Encode token ids [batch, tokens] to float [batch, features]: all but the output."""
     from keras import layers
 
     embedding = layers.Embedding(config.vocabulary_size, config.embedding_units, mask_zero=True, name="embedding")
     return _read(config, embedding(tokens))
 
 
-def judged(config: OverviewLSTM, states: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what is made of a backbone's vectors of tokens, float [batch, tokens, units], all 0 = padding."""
+def evaluated(config: OverviewLSTM, states: keras.KerasTensor) -> keras.KerasTensor:
+    """Encode a backbone's token vectors, float [batch, tokens, units], all 0 = padding."""
     from keras import layers
 
     return _read(config, layers.Masking(name="padding")(states))
 
 
-def _encoded(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTensor:
+def _encode_tokens(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTensor:
     """Return the vectors that the backbone that trains further makes of tokens [batch, tokens], those of padding 0."""
     from keras import ops
 
-    from genre_models.encoders.backbones import Backbone, trained_further
+    from genre_models.encoders.backbones import Backbone, trainable_encoder
 
-    encoder = trained_further(Backbone(config.backbone, config.backbone_weights), last=config.fine_tuning)
+    encoder = trainable_encoder(Backbone(config.backbone, config.backbone_weights), last=config.trainable_blocks)
     places = encoder.get_layer("positions").input_dim
     if config.max_tokens > places:
         raise ValueError(f"--max-tokens {config.max_tokens}: {config.backbone} reads at most {places} tokens")
@@ -195,11 +195,11 @@ def _encoded(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTens
 
 
 def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what the LSTMs make of vectors of words, masked float [batch, tokens, D] -> float [batch, features]."""
+    """Encode masked word vectors, float [batch, tokens, D] -> [batch, features]."""
     from keras import layers
 
     from genre_models.layers.fused_lstm import FusedLSTM
-    from genre_models.layers.pooling import Attention, MeanAndMax, RootSum
+    from genre_models.layers.pooling import AttentionPooling, MeanMaxPooling, SqrtNPooling
 
     def bilstm(units: int, *, sequences: bool) -> keras.layers.Layer:
         lstm = FusedLSTM(
@@ -221,14 +221,14 @@ def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
     if config.second_lstm_units:
         x = bilstm(config.second_lstm_units, sequences=whole)(x)
     if config.pooling == "all":
-        x = layers.Concatenate()([MeanAndMax()(x), Attention()(x)])
+        x = layers.Concatenate()([MeanMaxPooling()(x), AttentionPooling()(x)])
     elif whole:
-        x = (MeanAndMax() if config.pooling == "mean_max" else Attention())(x)
-    if config.word_bag and config.backbone == "none":
-        x = layers.Concatenate()([x, RootSum()(words)])
+        x = (MeanMaxPooling() if config.pooling == "mean_max" else AttentionPooling())(x)
+    if config.bow_embedding and config.backbone == "none":
+        x = layers.Concatenate()([x, SqrtNPooling()(words)])
     if config.dense_units:
         x = layers.Dense(config.dense_units, activation="relu")(x)
-    if config.word_bag and config.backbone != "none":
+    if config.bow_embedding and config.backbone != "none":
         # Its entries spread by .2 (MiniLM): at the scale of 1 a linear model of them learns in a few epochs.
         x = layers.Concatenate()(
             [x, layers.LayerNormalization(center=False, scale=False)(layers.GlobalAveragePooling1D()(words))]
@@ -236,9 +236,9 @@ def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dropout(config.dense_dropout)(x)
 
 
-def votes_of(config: OverviewLSTM, tokens: keras.KerasTensor, genres: int) -> keras.KerasTensor:
-    """Return what the words say one by one: token ids [batch, tokens] -> float32 logits [batch, genres]."""
-    from genre_models.layers.pooling import WordVotes
+def bow_logits(config: OverviewLSTM, tokens: keras.KerasTensor, genres: int) -> keras.KerasTensor:
+    """Return the bag of words' logits: token ids [batch, tokens] -> float32 logits [batch, genres]."""
+    from genre_models.layers.pooling import BagOfWordsLogits
 
-    votes = WordVotes(config.vocabulary_size, genres, config.word_dropout, dtype="float32", name="word_votes")
+    votes = BagOfWordsLogits(config.vocabulary_size, genres, config.word_dropout, dtype="float32", name="bow_logits")
     return votes(tokens)

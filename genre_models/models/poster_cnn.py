@@ -16,7 +16,7 @@ _GROUPS = 8  # of group normalisation
 
 @dataclass(frozen=True)
 class PosterCNN:
-    """What the poster model looks like. With 25 genres the defaults give 3,464,601 parameters."""
+    """Config of the poster model. With 25 genres the defaults give 3,464,601 parameters."""
 
     height: int = 64
     """Poster height in pixels that the network sees; the store must hold posters of this size."""
@@ -24,11 +24,11 @@ class PosterCNN:
     """Poster width in pixels that the network sees."""
     augmentation: float = 0.0
     """How strongly training posters are varied, 0 (not) to 1: mirrored, moved, zoomed, brightness and contrast."""
-    mirroring: bool = True
+    horizontal_flip: bool = True
     """Whether augmentation mirrors posters, left for right. Titles then read backwards, which 64 pixels do not show."""
     colour_jitter: float = 0.0
     """Share by which the saturation of training posters is varied, 0 to 1."""
-    cutout: float = 0.0
+    random_erasing: float = 0.0
     """Share of the training posters from which a rectangle, up to a fifth of the picture, is wiped out."""
     stem_filters: int = 16
     """Filters of the first convolution, which has stride 2."""
@@ -50,14 +50,14 @@ class PosterCNN:
     """Dense layers between the convolutions and the output."""
     dense_dropout: float = 0.5
     """Share of activations dropped after each dense layer; where there is none, before the output."""
-    start_at_prior: bool = False
+    init_bias_from_prior: bool = False
     """Whether the model begins with each genre's share of the training films for its answer, not with one half."""
     backbone: str = "none"
     """Pretrained network that sees the poster instead of these convolutions (docs/pretrained.md): efficientnet-lite0,
     or a class of keras.applications such as EfficientNetV2B0. It takes posters of any store, enlarged to height by
     width. Of the other options conv_dropout is then the share of its features dropped, normalization "batch" brings
     them to one scale, mirroring says whether the mirrored poster is seen too, and the dense layers stay."""
-    fine_tuning: int = 0
+    trainable_blocks: int = 0
     """How much of the backbone trains further, on posters: its last so many blocks (of keras.applications: layers with
     weights). 0 keeps it frozen: it sees each film once, and what it made of it is kept in the store. Otherwise the
     store must hold posters of this height and width, and posters can be varied."""
@@ -66,17 +66,17 @@ class PosterCNN:
     URL, or nothing for those of ImageNet, which Keras downloads."""
 
     def __post_init__(self) -> None:
-        for name in ("augmentation", "colour_jitter", "cutout", "conv_dropout", "dense_dropout"):
+        for name in ("augmentation", "colour_jitter", "random_erasing", "conv_dropout", "dense_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
         if self.normalization == "group" and any(filters % _GROUPS for filters in self.block_filters):
             raise ValueError(f"group normalisation needs multiples of {_GROUPS} filters, not {self.block_filters}")
-        if self.fine_tuning < 0:
-            raise ValueError(f"fine_tuning must be 0 or more, not {self.fine_tuning}")
-        if self.fine_tuning and self.backbone == "none":
-            raise ValueError("fine_tuning is of a pretrained encoder: name one as backbone")
-        varied = self.augmentation or self.colour_jitter or self.cutout
-        if self.backbone != "none" and not self.fine_tuning and varied:
+        if self.trainable_blocks < 0:
+            raise ValueError(f"trainable_blocks must be 0 or more, not {self.trainable_blocks}")
+        if self.trainable_blocks and self.backbone == "none":
+            raise ValueError("trainable_blocks is of a pretrained encoder: name one as backbone")
+        varied = self.augmentation or self.colour_jitter or self.random_erasing
+        if self.backbone != "none" and not self.trainable_blocks and varied:
             raise ValueError(
                 "a frozen backbone sees each poster once: augmentation, colour_jitter and cutout must be 0"
             )
@@ -126,7 +126,7 @@ def build(config: PosterCNN, *, genres: int, units: int = 0) -> keras.Model:
     alone: on the device, and from random numbers that a checkpoint keeps.
 
     With a frozen backbone it takes what that made of the poster and of its mirror image, float [batch, 2, units]; with
-    one that trains further it has it within, its weights loaded: see `backbones.trained_further` for what it raises.
+    one that trains further it has it within, its weights loaded: see `backbones.trainable_encoder` for what it raises.
     """
     # Imported here and not above, so that reading the options costs no TensorFlow import (5 s).
     import keras
@@ -135,22 +135,22 @@ def build(config: PosterCNN, *, genres: int, units: int = 0) -> keras.Model:
     if config.backbone == "none":
         poster = keras.Input((config.height, config.width, 3), name="poster")
         x = features(config, poster)
-    elif config.fine_tuning:
+    elif config.trainable_blocks:
         poster = keras.Input((config.height, config.width, 3), name="poster")
-        x = _headed(config, _seen(config, poster))
+        x = _head(config, _encode(config, poster))
     else:
         poster = keras.Input((2, units), name="views")
-        x = judged(config, poster)
+        x = evaluated(config, poster)
     # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
     outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
     return keras.Model(poster, outputs, name="poster_cnn")
 
 
 def features(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what is seen in posters [batch, height, width, 3] -> float [batch, features]: all but the output."""
+    """Encode posters [batch, height, width, 3] to float [batch, features]: all but the output."""
     from keras import layers
 
-    x = layers.Rescaling(1.0 / 255, name="scale_to_unit")(_varied(config, poster))
+    x = layers.Rescaling(1.0 / 255, name="scale_to_unit")(_augment(config, poster))
     x = (_residual_blocks if config.residual else _plain_blocks)(config, x)
     if config.pooling == "flatten":
         x = layers.Flatten()(x)
@@ -162,23 +162,23 @@ def features(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
     return _dense(config, x)
 
 
-def judged(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what is made of a frozen backbone's features [batch, 2, units] -> float [batch, dense_units]."""
-    from genre_models.layers.random_view import OneView
+def evaluated(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
+    """Encode a frozen backbone's features [batch, 2, units] to float [batch, dense_units]."""
+    from genre_models.layers.random_view import RandomView
 
-    return _headed(config, OneView(name="one_view")(views) if config.mirroring else views[:, 0])
+    return _head(config, RandomView(name="one_view")(views) if config.horizontal_flip else views[:, 0])
 
 
-def _seen(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what the backbone that trains further sees in posters [batch, height, width, 3] -> [batch, units]."""
-    from genre_models.encoders.backbones import Backbone, trained_further
+def _encode(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
+    """Encode posters [batch, height, width, 3] by the fine-tuned backbone to [batch, units]."""
+    from genre_models.encoders.backbones import Backbone, trainable_encoder
 
     backbone = Backbone(config.backbone, config.backbone_weights, config.height, config.width)
-    return trained_further(backbone, last=config.fine_tuning)(_varied(config, poster))
+    return trainable_encoder(backbone, last=config.trainable_blocks)(_augment(config, poster))
 
 
-def _headed(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what is made of a backbone's features [batch, units] -> float [batch, dense_units]."""
+def _head(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Apply the head to a backbone's features [batch, units] -> float [batch, dense_units]."""
     from keras import layers
 
     if config.normalization == "batch":
@@ -187,7 +187,7 @@ def _headed(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _dense(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what the dense layers make of features, or the features with dropout where there are none."""
+    """Apply the dense layers, or dropout alone where there are none."""
     from keras import layers
 
     for _ in range(config.dense_layers):
@@ -196,13 +196,13 @@ def _dense(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:
     return x if config.dense_layers else layers.Dropout(config.dense_dropout)(x)
 
 
-def _varied(config: PosterCNN, x: Any) -> Any:
+def _augment(config: PosterCNN, x: Any) -> Any:
     """Vary posters in training; without it no layers at all, so that a seed gives the weights it always gave."""
     from keras import layers
 
     varying: list[Any] = []
     strength = config.augmentation
-    if config.mirroring and (strength or config.fine_tuning):
+    if config.horizontal_flip and (strength or config.trainable_blocks):
         varying = [layers.RandomFlip("horizontal")]
     if strength:
         varying += [
@@ -217,9 +217,9 @@ def _varied(config: PosterCNN, x: Any) -> Any:
         least, most = 0.5 - config.colour_jitter / 2, 0.5 + config.colour_jitter / 4
         # The range is that of the saturation, which Keras clips by it, not of the pixels: beyond 1 they fall below 0.
         varying.append(layers.RandomSaturation((least, most), value_range=(0, 1)))
-    if config.cutout:
+    if config.random_erasing:
         # One number would be the most of a range from 0 that Keras draws the share from.
-        share = (config.cutout, config.cutout)
+        share = (config.random_erasing, config.random_erasing)
         varying.append(layers.RandomErasing(share, scale=(0.02, 0.2), fill_value=127, value_range=(0, 255)))
     for vary in varying:
         # Unlike dropout these layers vary by default: without this word a bare `model(posters)` would do so too.

@@ -11,14 +11,14 @@ from genre_models.models.search_space import SearchSpace
 
 
 @dataclass(frozen=True)
-class ModelKind:
+class ModelSpec:
     """One kind of model."""
 
     key: str
     """Its name in options, files and figures."""
     label: str
     """Its name on a page."""
-    sees: str
+    modality: str
     """"poster", "overview" or "both": what it is fed."""
     what: str
     """One sentence on what it is."""
@@ -30,20 +30,20 @@ class ModelKind:
     """What a sweep varies, unless told otherwise."""
 
     @property
-    def looks(self) -> bool:
+    def uses_poster(self) -> bool:
         """Return whether it is fed posters."""
-        return self.sees in ("poster", "both")
+        return self.modality in ("poster", "both")
 
     @property
-    def reads(self) -> bool:
+    def uses_overview(self) -> bool:
         """Return whether it is fed overviews, and so has a vocabulary."""
-        return self.sees in ("overview", "both")
+        return self.modality in ("overview", "both")
 
 
-KINDS: dict[str, ModelKind] = {
+REGISTRY: dict[str, ModelSpec] = {
     kind.key: kind
     for kind in (
-        ModelKind(
+        ModelSpec(
             "cnn",
             "Poster CNN",
             "poster",
@@ -52,7 +52,7 @@ KINDS: dict[str, ModelKind] = {
             poster_cnn.build,
             poster_cnn.SEARCH_SPACE,
         ),
-        ModelKind(
+        ModelSpec(
             "lstm",
             "Overview LSTM",
             "overview",
@@ -61,7 +61,7 @@ KINDS: dict[str, ModelKind] = {
             overview_lstm.build,
             overview_lstm.SEARCH_SPACE,
         ),
-        ModelKind(
+        ModelSpec(
             "fusion",
             "Poster + overview fusion",
             "both",

@@ -1,4 +1,4 @@
-"""What a sweep varies: for each setting the values to try, their unit and why these; a YAML file can change them."""
+"""The search space of a sweep: the values of each setting, their unit and the reason; a YAML file can change them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import yaml
+
+from genre_models.models.renamed_options import with_new_names
 
 
 class SearchSpaceError(ValueError):
@@ -202,7 +204,7 @@ def overridden(
     if not isinstance(changes, Mapping):
         raise SearchSpaceError(f"{where} must map names of settings to values, not be {changes!r:.60}")
     new, fixed = dict(space), dict[str, Any]()
-    for name, told in changes.items():
+    for name, told in with_new_names(changes).items():
         try:
             setting = _setting(name, told, space.get(name), known, where)
         except ValueError as error:

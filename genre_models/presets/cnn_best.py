@@ -17,7 +17,7 @@ RECIPE = Recipe(
     schedule="cosine",
     warmup_epochs=2,
     weight_decay=0.05,
-    ema=0.99,
+    ema_decay=0.99,
 )
 MODEL = PosterCNN(
     augmentation=1.0,
@@ -29,5 +29,5 @@ MODEL = PosterCNN(
     pooling="mean",
     dense_layers=0,
     dense_dropout=0.5,
-    start_at_prior=True,
+    init_bias_from_prior=True,
 )

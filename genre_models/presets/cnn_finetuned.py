@@ -4,7 +4,7 @@
     python ray_jobs/prepare_data.py --films FOLDER --store DIR --height 192 --width 128
     python ray_jobs/train_cnn.py --store DIR --runs RUNS --name frozen --preset pretrained \\
         --metric validation_mean_average_precision
-    python ray_jobs/train_cnn.py --store DIR --runs RUNS --name tuned --preset finetuned --start-from RUNS/frozen \\
+    python ray_jobs/train_cnn.py --store DIR --runs RUNS --name tuned --preset finetuned --init-from RUNS/frozen \\
         --metric validation_mean_average_precision
 
 On 4,811 real films (962 test films) at 192 x 128 pixels, mean of three seeds, each begun at a frozen run of its own:
@@ -23,7 +23,7 @@ RECIPE = Recipe(
     learning_rate=5e-4,
     schedule="cosine",
     weight_decay=0.05,
-    ema=0.995,
-    encoder_rate=0.3,
+    ema_decay=0.995,
+    encoder_lr_scale=0.3,
 )
-MODEL = replace(cnn_pretrained.MODEL, fine_tuning=8, augmentation=1.0)
+MODEL = replace(cnn_pretrained.MODEL, trainable_blocks=8, augmentation=1.0)

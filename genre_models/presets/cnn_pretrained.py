@@ -17,7 +17,7 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     schedule="constant",
     weight_decay=0.05,
-    ema=0.995,
+    ema_decay=0.995,
 )
 MODEL = PosterCNN(
     backbone="efficientnet-lite0",
@@ -28,5 +28,5 @@ MODEL = PosterCNN(
     dense_units=256,
     dense_layers=1,
     dense_dropout=0.5,
-    start_at_prior=True,
+    init_bias_from_prior=True,
 )

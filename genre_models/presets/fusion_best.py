@@ -17,13 +17,13 @@ RECIPE = Recipe(
     schedule="constant",
     weight_decay=0.05,
     label_smoothing=0.02,
-    ema=0.995,
+    ema_decay=0.995,
 )
 MODEL = FusionGMU(
     tokenizer="stems",
-    embedding_start="svd",
-    word_bag=True,
+    embedding_init="svd",
+    bow_embedding=True,
     branch_dropout=0.0,
     fusion_dropout=0.5,
-    word_votes=True,
+    bow_logits=True,
 )

@@ -21,7 +21,7 @@ RECIPE = Recipe(
     weight_decay=0.05,
     label_smoothing=0.02,
     clip_norm=1.0,
-    ema=0.99,
+    ema_decay=0.99,
 )
 MODEL = FusionGMU(
     height=192,
@@ -34,7 +34,7 @@ MODEL = FusionGMU(
     word_dropout=0.0,
     embedding_dropout=0.3,
     lstm_units=96,
-    word_bag=True,
+    bow_embedding=True,
     overview_backbone="minilm",
     branch_dropout=0.0,
     fusion_units=512,

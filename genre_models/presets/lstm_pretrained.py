@@ -18,7 +18,7 @@ RECIPE = Recipe(
     warmup_epochs=1,
     weight_decay=0.05,
     clip_norm=1.0,
-    ema=0.98,
+    ema_decay=0.98,
 )
 MODEL = OverviewLSTM(
     backbone="minilm",
@@ -29,8 +29,8 @@ MODEL = OverviewLSTM(
     lstm_dropout=0.0,
     recurrent_dropout=0.0,
     pooling="all",
-    word_bag=True,
+    bow_embedding=True,
     dense_units=0,
     dense_dropout=0.6,
-    start_at_prior=True,
+    init_bias_from_prior=True,
 )

@@ -1,1 +1,1 @@
-"""What a sweep or an ablation found, computed from its trials."""
+"""Analyses of sweeps and ablations, computed from their trials."""

@@ -1,8 +1,8 @@
-"""The cures of each model, and what an ablation trains to find what each one bought.
+"""Components of each model, and the trainings of an ablation that measure the effect of each.
 
-A cure that a preset has is taken away by `without`: the coursework's values of its options. One that the preset leaves
-off is added by `adds`. Of a cure with both, the preset decides. A file of one's own has the same, in YAML
-(`read_cures`; docs/tuning.md).
+A component that a preset has is taken away by `ablated`: the coursework's values of its options. One that the preset
+leaves off is added by `added`. Of a component with both, the preset decides. A file of one's own has the same, in
+YAML (`read_components`; docs/tuning.md).
 """
 
 from __future__ import annotations
@@ -20,166 +20,178 @@ Group = Literal["preset", "without", "with", "coursework with"]
 
 
 @dataclass(frozen=True)
-class Cure:
+class Component:
     """One remedy: an option, or a few that belong together."""
 
     name: str
     what: str
     """What it does, in plain words."""
-    without: Mapping[str, Any] = field(default_factory=dict)
+    ablated: Mapping[str, Any] = field(default_factory=dict)
     """Values that take it away from a preset that has it."""
-    adds: Mapping[str, Any] = field(default_factory=dict)
+    added: Mapping[str, Any] = field(default_factory=dict)
     """Values that add it to a preset that leaves it off."""
 
     def __post_init__(self) -> None:
-        if not self.without and not self.adds:
-            raise SearchSpaceError(f"the cure {self.name} must have options without it, with it, or both")
+        if not self.ablated and not self.added:
+            raise SearchSpaceError(f"the component {self.name} must have options without it, with it, or both")
 
-    def had_by(self, preset: tuple[Any, Any]) -> bool:
+    def is_in(self, preset: tuple[Any, Any]) -> bool:
         """Return whether a preset is tried without it, since it has it, and not with it."""
-        return bool(self.without) and (not self.adds or bool(_changes(preset, self.without)))
+        return bool(self.ablated) and (not self.added or bool(_changes(preset, self.ablated)))
 
 
 _LEARNING = (
-    Cure("higher learning rate", "steps many times as long as the coursework's", without={"learning_rate": 1e-4}),
-    Cure("weight decay", "AdamW takes a little off the weights at every step", without={"weight_decay": 0.0}),
+    Component("higher learning rate", "steps many times as long as the coursework's", ablated={"learning_rate": 1e-4}),
+    Component("weight decay", "AdamW takes a little off the weights at every step", ablated={"weight_decay": 0.0}),
 )
 _COURSEWORKS_RATE = {"schedule": "hold_then_decay", "warmup_epochs": 0}
-_COSINE = Cure(
+_COSINE = Component(
     "cosine schedule",
     "the learning rate falls to near 0, after a warm-up where the preset has one",
-    without=_COURSEWORKS_RATE,
+    ablated=_COURSEWORKS_RATE,
 )
-_AVERAGED = Cure("averaged weights", "a moving average of the weights predicts", without={"ema": 0.0})
+_AVERAGED = Component("averaged weights", "a moving average of the weights predicts", ablated={"ema_decay": 0.0})
 _CONSTANT = (
-    Cure(
+    Component(
         "constant learning rate",
         "it is not lowered, for averaging stands in for that",
-        without=_COURSEWORKS_RATE,
+        ablated=_COURSEWORKS_RATE,
     ),
     _AVERAGED,
-    Cure("cosine schedule", "the learning rate falls to near 0, beside averaging", adds={"schedule": "cosine"}),
-    Cure("cosine, no average", "the same in place of averaging", adds={"schedule": "cosine", "ema": 0.0}),
+    Component("cosine schedule", "the learning rate falls to near 0, beside averaging", added={"schedule": "cosine"}),
+    Component("cosine, no average", "the same in place of averaging", added={"schedule": "cosine", "ema_decay": 0.0}),
 )
-_SMOOTHED = Cure(
+_SMOOTHED = Component(
     "label smoothing",
     "targets a little above 0 and below 1",
-    without={"label_smoothing": 0.0},
-    adds={"label_smoothing": 0.05},
+    ablated={"label_smoothing": 0.0},
+    added={"label_smoothing": 0.05},
 )
 _BALANCE = (
-    Cure("focal loss", "counts less what the model is sure of and right about", adds={"loss": "focal"}),
-    Cure("asymmetric loss", "does so for genres that a film has not", adds={"loss": "asymmetric"}),
-    Cure(
+    Component("focal loss", "counts less what the model is sure of and right about", added={"loss": "focal"}),
+    Component("asymmetric loss", "does so for genres that a film has not", added={"loss": "asymmetric"}),
+    Component(
         "weights by inverse frequency",
         "a film counts more for its rare genres, by 1 / films",
-        adds={"genre_weights": "inverse_frequency"},
+        added={"genre_weights": "inverse_frequency"},
     ),
-    Cure(
+    Component(
         "weights by effective number",
         "a film counts more for its rare genres, by 1 / effective number of films",
-        adds={"genre_weights": "effective_number"},
+        added={"genre_weights": "effective_number"},
     ),
-    Cure("oversampling", "half of an epoch's films are drawn, rare genres first", adds={"oversampling": 0.5}),
+    Component(
+        "oversample_share", "half of an epoch's films are drawn, rare genres first", added={"oversample_share": 0.5}
+    ),
 )
-_CLIPPING = Cure("gradient clipping", "a step's gradient is never longer than 1", adds={"clip_norm": 1.0})
-_PRIOR = Cure(
-    "start at the prior", "the model begins with each genre's share of the films", without={"start_at_prior": False}
+_CLIPPING = Component("gradient clipping", "a step's gradient is never longer than 1", added={"clip_norm": 1.0})
+_PRIOR = Component(
+    "start at the prior",
+    "the model begins with each genre's share of the films",
+    ablated={"init_bias_from_prior": False},
 )
 _WORDS = (
-    Cure(
+    Component(
         "better words",
         "words less their endings, rare ones unknown, in place of splitting at white space",
-        without={"tokenizer": "split", "fewest_uses": 1},
+        ablated={"tokenizer": "split", "min_count": 1},
     ),
-    Cure(
+    Component(
         "word vectors from an SVD",
         "words' vectors start from which words share overviews",
-        without={"embedding_start": "random"},
+        ablated={"embedding_init": "random"},
     ),
-    Cure(
+    Component(
         "pieces of words",
         "pieces that the overviews teach, not words less their endings",
-        adds={"tokenizer": "subwords"},
+        added={"tokenizer": "subwords"},
     ),
-    Cure("word dropout", "words of an overview are dropped whole", without={"word_dropout": 0.0}),
-    Cure("embedding dropout", "channels of the words' vectors are dropped", without={"embedding_dropout": 0.0}),
-    Cure("bag of words beside", "the words' vectors, summed, go to the output too", without={"word_bag": False}),
-    Cure("votes of single words", "each word also votes for genres by itself", without={"word_votes": False}),
+    Component("word dropout", "words of an overview are dropped whole", ablated={"word_dropout": 0.0}),
+    Component("embedding dropout", "channels of the words' vectors are dropped", ablated={"embedding_dropout": 0.0}),
+    Component(
+        "bag of words beside", "the words' vectors, summed, go to the output too", ablated={"bow_embedding": False}
+    ),
+    Component("votes of single words", "each word also votes for genres by itself", ablated={"bow_logits": False}),
 )
 _POSTERS = (
-    Cure("cutout", "a rectangle is wiped out of every other poster", adds={"cutout": 0.5}),
-    Cure("colour jitter", "the saturation of posters is varied", adds={"colour_jitter": 0.5}),
-    Cure("posters never mirrored", "augmentation leaves left and right as they are", adds={"mirroring": False}),
-    Cure("group normalisation", "in place of batch normalisation", adds={"normalization": "group"}),
-    Cure("dropout in the blocks", "channels are dropped between convolutions", adds={"conv_dropout": 0.2}),
+    Component("random_erasing", "a rectangle is wiped out of every other poster", added={"random_erasing": 0.5}),
+    Component("colour jitter", "the saturation of posters is varied", added={"colour_jitter": 0.5}),
+    Component(
+        "posters never mirrored", "augmentation leaves left and right as they are", added={"horizontal_flip": False}
+    ),
+    Component("group normalisation", "in place of batch normalisation", added={"normalization": "group"}),
+    Component("dropout in the blocks", "channels are dropped between convolutions", added={"conv_dropout": 0.2}),
 )
 
-CURES: dict[str, tuple[Cure, ...]] = {
+ABLATION_COMPONENTS: dict[str, tuple[Component, ...]] = {
     "lstm": (
         *_WORDS,
-        Cure("pooling over time", "means, maxima and attention, not the last state", without={"pooling": "last"}),
-        Cure(
+        Component("pooling over time", "means, maxima and attention, not the last state", ablated={"pooling": "last"}),
+        Component(
             "a smaller network",
             "one LSTM of 96 units over vectors of 128, and no dense layer",
-            without={"embedding_units": 256, "first_lstm_units": 256, "second_lstm_units": 128, "dense_units": 128},
+            ablated={"embedding_units": 256, "first_lstm_units": 256, "second_lstm_units": 128, "dense_units": 128},
         ),
-        Cure(
+        Component(
             "no dropout in the LSTM",
             "neither of its inputs nor of its state, words being dropped before it",
-            without={"lstm_dropout": 0.5, "recurrent_dropout": 0.2},
+            ablated={"lstm_dropout": 0.5, "recurrent_dropout": 0.2},
         ),
-        Cure("less dropout at the end", "half of the activations, not .8", without={"dense_dropout": 0.8}),
+        Component("less dropout at the end", "half of the activations, not .8", ablated={"dense_dropout": 0.8}),
         _PRIOR,
         *_LEARNING,
         *_CONSTANT,
         _SMOOTHED,
-        Cure("smaller batches", "32 films a step, not 64", without={"batch_size": 64}),
+        Component("smaller batches", "32 films a step, not 64", ablated={"batch_size": 64}),
         *_BALANCE,
         _CLIPPING,
-        Cure("dropout of the LSTM's inputs", "half of them, as in the coursework", adds={"lstm_dropout": 0.5}),
-        Cure("recurrent dropout", "a fifth of the state, as in the coursework", adds={"recurrent_dropout": 0.2}),
+        Component("dropout of the LSTM's inputs", "half of them, as in the coursework", added={"lstm_dropout": 0.5}),
+        Component("recurrent dropout", "a fifth of the state, as in the coursework", added={"recurrent_dropout": 0.2}),
     ),
     "cnn": (
-        Cure("augmentation", "posters are mirrored, moved, zoomed, lit otherwise", without={"augmentation": 0.0}),
-        Cure("residual blocks", "each pair of convolutions adds to what it was given", without={"residual": False}),
-        Cure("batch normalisation", "after every convolution", without={"normalization": "none"}),
-        Cure("mean pooling", "each channel's mean, not every place by itself", without={"pooling": "flatten"}),
-        Cure("no dense layers", "the output sees the pooled channels directly", without={"dense_layers": 2}),
-        Cure(
+        Component("augmentation", "posters are mirrored, moved, zoomed, lit otherwise", ablated={"augmentation": 0.0}),
+        Component(
+            "residual blocks", "each pair of convolutions adds to what it was given", ablated={"residual": False}
+        ),
+        Component("batch normalisation", "after every convolution", ablated={"normalization": "none"}),
+        Component("mean pooling", "each channel's mean, not every place by itself", ablated={"pooling": "flatten"}),
+        Component("no dense layers", "the output sees the pooled channels directly", ablated={"dense_layers": 2}),
+        Component(
             "wider and deeper",
             "twice the first filters, and a fourth block",
-            without={"stem_filters": 16, "block_filters": (32, 64, 128)},
+            ablated={"stem_filters": 16, "block_filters": (32, 64, 128)},
         ),
         _PRIOR,
         _AVERAGED,
         *_LEARNING,
         _COSINE,
-        Cure(
+        Component(
             "constant learning rate",
             "it is not lowered, and a slower average stands in for that",
-            adds={"schedule": "constant", "ema": 0.998},
+            added={"schedule": "constant", "ema_decay": 0.998},
         ),
         _SMOOTHED,
         *_BALANCE,
         _CLIPPING,
-        Cure("mixup", "posters and labels are mixed two by two", adds={"mixup": 0.3}),
-        Cure("maxima beside means", "each channel's maximum too", adds={"pooling": "mean_max"}),
+        Component("mixup", "posters and labels are mixed two by two", added={"mixup": 0.3}),
+        Component("maxima beside means", "each channel's maximum too", added={"pooling": "mean_max"}),
         *_POSTERS,
     ),
     "fusion": (
-        Cure("augmentation", "posters are mirrored, moved, zoomed, lit otherwise", without={"augmentation": 0.0}),
-        Cure("residual blocks", "each pair of convolutions adds to what it was given", without={"residual": False}),
+        Component("augmentation", "posters are mirrored, moved, zoomed, lit otherwise", ablated={"augmentation": 0.0}),
+        Component(
+            "residual blocks", "each pair of convolutions adds to what it was given", ablated={"residual": False}
+        ),
         *_WORDS,
-        Cure("pooling over time", "not the last state", without={"overview_pooling": "last"}),
-        Cure(
+        Component("pooling over time", "not the last state", ablated={"overview_pooling": "last"}),
+        Component(
             "branch dropout",
             "half of each branch's features are dropped",
-            without={"branch_dropout": 0.0},
-            adds={"branch_dropout": 0.5},
+            ablated={"branch_dropout": 0.0},
+            added={"branch_dropout": 0.5},
         ),
-        Cure("fusion dropout", "half of the joint features are dropped", without={"fusion_dropout": 0.0}),
-        Cure("modality dropout", "posters or overviews are hidden in training", without={"modality_dropout": 0.0}),
+        Component("fusion dropout", "half of the joint features are dropped", ablated={"fusion_dropout": 0.0}),
+        Component("modality dropout", "posters or overviews are hidden in training", ablated={"modality_dropout": 0.0}),
         _PRIOR,
         *_LEARNING,
         *_CONSTANT,
@@ -189,18 +201,18 @@ CURES: dict[str, tuple[Cure, ...]] = {
         *_POSTERS,
     ),
 }
-"""By kind of model. What `best` changes and is no cure (epochs, the longest overview) is not listed."""
+"""By kind of model. What `best` changes and is no component (epochs, the longest overview) is not listed."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of an ablation: a preset, or a preset with or without one cure."""
+    """One row of an ablation: a preset, or a preset with or without one component."""
 
     name: str
     what: str
     group: Group
-    cure: str
-    """Name of its cure; empty for a preset itself."""
+    component: str
+    """Name of its component; empty for a preset itself."""
     settings: Mapping[str, Any]
     """Options that differ from the preset's."""
     against: str = ""
@@ -208,51 +220,51 @@ class Variant:
 
 
 def variants(
-    cures: Sequence[Cure],
+    components: Sequence[Component],
     base: tuple[Any, Any],
     coursework: tuple[Any, Any] | None,
     *,
     preset: str,
-    on_coursework: bool = False,
+    on_baseline: bool = False,
 ) -> tuple[list[Variant], list[str]]:
-    """Return what an ablation trains, presets first, and a line for each cure that says nothing about this preset.
+    """Return an ablation's variants, presets first, and a line for each skipped component.
 
     Args:
-        cures: the remedies.
+        components: the remedies.
         base: recipe and model of the preset.
         coursework: those of the coursework; None where there are none of this kind.
         preset: the preset's name.
-        on_coursework: also add each cure to the coursework alone.
+        on_baseline: also add each component to the coursework alone.
 
     Raises:
-        SearchSpaceError: a cure sets an option that does not exist.
+        SearchSpaceError: a component sets an option that does not exist.
     """
     found = [Variant(preset, f"the preset {preset}", "preset", "", {})]
     if coursework is not None and coursework != base:
         settings = _difference(base, coursework)
         found.append(Variant("coursework", "the notebook's model and recipe", "preset", "", settings, preset))
-    left_out = []
-    for cure in cures:
-        had = cure.had_by(base)
-        settings = _changes(base, cure.without if had else cure.adds)
+    skipped = []
+    for component in components:
+        had = component.is_in(base)
+        settings = _changes(base, component.ablated if had else component.added)
         side: Group = "without" if had else "with"
-        name = f"{preset} {side} {cure.name}"
+        name = f"{preset} {side} {component.name}"
         if not settings:
             told = "has none of it to take away" if had else "has it already"
-            left_out.append(f"{cure.name}: {preset} {told}")
+            skipped.append(f"{component.name}: {preset} {told}")
         elif why := _refused(base, settings):
-            left_out.append(f"{cure.name}: {why}")
+            skipped.append(f"{component.name}: {why}")
         else:
-            found.append(Variant(name, cure.what, side, cure.name, settings, preset))
-    if on_coursework and coursework is not None and coursework != base:
-        for cure in cures:
-            values = search_space.values_of(cure.without, *base) if cure.had_by(base) else cure.adds
+            found.append(Variant(name, component.what, side, component.name, settings, preset))
+    if on_baseline and coursework is not None and coursework != base:
+        for component in components:
+            values = search_space.values_of(component.ablated, *base) if component.is_in(base) else component.added
             if not _changes(coursework, values) or _refused(coursework, values):
                 continue
             settings = _difference(base, search_space.split(values, *coursework))
-            name = f"coursework with {cure.name}"
-            found.append(Variant(name, cure.what, "coursework with", cure.name, settings, "coursework"))
-    return found, left_out
+            name = f"coursework with {component.name}"
+            found.append(Variant(name, component.what, "coursework with", component.name, settings, "coursework"))
+    return found, skipped
 
 
 def _changes(owner: tuple[Any, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -268,7 +280,7 @@ def _difference(base: tuple[Any, Any], other: tuple[Any, Any]) -> dict[str, Any]
 
 
 def _refused(owner: tuple[Any, Any], values: Mapping[str, Any]) -> str:
-    """Return what recipe or model have against some values, or nothing."""
+    """Return the reason why recipe or model refuse some values, or nothing."""
     try:
         search_space.split(values, *owner)
     except SearchSpaceError:
@@ -278,8 +290,10 @@ def _refused(owner: tuple[Any, Any], values: Mapping[str, Any]) -> str:
     return ""
 
 
-def read_cures(text: str, *, known: tuple[Any, Any], where: str) -> tuple[Cure, ...]:
-    """Read cures from YAML: {NAME: {what: TEXT, without: {OPTION: VALUE}}}, `with` for those to add, or both.
+def read_components(text: str, *, known: tuple[Any, Any], where: str) -> tuple[Component, ...]:
+    """Read components from YAML: {NAME: {description: TEXT, ablated: {OPTION: VALUE}, added: {OPTION: VALUE}}}.
+
+    One of `ablated` and `added` is enough. The keys of the version before (what, without, with) are read too.
 
     Args:
         text: the YAML.
@@ -287,26 +301,28 @@ def read_cures(text: str, *, known: tuple[Any, Any], where: str) -> tuple[Cure, 
         where: the file's name, for errors.
 
     Raises:
-        SearchSpaceError: says where, which cure, and what is wrong.
+        SearchSpaceError: says where, which component, and what is wrong.
     """
     try:
         told = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SearchSpaceError(f"{where} is not YAML: {error}") from error
     if not isinstance(told, Mapping) or not told:
-        raise SearchSpaceError(f"{where} must map names of cures to what they set, not be {told!r:.60}")
-    return tuple(_cure(str(name), values, known, where) for name, values in told.items())
+        raise SearchSpaceError(f"{where} must map names of components to what they set, not be {told!r:.60}")
+    return tuple(_component(str(name), values, known, where) for name, values in told.items())
 
 
-def _cure(name: str, told: Any, known: tuple[Any, Any], where: str) -> Cure:
-    sides = [side for side in ("without", "with") if isinstance(told, Mapping) and told.get(side)]
-    if not sides or set(told) - {"what", "without", "with"}:
+def _component(name: str, entry: Any, known: tuple[Any, Any], where: str) -> Component:
+    keys = {"what": "description", "without": "ablated", "with": "added"}  # of the version before
+    entry = {keys.get(key, key): value for key, value in entry.items()} if isinstance(entry, Mapping) else entry
+    sides = [side for side in ("ablated", "added") if isinstance(entry, Mapping) and entry.get(side)]
+    if not sides or set(entry) - {"description", "ablated", "added"}:
         raise SearchSpaceError(
-            f"{where}: {name} must have options under `without` (what takes it away), under `with` (what adds it) or "
-            f"both, and may have `what`; it is {told!r:.80}"
+            f"{where}: {name} must have options under `ablated` (what takes it away), under `added` (what adds it) or "
+            f"both, and may have a `description`; it is {entry!r:.80}"
         )
-    values = {side: settings_of(told[side], known=known, where=f"{where}: {name}") for side in sides}
-    return Cure(name, str(told.get("what") or ""), without=values.get("without", {}), adds=values.get("with", {}))
+    values = {side: settings_of(entry[side], known=known, where=f"{where}: {name}") for side in sides}
+    return Component(name, str(entry.get("description") or ""), **values)
 
 
 def settings_of(told: Any, *, known: tuple[Any, Any], where: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What an ablation found: each variant's figures over seeds, and what each cure bought, with its interval."""
+"""Results of an ablation: each variant's figures over seeds, and the effect of each component, with its interval."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIGURES = {
 
 
 @dataclass(frozen=True)
-class JudgedRun:
+class RunScores:
     """One training run's figures on the validation and the test films."""
 
     figures: dict[str, dict[str, float]]
@@ -32,10 +32,10 @@ class JudgedRun:
     """The same on every resample of the split's films, float64 [resamples]; all runs are resampled alike."""
 
 
-def judge_run(
+def evaluate_run(
     labels: Mapping[str, np.ndarray], scores: Mapping[str, np.ndarray], *, resamples: int, seed: int = 0
-) -> JudgedRun:
-    """Judge one run, by the thresholds that its scores of the validation films give.
+) -> RunScores:
+    """Evaluate one run, by the thresholds that its scores of the validation films give.
 
     Args:
         labels: by split, 0/1 [films, genres].
@@ -57,10 +57,10 @@ def judge_run(
             one_ranking=False,
         )
         drawn[split] = {name: draws.figures[flat] for name, flat in FIGURES.items()}
-    return JudgedRun(figures, drawn)
+    return RunScores(figures, drawn)
 
 
-def over_seeds(runs: Sequence[JudgedRun]) -> dict[str, Any] | None:
+def over_seeds(runs: Sequence[RunScores]) -> dict[str, Any] | None:
     """Return by split and figure the mean over runs, the lowest, the highest and the standard deviation (of a sample;
     None for a single run); None where there is no run."""
     if not runs:
@@ -77,8 +77,10 @@ def _spread(values: Sequence[float]) -> dict[str, float | None]:
     }
 
 
-def bought(cured: Mapping[int, JudgedRun], uncured: Mapping[int, JudgedRun]) -> dict[str, Any] | None:
-    """Return by split and figure what a cure bought, from runs with and without it by seed; None without a common seed.
+def effect(cured: Mapping[int, RunScores], uncured: Mapping[int, RunScores]) -> dict[str, Any] | None:
+    """Return a component's effect by split and figure, or None without a common seed.
+
+    It is computed from runs with and without the component, by seed.
 
     Each figure has the `difference`, cured less uncured, as the mean over the seeds that both have; its 95 %
     `interval`, in which films are resampled and the seeds are those there are; `by_seed`, each seed's own difference;
@@ -89,12 +91,12 @@ def bought(cured: Mapping[int, JudgedRun], uncured: Mapping[int, JudgedRun]) -> 
     if not seeds:
         return None
     return {
-        split: {name: _bought([cured[s] for s in seeds], [uncured[s] for s in seeds], split, name) for name in FIGURES}
+        split: {name: _effect([cured[s] for s in seeds], [uncured[s] for s in seeds], split, name) for name in FIGURES}
         for split in SPLITS
     }
 
 
-def _bought(cured: Sequence[JudgedRun], uncured: Sequence[JudgedRun], split: str, name: str) -> dict[str, Any]:
+def _effect(cured: Sequence[RunScores], uncured: Sequence[RunScores], split: str, name: str) -> dict[str, Any]:
     pairs = list(zip(cured, uncured, strict=True))
     by_seed = [ours.figures[split][name] - theirs.figures[split][name] for ours, theirs in pairs]
     difference = float(np.mean(by_seed))
@@ -109,20 +111,19 @@ def _bought(cured: Sequence[JudgedRun], uncured: Sequence[JudgedRun], split: str
     }
 
 
-def analysed(ablation: Mapping[str, Any], judged: Mapping[str, Mapping[int, JudgedRun]]) -> dict[str, Any]:
-    """Return the ablation with `figures` and `bought` of each variant, both None where nothing can be said yet.
+def analysed(ablation: Mapping[str, Any], evaluated: Mapping[str, Mapping[int, RunScores]]) -> dict[str, Any]:
+    """Return the ablation with `figures` and `effect` of each variant, both None where nothing can be said yet.
 
-    What a preset without a cure lacks, the cure bought: there `bought` is the preset less the variant. Of a variant
-    with a cure it is the variant less what it is compared with, and of the coursework the preset less the coursework:
-    all that the preset does.
+    The `effect` of a variant without a component is the preset less the variant. Of a variant with a component it is
+    the variant less what it is compared with, and of the coursework the preset less the coursework.
 
     Args:
         ablation: its `variants` have `name`, `group` and `against`.
-        judged: each variant's runs by seed.
+        evaluated: each variant's runs by seed.
     """
     told = []
     for variant in ablation["variants"]:
-        own, other = judged.get(variant["name"], {}), judged.get(variant["against"], {})
+        own, other = evaluated.get(variant["name"], {}), evaluated.get(variant["against"], {})
         pair = (own, other) if variant["group"] in ("with", "coursework with") else (other, own)
-        told.append({**variant, "figures": over_seeds([own[seed] for seed in sorted(own)]), "bought": bought(*pair)})
+        told.append({**variant, "figures": over_seeds([own[seed] for seed in sorted(own)]), "effect": effect(*pair)})
     return {**ablation, "variants": told}

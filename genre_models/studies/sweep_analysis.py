@@ -1,4 +1,4 @@
-"""What a hyperparameter sweep found: its best trial, what early stopping saved, which settings mattered."""
+"""Analysis of a hyperparameter sweep: its best trial, what early stopping saved, which settings mattered."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def best_epoch_of(trial: Mapping[str, Any], metric: str, mode: str) -> tuple[int
 
 
 def counts(sweep: Mapping[str, Any]) -> dict[str, int]:
-    """Return how many trials have each of STATUSES."""
+    """Count the trials of each status."""
     found = [trial["status"] for trial in sweep["trials"]]
     return {status: found.count(status) for status in STATUSES}
 
 
 def saved(sweep: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what early stopping saved: epochs and seconds that were run, and that running in full would have taken.
+    """Return the savings of early stopping: epochs and seconds that were run, and those of running in full.
 
     In full, a trial would have taken `epochs` epochs at its own mean seconds an epoch. Failed and running trials
     count what they ran on both sides, because no scheduler saved the rest; trials without an epoch count nothing.
@@ -99,7 +99,7 @@ def saved(sweep: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def importance(sweep: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
-    """Return how much each setting decided the metric: a random forest's permutation importance.
+    """Return the importance of each setting: a random forest's permutation importance.
 
     The forest learns each trial's best metric from its settings (Breiman 2001, "Random Forests"). Metrics enter as
     ranks, so that one diverged trial does not decide everything; settings on their own scale, as the logarithm

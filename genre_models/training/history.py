@@ -12,8 +12,8 @@ METRICS = {"validation_loss": "min", "validation_mean_average_precision": "max"}
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What one epoch measured. Losses are mean binary cross-entropy over films and genres, precision and recall
+class EpochMetrics:
+    """Metrics of one epoch. Losses are mean binary cross-entropy over films and genres, precision and recall
     are micro-averaged at 0.5; training figures are means over the epoch's steps, with dropout on."""
 
     epoch: int
@@ -33,10 +33,10 @@ class Epoch:
     """Training films a second over all workers."""
 
 
-def to_csv(history: Sequence[Epoch]) -> str:
+def to_csv(history: Sequence[EpochMetrics]) -> str:
     """Write a history as CSV text, a line an epoch, figures in full precision."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [f.name for f in fields(Epoch)], lineterminator="\n")
+    writer = csv.DictWriter(text, [f.name for f in fields(EpochMetrics)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(
         {k: repr(v) if k == "epoch" else repr(float(v)) for k, v in asdict(epoch).items()} for epoch in history
@@ -44,21 +44,23 @@ def to_csv(history: Sequence[Epoch]) -> str:
     return text.getvalue()
 
 
-def from_csv(text: str) -> list[Epoch]:
+def from_csv(text: str) -> list[EpochMetrics]:
     """Read a history back from what `to_csv` wrote."""
     rows = csv.DictReader(io.StringIO(text))
-    return [Epoch(epoch=int(row.pop("epoch")), **{name: float(value) for name, value in row.items()}) for row in rows]
+    return [
+        EpochMetrics(epoch=int(row.pop("epoch")), **{name: float(value) for name, value in row.items()}) for row in rows
+    ]
 
 
-def badness(value: float, metric: str) -> float:
+def sort_key(value: float, metric: str) -> float:
     """Return a figure of `METRICS` such that less is better whatever the metric; NaN is worst."""
     if value != value:
         return float("inf")
     return value if METRICS[metric] == "min" else -value
 
 
-def best_epoch(history: Sequence[Epoch], metric: str = "validation_loss") -> Epoch:
+def best_epoch(history: Sequence[EpochMetrics], metric: str = "validation_loss") -> EpochMetrics:
     """Return the epoch that is best by a metric of `METRICS`, the first of equals; NaN never wins."""
     if not history:
         raise ValueError("a history of no epochs has no best one")
-    return min(history, key=lambda epoch: badness(getattr(epoch, metric), metric))
+    return min(history, key=lambda epoch: sort_key(getattr(epoch, metric), metric))

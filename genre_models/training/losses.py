@@ -1,4 +1,4 @@
-"""What is trained on instead of plain binary cross-entropy: losses and weights for which rare genres count more."""
+"""Training losses other than plain binary cross-entropy: losses and weights for which rare genres count more."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FilmLosses = Callable[[Any, Any], Any]
 
 
 def weights_of(kind: GenreWeights, genre_films: np.ndarray) -> np.ndarray:
-    """Return what each genre's positives weigh in the loss, float32 [G].
+    """Return the loss weight of each genre's positives, float32 [G].
 
     inverse_frequency is 1 / n for a genre of n training films; effective_number is (1 - beta) / (1 - beta^n) with
     beta 0.999 (Cui et al. 2019, eq. 2), which for few films is 1 / n and levels off near 1,000. Both are scaled such
@@ -56,23 +56,23 @@ def trained_on(recipe: Recipe, genre_films: np.ndarray | None) -> FilmLosses | N
             return None
         return lambda labels, scores: binary_crossentropy(labels, scores, label_smoothing=smoothing)
     weights = None if genre_films is None else weights_of(recipe.genre_weights, genre_films)
-    focus = 0.0 if recipe.loss == "binary_crossentropy" else recipe.focus
+    gamma = 0.0 if recipe.loss == "binary_crossentropy" else recipe.gamma
 
     def losses(labels: Any, scores: Any) -> Any:
-        return focused(
+        return focal_bce(
             labels * (1 - smoothing) + smoothing / 2,
             scores,
-            positives=focus if recipe.loss == "focal" else 0.0,
-            negatives=focus,
-            margin=recipe.margin if recipe.loss == "asymmetric" else 0.0,
+            positives=gamma if recipe.loss == "focal" else 0.0,
+            negatives=gamma,
+            prob_margin=recipe.prob_margin if recipe.loss == "asymmetric" else 0.0,
             weights=weights,
         )
 
     return losses
 
 
-def counted(loss_sum: Any, labels: Any, scores: Any, weights: Any) -> Any:
-    """Return what a step adds to its epoch's figures, float32 [5]: loss sum, films, true positives, predicted
+def step_metrics(loss_sum: Any, labels: Any, scores: Any, weights: Any) -> Any:
+    """Return a step's metric sums, float32 [5]: loss sum, films, true positives, predicted
     positives, positives.
 
     Args:
@@ -87,8 +87,8 @@ def counted(loss_sum: Any, labels: Any, scores: Any, weights: Any) -> Any:
     )
 
 
-def focused(
-    labels: Any, scores: Any, *, positives: float, negatives: float, margin: float, weights: np.ndarray | None
+def focal_bce(
+    labels: Any, scores: Any, *, positives: float, negatives: float, prob_margin: float, weights: np.ndarray | None
 ) -> Any:
     """Return each film's loss, the mean over genres of w y (1-p)^a (-log p) + (1-y) q^b (-log(1-q)), [B].
 
@@ -107,8 +107,8 @@ def focused(
     positive = ops.binary_crossentropy(ops.ones_like(scores), scores)
     negative = ops.binary_crossentropy(ops.zeros_like(scores), scores)
     tiny = 1e-7  # for x^b has no gradient at 0 where b is below 1
-    if margin:
-        lowered = ops.maximum(scores - margin, tiny)
+    if prob_margin:
+        lowered = ops.maximum(scores - prob_margin, tiny)
         negative = -ops.log(1 - lowered)
         if negatives:
             negative *= ops.power(lowered, negatives)

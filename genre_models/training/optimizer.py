@@ -1,4 +1,4 @@
-"""What moves the weights, Adam or AdamW, and the moving average over the steps it takes."""
+"""The optimizers, Adam and AdamW, and a moving average of the weights."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def build(recipe: Recipe, weights: list[Any], update: Update | None = None, *, p
     plain, decaying = (_Adam, _AdamW) if update else (keras.optimizers.Adam, keras.optimizers.AdamW)
     adam: Any = decaying if recipe.weight_decay else plain
     if slow:
-        adam = _slowed(adam, slow, recipe.encoder_rate)
+        adam = _slowed(adam, slow, recipe.encoder_lr_scale)
     if recipe.weight_decay:
         optimizer = adam(recipe.learning_rate, weight_decay=recipe.weight_decay, name="adamw")
         # Vectors are biases, or what scales and shifts a normalised layer: none of them can make a model complex.
@@ -72,7 +72,7 @@ def build(recipe: Recipe, weights: list[Any], update: Update | None = None, *, p
         optimizer = adam(recipe.learning_rate, name="adam")
     if update:
         optimizer.update = update
-    if recipe.precision == "float16":
+    if recipe.dtype_policy == "float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(weights)
     return optimizer

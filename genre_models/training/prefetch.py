@@ -15,7 +15,7 @@ Batch = TypeVar("Batch")
 Ready = TypeVar("Ready")
 
 
-class loaded_ahead(Generic[Batch, Ready]):  # noqa: N801  (reads as a verb where it is used: `with loaded_ahead(...)`)
+class prefetch(Generic[Batch, Ready]):  # noqa: N801  (reads as a verb where it is used: `with loaded_ahead(...)`)
     """Iterate batches as `load` returns them; errors of the batches or of `load` are raised where they are read."""
 
     _END = object()
@@ -59,7 +59,7 @@ class loaded_ahead(Generic[Batch, Ready]):  # noqa: N801  (reads as a verb where
         return False
 
 
-def in_stacks(batches: Iterable[dict[str, Any]], steps: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def stack_batches(batches: Iterable[dict[str, Any]], steps: int) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield batches in their order: `steps` that follow each other and have one shape as (steps, their stack
     [steps, B, ...]), all others one by one as (1, batch).
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from genre_models.training.history import Epoch, best_epoch
+from genre_models.training.history import EpochMetrics, best_epoch
 
 Schedule = Literal["hold_then_decay", "cosine", "constant"]
 Loss = Literal["binary_crossentropy", "focal", "asymmetric"]
@@ -19,7 +19,7 @@ _COSINE_END = 0.01  # what the cosine leaves of the learning rate: the last epoc
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained: the defaults are the coursework's, Adam on binary cross-entropy and no more."""
+    """Training options: the defaults are the coursework's, Adam on binary cross-entropy and no more."""
 
     epochs: int = 40
     """Passes over the training films."""
@@ -43,28 +43,28 @@ class Recipe:
     loss: Loss = "binary_crossentropy"
     """What is trained on; the losses told are always plain binary cross-entropy. focal (Lin et al. 2017) counts less
     what the model is sure of and right about, asymmetric (Ridnik et al. 2021) does so for genres a film has not."""
-    focus: float = 2.0
+    gamma: float = 2.0
     """How much less: the gamma of both losses, 0 is not at all; serves focal and asymmetric alone."""
-    margin: float = 0.05
+    prob_margin: float = 0.05
     """A genre that a film has not, told with at most this probability, costs nothing; serves asymmetric alone."""
     genre_weights: GenreWeights = "none"
     """How much more a film counts for a genre that few training films have: by 1 / films (inverse_frequency), or by
     1 / effective number of films (Cui et al. 2019); at most 10 times as much as on average."""
-    oversampling: float = 0.0
+    oversample_share: float = 0.0
     """Share of an epoch's films that are drawn, rare genres first, instead of taken once each."""
-    ema: float = 0.0
+    ema_decay: float = 0.0
     """Momentum of a moving average of the weights over the steps, such as 0.999, which is what is validated, kept and
     predicts; 0 is none."""
     mixup: float = 0.0
     """Posters and labels are mixed two by two in shares of Beta(mixup, mixup) (Zhang et al. 2018); 0 is not at all."""
     clip_norm: float = 0.0
     """A step's gradient over all weights is shortened to this length where it is longer; 0 is never."""
-    encoder_rate: float = 0.05
+    encoder_lr_scale: float = 0.05
     """Share of the learning rate at which a pretrained encoder's own weights learn, without weight decay; serves
-    --fine-tuning alone."""
+    --trainable-blocks alone."""
     patience: int = 0
     """Training ends after so many epochs without a better figure on the validation films; 0 is never."""
-    precision: Precision = "float32"
+    dtype_policy: Precision = "float32"
     """What the layers compute in; weights and output are float32 in any case. bfloat16 is for GPUs since 2020 and CPUs
     with AMX or AVX512-BF16, float16, whose loss is scaled and steps that overflow left out, for older GPUs."""
     seed: int = 0
@@ -80,21 +80,21 @@ class Recipe:
             ("schedule", Schedule),
             ("loss", Loss),
             ("genre_weights", GenreWeights),
-            ("precision", Precision),
+            ("dtype_policy", Precision),
         )
         for name, kind in of:
             if getattr(self, name) not in get_args(kind):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}")
-        for name in ("warmup_epochs", "weight_decay", "focus", "mixup", "clip_norm", "encoder_rate", "patience"):
+        for name in ("warmup_epochs", "weight_decay", "gamma", "mixup", "clip_norm", "encoder_lr_scale", "patience"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
-        for name in ("label_smoothing", "margin", "ema"):
+        for name in ("label_smoothing", "prob_margin", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
-        if not 0 <= self.oversampling <= 1:
-            raise ValueError(f"oversampling must be 0 to 1, not {self.oversampling}")
+        if not 0 <= self.oversample_share <= 1:
+            raise ValueError(f"oversample_share must be 0 to 1, not {self.oversample_share}")
 
-    def is_over(self, history: Sequence[Epoch], metric: str = "validation_loss") -> bool:
+    def is_finished(self, history: Sequence[EpochMetrics], metric: str = "validation_loss") -> bool:
         """Return whether training has ended after these epochs: all are done, or `patience` is at its end.
 
         It follows from the epochs alone: a run that is resumed ends where it would have ended, and so do all workers.
@@ -119,7 +119,7 @@ class Recipe:
         return min(self.warmup_epochs, self.epochs - 1)
 
     def _share_left(self, epoch: int) -> float:
-        """Return what the schedule leaves of the learning rate in an epoch."""
+        """Return the schedule's factor of the learning rate in an epoch."""
         if self.schedule == "hold_then_decay":
             return math.exp(-self.decay * max(0, epoch - self.hold_epochs))
         if self.schedule == "cosine":

@@ -1,4 +1,4 @@
-"""What the training loop tells: the step it takes, where it stands after an epoch, and that it has diverged."""
+"""State and progress of the training loop: what a step, an epoch and its end report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from genre_models.metrics import classification
-from genre_models.training.history import Epoch
+from genre_models.training.history import EpochMetrics
 from genre_models.training.recipe import Recipe
 
 
@@ -24,13 +24,13 @@ def diverged(loss_of_epoch: str, recipe: Recipe) -> TrainingDivergedError:
 
 
 @dataclass
-class FitState:
+class TrainState:
     """Where training stands after an epoch: what a checkpoint is made of."""
 
     model: Any
     """Holds the weights that were validated."""
     optimizer: Any
-    history: list[Epoch] = field(default_factory=list)
+    history: list[EpochMetrics] = field(default_factory=list)
     validation_labels: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     """float32 [films, genres]; the validation films in reading order."""
     validation_scores: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
@@ -39,7 +39,7 @@ class FitState:
 
 @dataclass(frozen=True)
 class Step:
-    """How far an epoch has come."""
+    """Progress within an epoch."""
 
     epoch: int
     step: int
@@ -48,7 +48,7 @@ class Step:
 
 
 def figures_of(sums: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    """Return an epoch's figures, those of `history.Epoch` that are not of time or rate.
+    """Return an epoch's figures, those of `history.EpochMetrics` that are not of time or rate.
 
     Args:
         sums: of the epoch's training films [5]: loss, films, true positives, predicted positives, positives.

@@ -23,13 +23,13 @@ with without("sklearn", "matplotlib"):
     import tensorflow as tf
     from tensorflow.python.framework.ops import gradient_registry
 
-from genre_models.encoders.backbones import own_encoder
+from genre_models.encoders.backbones import find_encoder
 from genre_models.training import losses, mixup, optimizer
-from genre_models.training.history import Epoch
+from genre_models.training.history import EpochMetrics
 from genre_models.training.mixed_precision import computing_in
-from genre_models.training.prefetch import in_stacks, loaded_ahead
+from genre_models.training.prefetch import prefetch, stack_batches
 from genre_models.training.recipe import Recipe
-from genre_models.training.train_state import FitState, Step, diverged, figures_of
+from genre_models.training.train_state import Step, TrainState, diverged, figures_of
 
 Batch = dict[str, Any]
 """One worker's part of a step: "inputs" [B, ...], an array or for a model of several inputs a dict of arrays by their
@@ -37,7 +37,7 @@ names; "labels" float32 [B, G]; "weights" float32 [B], 0 for filling."""
 
 
 def set_up_tensorflow(
-    *, workers: int, threads: int | None = None, side_by_side: bool = False
+    *, workers: int, threads: int | None = None, inter_op_parallel: bool = False
 ) -> tf.distribute.Strategy:
     """Choose the strategy for this many workers (TF_CONFIG names them) and this process's compute threads.
 
@@ -57,7 +57,7 @@ def set_up_tensorflow(
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     if threads:
         with contextlib.suppress(RuntimeError):  # TensorFlow has computed before
-            if side_by_side and workers == 1:
+            if inter_op_parallel and workers == 1:
                 tf.config.threading.set_intra_op_parallelism_threads(1)
                 tf.config.threading.set_inter_op_parallelism_threads(threads)
             else:
@@ -102,13 +102,15 @@ class Trainer:
         self._film_losses = losses.trained_on(recipe, genre_counts)
         keras.utils.set_random_seed(recipe.seed)
         with strategy.scope():
-            with computing_in(recipe.precision):
+            with computing_in(recipe.dtype_policy):
                 self.model = build()
             weights = self.model.trainable_variables
-            encoder = own_encoder(self.model)
+            encoder = find_encoder(self.model)
             pretrained = encoder.trainable_variables if encoder is not None else ()
             self.optimizer = optimizer.build(recipe, weights, _adam_update, pretrained=pretrained)
-            self._average = optimizer.MovingAverage(recipe.ema, weights, self.optimizer) if recipe.ema else None
+            self._average = (
+                optimizer.MovingAverage(recipe.ema_decay, weights, self.optimizer) if recipe.ema_decay else None
+            )
         if recipe.mixup:
             mixup.require_pictures(self.model)
         # Nothing here is for autograph to translate: reading the source would be a fifth of the first step's time.
@@ -119,7 +121,7 @@ class Trainer:
     # -- the two steps --------------------------------------------------------------------------------------------
 
     def _train_step(self, inputs: Any, labels: Any, weights: Any) -> Any:
-        """One step on every replica; returns this worker's float32 [5], see `losses.counted`."""
+        """One step on every replica; returns this worker's float32 [5], see `losses.step_metrics`."""
         return self.strategy.run(self._replica_step, args=(inputs, labels, weights))
 
     def _train_steps(self, steps: Any, inputs: Any, labels: Any, weights: Any) -> Any:
@@ -151,14 +153,14 @@ class Trainer:
         # An embedding's gradient comes as slices, one for each place of a word, which Keras' Adam squares one by
         # one where it should square their sum (3.15); and only dense ones are summed over workers like all others.
         gradients = [tf.convert_to_tensor(g) for g in gradients]
-        half = self.recipe.precision == "float16"
+        half = self.recipe.dtype_policy == "float16"
         if self.recipe.clip_norm or half:
             gradients = self._together(gradients)
         steps = tf.identity(self.optimizer.iterations.value)
         self.optimizer.apply(gradients, self.model.trainable_variables)
         if self._average:
             self._average.update(taken=self.optimizer.iterations.value > steps)
-        sums = losses.counted(loss_sum, labels, scores, weights)
+        sums = losses.step_metrics(loss_sum, labels, scores, weights)
         # A float16 that overflowed on its way to the loss: the step was left out, and so are its figures.
         return tf.where(tf.math.is_finite(loss_sum), sums, tf.zeros_like(sums)) if half else sums
 
@@ -203,9 +205,9 @@ class Trainer:
     # -- an epoch ---------------------------------------------------------------------------------------------------
 
     def train_epoch(
-        self, epoch: int, batches: Iterable[Batch], on_step: Callable[[Step], None], steps_per_call: int = 1
+        self, epoch: int, batches: Iterable[Batch], on_step: Callable[[Step], None], steps_per_execution: int = 1
     ) -> np.ndarray:
-        """Train on one epoch's batches; return float64 [5] sums over all workers, in the order of `losses.counted`.
+        """Train on one epoch's batches; return float64 [5] sums over all workers, ordered as by `losses.step_metrics`.
 
         Raises:
             TrainingDivergedError: the loss of a step is not finite, if this is the only worker.
@@ -214,7 +216,7 @@ class Trainer:
         # The sums of a step are read one step late, so that reading never waits for the step just started.
         pending = None
         step = 0
-        with loaded_ahead(in_stacks(batches, steps_per_call), self._stack_to_device) as tensors:
+        with prefetch(stack_batches(batches, steps_per_execution), self._stack_to_device) as tensors:
             for steps, parts in tensors:
                 sums = self._train(*parts) if steps == 1 else self._train_stack(tf.constant(steps), *parts)
                 if pending is not None:
@@ -229,7 +231,7 @@ class Trainer:
     def predict_epoch(self, batches: Iterable[Batch]) -> tuple[np.ndarray, np.ndarray]:
         """Return labels and scores, float32 [films, genres], of every worker's real films, the same on every worker."""
         labels, scores = [], []
-        with loaded_ahead(batches, self._to_device) as tensors:
+        with prefetch(batches, self._to_device) as tensors:
             for inputs, wanted, weights in tensors:
                 told = self._predict(inputs)
                 if self.strategy.num_replicas_in_sync > 1:
@@ -284,16 +286,16 @@ def fit(
     validation: Callable[[], Iterator[Batch]],
     genre_counts: np.ndarray | None = None,
     metric: str = "validation_loss",
-    steps_per_call: int = 1,
-    resume: Callable[[Any, Any], list[Epoch]] | None = None,
+    steps_per_execution: int = 1,
+    resume: Callable[[Any, Any], list[EpochMetrics]] | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
-    on_trained: Callable[[FitState], None] = lambda _: None,
-    on_epoch: Callable[[FitState], None] = lambda _: None,
-) -> FitState:
+    on_trained: Callable[[TrainState], None] = lambda _: None,
+    on_epoch: Callable[[TrainState], None] = lambda _: None,
+) -> TrainState:
     """Train a model and return where it stands at the end.
 
     Between epochs, and so in `on_epoch` and at the end, the model holds the weights that were validated: with the
-    recipe's `ema` the averaged ones.
+    recipe's `ema_decay` the averaged ones.
 
     Args:
         build: makes the Keras model; called inside the strategy's scope.
@@ -304,7 +306,7 @@ def fit(
         validation: gives this worker's part of the validation films; as many steps on every worker.
         genre_counts: training films of each genre [G], over all workers; needed where the recipe weighs genres.
         metric: figure of `history.METRICS` that must get better within the recipe's patience.
-        steps_per_call: steps that the device takes by itself where so many batches of one shape follow each other.
+        steps_per_execution: steps that the device takes by itself where so many batches of one shape follow each other.
         resume: fills model and optimizer from a checkpoint and returns its history.
         on_step: told after each training step; must be cheap.
         on_trained: told when an epoch has trained, before it is validated: the weights are those that will be.
@@ -315,16 +317,16 @@ def fit(
         ValueError: the recipe does not fit the model, or needs `genre_counts`.
     """
     trainer = Trainer(build, recipe, strategy, genre_counts)
-    state = FitState(trainer.model, trainer.optimizer)
+    state = TrainState(trainer.model, trainer.optimizer)
     if resume is not None:
         state.history = resume(trainer.model, trainer.optimizer)
-    while not recipe.is_over(state.history, metric):
+    while not recipe.is_finished(state.history, metric):
         epoch = len(state.history) + 1
         started = time.monotonic()
         rate = recipe.learning_rate_at(epoch)
         trainer.optimizer.learning_rate.assign(rate)
         trainer.swap_weights()
-        sums = trainer.train_epoch(epoch, training(epoch), on_step, steps_per_call)
+        sums = trainer.train_epoch(epoch, training(epoch), on_step, steps_per_execution)
         trainer.swap_weights()
         trained = time.monotonic()
         on_trained(state)
@@ -333,7 +335,7 @@ def fit(
         figures = figures_of(sums, state.validation_labels, state.validation_scores)
         seconds = time.monotonic() - started
         state.history.append(
-            Epoch(
+            EpochMetrics(
                 epoch=epoch,
                 learning_rate=rate,
                 seconds=seconds,
@@ -348,11 +350,11 @@ def fit(
     return state
 
 
-def forget() -> None:
+def release_memory() -> None:
     """Free what a finished training leaves in this process; for between trials that share one.
 
-    The caller must have let go of the `FitState` and its model, and must not train a model built before. Without this,
-    each training of the coursework's CNN leaves 50 MB behind.
+    The caller must have let go of the `TrainState` and its model, and must not train a model built before. Without
+    this, each training of the coursework's CNN leaves 50 MB behind.
     """
     # The optimizer sums gradients over workers, one or many, in a function with a gradient of its own. TensorFlow lists
     # such a gradient for good, with the graph it was traced in and all its weights, and has no public way to take it

@@ -1,1 +1,1 @@
-"""A preset taken apart, component by component."""
+"""Ablation of a preset, component by component."""

@@ -1,4 +1,4 @@
-"""What an ablation leaves: the page, its tables and its picture; and what is said of it on screen."""
+"""Report of an ablation: its files, and its summary on the screen."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from genre_models.report.ablation.findings import outcome, screen_table
 from genre_models.report.ablation.page import write_ablation
 from genre_models.studies import ablation_effects as ablations
 from genre_models.studies.ablation_components import Variant
-from genre_models.studies.ablation_effects import JudgedRun
+from genre_models.studies.ablation_effects import RunScores
 from ray_jobs.ablation.plan import Ablation
-from ray_jobs.cli.console import Screen
+from ray_jobs.cli.console import Console
 from ray_jobs.cli.options import AblateOptions
 from ray_jobs.runs import study_files
 from ray_jobs.runs.resume import plain
@@ -25,13 +25,13 @@ def write(
     folder: SweepFolder,
     ablation: Ablation,
     trials: Sequence[Trial],
-    judged: Mapping[int, JudgedRun],
+    eval_set: Mapping[int, RunScores],
     options: AblateOptions,
     about: Checkpoint,
 ) -> dict[str, Any]:
-    """Write what is known so far, and return it as the report takes it."""
+    """Write the results so far, and return them as the report takes them."""
     runs = {variant.name: _runs(variant, trials) for variant in ablation.variants}
-    told = ablations.analysed(
+    report = ablations.analysed(
         {
             **study_files.head(study_files.ABLATIONS, folder.path, about, metric=options.metric),
             "preset": ablation.preset,
@@ -42,35 +42,35 @@ def write(
                     "name": variant.name,
                     "what": variant.what,
                     "group": variant.group,
-                    "cure": variant.cure,
+                    "component": variant.component,
                     "against": variant.against,
                     "settings": plain(dict(variant.settings)),
-                    "runs": [_told(folder, trial, judged, options.metric) for trial in runs[variant.name]],
+                    "runs": [_told(folder, trial, eval_set, options.metric) for trial in runs[variant.name]],
                 }
                 for variant in ablation.variants
             ],
         },
         {
-            name: {trial.settings["seed"]: judged[trial.number] for trial in found if trial.number in judged}
-            for name, found in runs.items()
+            name: {trial.settings["seed"]: eval_set[trial.number] for trial in own_trials if trial.number in eval_set}
+            for name, own_trials in runs.items()
         },
     )
     with written_to(folder.path) as local:
-        write_ablation(told, local)
-    return told
+        write_ablation(report, local)
+    return report
 
 
 def _runs(variant: Variant, trials: Sequence[Trial]) -> list[Trial]:
-    """Return a variant's trials, by seed."""
+    """Return a variant's trials, sorted by seed."""
     own = [trial for trial in trials if trial.settings == {**variant.settings, "seed": trial.settings["seed"]}]
     return sorted(own, key=lambda trial: trial.settings["seed"])
 
 
-def _told(folder: SweepFolder, trial: Trial, judged: Mapping[int, JudgedRun], metric: str) -> dict[str, Any]:
-    """Return one training as the report takes it."""
+def _told(folder: SweepFolder, trial: Trial, eval_set: Mapping[int, RunScores], metric: str) -> dict[str, Any]:
+    """Return one training's record for the report."""
     best = trial.best_epoch(metric)
     own = folder.trial_folder(trial.number)
-    found = judged.get(trial.number)
+    scores = eval_set.get(trial.number)
     return {
         "seed": trial.settings["seed"],
         "trial": trial.number,
@@ -80,18 +80,18 @@ def _told(folder: SweepFolder, trial: Trial, judged: Mapping[int, JudgedRun], me
         "epochs": len(trial.history),
         "epoch": best.epoch if best else None,
         "seconds": sum(epoch.seconds for epoch in trial.history),
-        "figures": found.figures if found else None,
+        "figures": scores.figures if scores else None,
     }
 
 
-def say(told: Mapping[str, Any], screen: Screen) -> None:
-    """Say what the ablation found."""
+def say(told: Mapping[str, Any], console: Console) -> None:
+    """Print the result of the ablation."""
     runs = [run for variant in told["variants"] for run in variant["runs"]]
     ended = sum(run["status"] in ("finished", "failed") for run in runs)
-    screen.line(f"\n{ended} of {len(runs)} trainings ended\n")
+    console.line(f"\n{ended} of {len(runs)} trainings ended\n")
     for line in screen_table(told):
-        screen.line(line)
-    screen.line(f"\n{outcome(told)}")
+        console.line(line)
+    console.line(f"\n{outcome(told)}")
     if ended < len(runs):
-        screen.line(f"Not all trainings have ended: go on with --name {told['name']} --resume")
-    screen.line(f"The page: {files.join(told['path'], 'ablation.html')}")
+        console.line(f"Not all trainings have ended: go on with --name {told['name']} --resume")
+    console.line(f"The page: {files.join(told['path'], 'ablation.html')}")

@@ -1,4 +1,4 @@
-"""What an ablation trains: a preset, and what each variant changes in it."""
+"""Plan of an ablation: a preset, and the changes of each variant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Any
 from datasets.storage import files
 from genre_models.models import search_space
 from genre_models.presets import lookup as presets
-from genre_models.studies.ablation_components import CURES, Cure, Variant, read_cures, settings_of, variants
+from genre_models.studies.ablation_components import (
+    ABLATION_COMPONENTS,
+    Component,
+    Variant,
+    read_components,
+    settings_of,
+    variants,
+)
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import AblateOptions
@@ -20,7 +27,7 @@ COURSEWORK = "coursework"
 
 @dataclasses.dataclass(frozen=True)
 class Ablation:
-    """What is trained: a preset, and what each variant changes in it."""
+    """A preset and the variants to train."""
 
     kind: str
     preset: str
@@ -29,28 +36,28 @@ class Ablation:
     variants: tuple[Variant, ...]
 
     def of(self, settings: Mapping[str, Any]) -> tuple[Recipe, Any]:
-        """Return the recipe and the model that a trial with these settings has."""
+        """Return the recipe and the model config of a trial with these settings."""
         recipe, config = search_space.split(settings, self.recipe, self.config)
         return recipe, config
 
-    def is_over(self, trial: Trial, metric: str) -> bool:
-        """Return whether a trial came to its last epoch, or to where its patience ends."""
-        return self.of(trial.settings)[0].is_over(trial.history, metric)
+    def is_finished(self, trial: Trial, metric: str) -> bool:
+        """Return whether a trial reached its last epoch or ran out of patience."""
+        return self.of(trial.settings)[0].is_finished(trial.history, metric)
 
 
 def ablation_of(options: AblateOptions) -> tuple[Ablation, list[str]]:
-    """Return what is trained, and a line for each cure that says nothing about the preset."""
+    """Return the ablation, and a line for each component that was skipped."""
     kind = options.model
     base = _preset(kind, options.preset, options)
-    there = COURSEWORK in presets.names(kind) and options.preset != COURSEWORK
-    coursework = _preset(kind, COURSEWORK, options) if there else None
-    cures = _cures(options, base)
-    found, left_out = variants(cures, base, coursework, preset=options.preset, on_coursework=options.on_coursework)
-    return Ablation(kind, options.preset, *base, variants=tuple(found)), left_out
+    has_coursework = COURSEWORK in presets.names(kind) and options.preset != COURSEWORK
+    coursework = _preset(kind, COURSEWORK, options) if has_coursework else None
+    components = _components(options, base)
+    included, skipped = variants(components, base, coursework, preset=options.preset, on_baseline=options.on_baseline)
+    return Ablation(kind, options.preset, *base, variants=tuple(included)), skipped
 
 
 def _preset(kind: str, name: str, options: AblateOptions) -> tuple[Recipe, Any]:
-    """Return a preset's recipe and model with what --set says."""
+    """Return a preset's recipe and model config, with --set applied."""
     import yaml
 
     try:
@@ -65,22 +72,22 @@ def _preset(kind: str, name: str, options: AblateOptions) -> tuple[Recipe, Any]:
     return base
 
 
-def _cures(options: AblateOptions, known: tuple[Recipe, Any]) -> list[Cure]:
-    """Return the cures to look at: of the file or of the model's own table, all or only those named."""
-    cures = list(CURES[options.model])
-    if options.cures:
+def _components(options: AblateOptions, known: tuple[Recipe, Any]) -> list[Component]:
+    """Return the components to ablate: from the file or the model's own table, all or those of --only."""
+    components = list(ABLATION_COMPONENTS[options.model])
+    if options.components:
         try:
-            text = files.read_text(options.cures)
+            text = files.read_text(options.components)
         except (OSError, ValueError) as error:
-            raise TrainError(f"--cures {options.cures} cannot be read: {error}") from error
-        cures = list(read_cures(text, known=known, where=options.cures))
-    unknown = set(options.only) - {cure.name for cure in cures}
+            raise TrainError(f"--components {options.components} cannot be read: {error}") from error
+        components = list(read_components(text, known=known, where=options.components))
+    unknown = set(options.only) - {component.name for component in components}
     if unknown:
-        names = ", ".join(cure.name for cure in cures)
-        raise TrainError(f"--only {', '.join(sorted(unknown))}: there is no such cure; there are {names}")
-    return [cure for cure in cures if not options.only or cure.name in options.only]
+        names = ", ".join(component.name for component in components)
+        raise TrainError(f"--only {', '.join(sorted(unknown))}: there is no such component; there are {names}")
+    return [component for component in components if not options.only or component.name in options.only]
 
 
 def settings_of_trial(variant: Variant, seed: int) -> dict[str, Any]:
-    """Return what a trial's settings are: those of its variant, and its seed."""
+    """Return a trial's settings: those of its variant, and its seed."""
     return {**variant.settings, "seed": seed}

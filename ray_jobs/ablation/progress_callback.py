@@ -1,4 +1,4 @@
-"""Watching an ablation from the driver: recorded as a sweep is, told by the names of its variants."""
+"""Ray Tune callback of an ablation: records trials as a sweep does, shows them by variant."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any
 
 from ray_jobs.cli.console import counted, metric_name
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
-from ray_jobs.tuning.progress_callback import Watch
+from ray_jobs.tuning.progress_callback import SweepCallback
 
 _SHOWN = 6
 
 
-class AblationWatch(Watch):
-    """Ray Tune's callback of an ablation."""
+class AblationCallback(SweepCallback):
+    """Ray Tune callback of an ablation."""
 
     def __init__(
-        self, folder: SweepFolder, trials: list[Trial], *, names: dict[int, str], epochs_of: dict[int, int], **how: Any
+        self, folder: SweepFolder, trials: list[Trial], *, names: dict[int, str], epochs_of: dict[int, int], **rest: Any
     ) -> None:
         self.folder = folder
         self._names, self._epochs_of = names, epochs_of
         self._said = {trial.number for trial in trials if trial.ended}
-        super().__init__(folder, trials, **how)
+        super().__init__(folder, trials, **rest)
 
     def show(self) -> None:
-        """Show how the ablation stands, and a line for each training that has ended."""
+        """Show the status block, and a line for each training that has newly ended."""
         for trial in self.trials.values():
             if trial.ended and trial.number not in self._said:
                 self._said.add(trial.number)
@@ -34,15 +34,15 @@ class AblationWatch(Watch):
                         f"{self._names[trial.number]}: {metric_name(self._metric)} {best:.4f} "
                         f"({counted(len(trial.history), 'epoch')}, trial {trial.number})"
                     )
-        self._screen.block(self.standing())
+        self._screen.block(self.status_lines())
 
-    def standing(self) -> list[str]:
-        """Return the block: how many trainings are where, what runs, how long still."""
+    def status_lines(self) -> list[str]:
+        """Return the status block: counts of trainings, those running, and the time left."""
         counts = Counter(trial.status for trial in self.trials.values())
         ended = sum(trial.ended for trial in self.trials.values())
         parts = [f"{counts[status]} {status}" for status in ("finished", "failed", "running") if counts[status]]
-        told = f" ({', '.join(parts)})" if parts else ""
-        lines = [f"{ended} of {self._asked} trainings ended{told}{self._left(ended)}"]
+        summary = f" ({', '.join(parts)})" if parts else ""
+        lines = [f"{ended} of {self._asked} trainings ended{summary}{self._left(ended)}"]
         running = [trial for trial in self.trials.values() if trial.status == "running"]
         for trial in running[:_SHOWN]:
             lines.append(

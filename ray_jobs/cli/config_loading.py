@@ -8,7 +8,8 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models.checkpoint import with_tuples
-from genre_models.models.registry import KINDS, ModelKind
+from genre_models.models.registry import REGISTRY, ModelSpec
+from genre_models.models.renamed_options import with_new_names
 from genre_models.presets import lookup as presets
 from ray_jobs.cli.errors import TrainError
 
@@ -58,8 +59,8 @@ def with_config(defaults: Any, arguments: Sequence[str]) -> Any:
     return dataclasses.replace(defaults, config=path, **parts)
 
 
-def _kind_of(defaults: Any) -> ModelKind:
-    return next(kind for kind in KINDS.values() if type(defaults.model) is kind.config_class)
+def _kind_of(defaults: Any) -> ModelSpec:
+    return next(kind for kind in REGISTRY.values() if type(defaults.model) is kind.config_class)
 
 
 def _replaced(part: Any, values: Any, path: str) -> Any:
@@ -88,13 +89,14 @@ def _yaml(path: str) -> dict[str, Any]:
         values = yaml.safe_load(files.read_text(path))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise TrainError(f"--config {path} cannot be read: {str(error).splitlines()[0]}") from error
+    values = with_new_names(values)
     if not isinstance(values, dict):
         raise TrainError(f"{path} holds no settings: it must read like the best_config.yaml that a sweep writes")
     return values
 
 
 def _value_of(name: str, arguments: Sequence[str]) -> str:
-    """Return what follows an option on the command line, or nothing."""
+    """Return an option's value on the command line, or nothing."""
     for place, argument in enumerate(arguments):
         if argument == name and place + 1 < len(arguments):
             return arguments[place + 1]

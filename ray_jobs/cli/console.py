@@ -1,4 +1,4 @@
-"""What a job says on screen: lines that stay, and one status line that says how far and how long still."""
+"""Screen output of a job: lines that stay, and one status line that says how far and how long still."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INDENT = " " * 6
 _BLOCK_EVERY_S = 60.0  # nor a block of lines more often than this
 
 
-class Screen:
+class Console:
     """Writes to the terminal, or calmly to a log."""
 
     def __init__(self, stream: TextIO | None = None) -> None:

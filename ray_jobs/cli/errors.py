@@ -18,7 +18,7 @@ class TrainError(RuntimeError):
     """A run or sweep that cannot start or could not end; the message is for the person."""
 
 
-def behind(error: BaseException) -> Iterator[BaseException]:
+def cause_chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and then, one by one, what caused it, down to what was raised first."""
     seen: set[int] = set()
     cause: BaseException | None = error
@@ -40,13 +40,13 @@ def _next(error: BaseException) -> BaseException | None:
 
 def reason(error: BaseException) -> str:
     """Say in one line why something failed: the innermost cause's type and the last line of what it says."""
-    *_, cause = behind(error)
-    lines = said(cause).strip().splitlines()
+    *_, cause = cause_chain(error)
+    lines = message(cause).strip().splitlines()
     return f"{type(cause).__name__}: {lines[-1] if lines else repr(cause)}"
 
 
-def said(error: BaseException) -> str:
-    """Return what an error says, without the advice on Ray's settings that Ray Data adds to those of its tasks."""
+def message(error: BaseException) -> str:
+    """Return an error's message without the advice that Ray Data adds."""
     if isinstance(error, OSError) and error.errno is not None:
         where = f": {error.filename!r}" if error.filename and _ADVICE not in str(error.filename) else ""
         return f"[Errno {error.errno}] {error.strerror}{where}"
@@ -55,4 +55,4 @@ def said(error: BaseException) -> str:
 
 def is_disk_full(error: BaseException) -> bool:
     """Return whether a full disk, or quota, is what went wrong."""
-    return any(isinstance(cause, OSError) and cause.errno in _FULL for cause in behind(error))
+    return any(isinstance(cause, OSError) and cause.errno in _FULL for cause in cause_chain(error))

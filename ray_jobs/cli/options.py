@@ -21,7 +21,7 @@ Metric = Literal["validation_loss", "validation_mean_average_precision"]
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How a training job runs; the model's and the recipe's own options come beside these."""
+    """Options of a training job; the model's and the recipe's own options come beside these."""
 
     store: str = at_home("store")
     """The film store to train on: a folder or a URI such as s3://bucket/store. The default one is made of the drawn
@@ -36,14 +36,14 @@ class TrainOptions:
     """Train on GPUs, one for each worker."""
     cpus_per_worker: float | None = None
     """CPUs that each worker reserves; by default 1, or a little less where that would leave none to read films."""
-    steps_per_call: int = 1
+    steps_per_execution: int = 1
     """Steps that the device takes by itself before Python looks; changes no figure, and pays where a step takes less
     than some 10 ms. Serves models that see posters alone: overviews change their length from step to step."""
     resume: bool = False
     """Go on with the run --name from its last epoch, with the same options (more --epochs are fine)."""
-    shuffle_window: int = 16_384
+    shuffle_buffer: int = 16_384
     """Films each worker holds in memory to draw its batches from; where they are all, shuffling is complete."""
-    hold_films: Literal["auto", "always", "never"] = "auto"
+    cache_films: Literal["auto", "always", "never"] = "auto"
     """Training films are kept decoded in Ray's object store ("always"), or read again in every epoch ("never"). "auto"
     keeps them if they take at most --object-store-share of it."""
     object_store_share: float = 0.5
@@ -53,9 +53,9 @@ class TrainOptions:
     holds up to two windows of films."""
     metric: Metric = "validation_loss"
     """What makes an epoch the best, whose checkpoint is kept."""
-    start_from: str = ""
+    init_from: str = ""
     """A run, or a checkpoint, of the same model on the same films, whose weights this one begins with. With
-    --fine-tuning one on the frozen encoder will do: then it is frozen first, and fine-tuned after."""
+    --trainable-blocks one on the frozen encoder will do: then it is frozen first, and fine-tuned after."""
     preset: str = "coursework"
     """Settings with a name (genre_models/presets/): "coursework" is the notebook's, "best" what did best on real films,
     "pretrained" a head on a pretrained encoder, "finetuned" that encoder trained further (docs/pretrained.md).
@@ -69,19 +69,19 @@ class TrainOptions:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise ValueError(f"--workers must be at least 1, not {self.workers}")
-        if self.steps_per_call < 1:
-            raise ValueError(f"--steps-per-call must be at least 1, not {self.steps_per_call}")
+        if self.steps_per_execution < 1:
+            raise ValueError(f"--steps-per-execution must be at least 1, not {self.steps_per_execution}")
         if self.resume and not self.name:
             raise ValueError("--resume needs the --name of the run to go on with")
 
 
 @dataclass(frozen=True)
 class TuneOptions:
-    """How a sweep runs. The model's and the recipe's own options come beside these: what is not searched stands at
+    """Options of a sweep. The model's and the recipe's own options come beside these: what is not searched stands at
     them in every trial, and trial 1 is all of them."""
 
     store: str = at_home("store")
-    """The film store to train on, shared by all trials. The default one is made of the drawn sample where it is
+    """The film store to train on, shared by all trials. The default one is made of the synthetic sample where it is
     missing."""
     runs: str = at_home("runs")
     """Where runs are kept: a folder or URI that every trial can write to. evaluate.py finds the best trial there."""
@@ -119,7 +119,7 @@ class TuneOptions:
     resume: bool = False
     """Go on with the sweep --name: ended trials are kept, others go on from their last epoch (more --trials are
     fine)."""
-    shuffle_window: int = 16_384
+    shuffle_buffer: int = 16_384
     """Films each worker holds in memory to draw its batches from; where they are all, shuffling is complete."""
 
     def __post_init__(self) -> None:
@@ -134,33 +134,33 @@ class TuneOptions:
 
 @dataclass(frozen=True)
 class AblateOptions:
-    """What is taken apart, on which films, and how it runs."""
+    """Options of an ablation."""
 
     model: Literal["cnn", "lstm", "fusion"] = "lstm"
     """The kind of model."""
     preset: str = "best"
-    """Settings with a name (genre_models/presets/) that are taken apart, cure by cure, and compared with the
+    """Settings with a name (genre_models/presets/) that are taken apart, component by component, and compared with the
     coursework's."""
     seeds: int = 3
     """Trainings of each variant; the first seed of all variants comes before the second of any."""
-    cures: str = ""
-    """YAML file with cures of your own instead of those in genre_models/studies/ablation_components.py
+    components: str = ""
+    """YAML file with components of your own instead of those in genre_models/studies/ablation_components.py
     (docs/tuning.md)."""
     only: tuple[str, ...] = ()
-    """Names of the cures to look at; all of them otherwise."""
-    on_coursework: bool = False
-    """Also train the coursework with each cure alone."""
+    """Names of the components to look at; all of them otherwise."""
+    on_baseline: bool = False
+    """Also train the coursework with each component alone."""
     set: tuple[str, ...] = ()
     """Options of recipe and model that preset and coursework have otherwise than they say: "epochs: 10" "width: 96"."""
     store: str = at_home("store")
-    """The film store to train on and, its test films, to judge on. The default one is made of the drawn sample where it
-    is missing."""
+    """The film store to train on and, its test films, to evaluate on. The default one is made of the synthetic sample
+    where it is missing."""
     runs: str = at_home("runs")
     """Where runs are kept: a folder or URI that every training can write to. evaluate.py finds the ablation there."""
     name: str = ""
     """The ablation's name below --runs; by default the model and the time."""
     metric: Metric = "validation_mean_average_precision"
-    """What makes an epoch a training's best, which is the one judged."""
+    """What makes an epoch a training's best, which is the one evaluated."""
     cpus_per_worker: float | None = None
     """CPUs that each training reserves and computes on; by default 1, or a little less where that would leave none."""
     max_concurrent: int = 0
@@ -171,10 +171,10 @@ class AblateOptions:
     """Minutes after which this launch ends; what it found until then is written, and --resume goes on."""
     resume: bool = False
     """Go on with the ablation --name: ended trainings are kept, others go on from their last epoch (more --seeds and
-    other cures are fine)."""
+    other components are fine)."""
     resamples: int = 1000
     """Bootstrap resamples behind each interval."""
-    shuffle_window: int = 16_384
+    shuffle_buffer: int = 16_384
     """Films each training holds in memory to draw its batches from; where they are all, shuffling is complete."""
 
     def __post_init__(self) -> None:

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ray_jobs.cli.errors import ClusterError, TrainError, behind, said
+from genre_models.models.renamed_options import with_new_flags
+from ray_jobs.cli.errors import ClusterError, TrainError, cause_chain, message
 
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # a full disk, a folder one may not write
 
@@ -22,8 +23,11 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
 
     description = sys.modules[main.__module__].__doc__
     try:
-        start = starting_point(options, sys.argv[1:])
-        given = tyro.cli(options, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,))
+        arguments = with_new_flags(sys.argv[1:])
+        start = starting_point(options, arguments)
+        given = tyro.cli(
+            options, args=arguments, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,)
+        )
         main(given)
     except Exception as error:
         if not (told := _said_to_the_person(error)):
@@ -40,12 +44,12 @@ def _said_to_the_person(error: Exception) -> str:
 
     One that was raised in a task of Ray's is looked for behind it.
     """
-    for cause in behind(error):
+    for cause in cause_chain(error):
         wraps = isinstance(getattr(cause, "cause", None), BaseException)  # its text is a traceback
         if isinstance(cause, _expected()) and not wraps:
-            return said(cause)
+            return message(cause)
         if isinstance(cause, OSError) and cause.errno in _OF_THE_MACHINE:
-            return f"{said(cause)}. What was finished is kept."
+            return f"{message(cause)}. What was finished is kept."
     return ""
 
 

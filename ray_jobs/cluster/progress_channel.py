@@ -20,27 +20,27 @@ class _Messages:
         self._handed: Any = None
         self._there = asyncio.Event()
 
-    def post(self, message: Any) -> None:
+    def send(self, message: Any) -> None:
         """Leave a message."""
         self._messages.append(message)
 
-    def take(self) -> list[Any]:
+    def drain(self) -> list[Any]:
         """Take all messages left so far."""
         taken, self._messages = self._messages, []
         return taken
 
-    def hand_out(self, what: Any) -> None:
+    def publish(self, what: Any) -> None:
         """Keep this for whoever asks."""
         self._handed = what
         self._there.set()
 
-    async def handed(self) -> Any:
-        """Return what the driver hands out, once it does."""
+    async def received(self) -> Any:
+        """Wait for the value that the driver publishes, and return it."""
         await self._there.wait()
         return self._handed
 
 
-class Board:
+class ProgressChannel:
     """Runs `show` in the driver for every message that workers post, in order, while the `with` block lasts."""
 
     def __init__(self, show: Callable[[Any], None]) -> None:
@@ -49,7 +49,7 @@ class Board:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="board")
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> ProgressChannel:
         self._thread.start()
         return self
 
@@ -62,7 +62,7 @@ class Board:
         while True:
             last = self._over.wait(_EVERY_S)
             try:
-                messages = ray.get(self.actor.take.remote(), timeout=30)
+                messages = ray.get(self.actor.drain.remote(), timeout=30)
             except ray.exceptions.RayError:  # progress is not worth a run: the run itself reports what broke
                 return
             for message in messages:

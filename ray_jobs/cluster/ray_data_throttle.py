@@ -10,7 +10,7 @@ from ray.data._internal.execution.execution_callback import ExecutionCallback
 SHORTEST_S, LONGEST_S = 0.01, 0.1
 
 
-class Paced(ExecutionCallback):
+class SchedulerThrottle(ExecutionCallback):
     """Lets the loop take a step no more often than every 10 ms.
 
     It waits for tasks to finish. Where all of them have, and what they made must stay with them until the object store
@@ -33,7 +33,7 @@ class Paced(ExecutionCallback):
         self._stepped = time.monotonic()
 
 
-class PacedWhileTraining(Paced):
+class IdleThrottle(SchedulerThrottle):
     """Lets it take one every 100 ms where it finds nothing to do: for films streamed to workers that train.
 
     A hundred steps a second took 13 % of a core from them. Where tasks are all there is, the longer pauses would leave

@@ -12,9 +12,9 @@ import ray
 import ray.data
 import yaml
 
-from ray_jobs.cli.console import Screen
+from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import ClusterError
-from ray_jobs.cluster.ray_data_throttle import Paced
+from ray_jobs.cluster.ray_data_throttle import SchedulerThrottle
 from ray_jobs.cluster.ray_init import start_ray
 
 _LAUNCHED = Path("~/ray_bootstrap_config.yaml").expanduser()  # written by `ray up` on the head node
@@ -23,7 +23,7 @@ _NODES_COME_UP_S = 1200
 
 @dataclass(frozen=True)
 class Resources:
-    """What the cluster has now, and what it could grow to."""
+    """Resources of the cluster, now and at its autoscaler's limit."""
 
     cpus: float
     gpus: float
@@ -35,20 +35,20 @@ class Resources:
     """GPUs at the autoscaler's limit."""
 
 
-def connect(screen: Screen, *, dashboard: bool = False) -> Resources:
+def connect(console: Console, *, dashboard: bool = False) -> Resources:
     """Join the running Ray cluster, or start one on this machine, and keep its logs off the screen.
 
     `dashboard` starts Ray's dashboard (on this machine alone) too: Ray Train asks it whether a controller lives before
     it frees what a run that was stopped from outside had reserved.
     """
     if not ray.is_initialized():
-        screen.status("starting Ray")
+        console.status("starting Ray")
         start_ray(dashboard=dashboard)
-    calm_data()
+    configure_ray_data()
     return resources()
 
 
-def calm_data() -> None:
+def configure_ray_data() -> None:
     """Make Ray Data keep the order of films, and say only what went wrong."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -57,14 +57,14 @@ def calm_data() -> None:
     context.raise_original_map_exception = True
     # The same films in the same order at every run: the seed then decides the rest.
     context.execution_options.preserve_order = True
-    if Paced not in context.custom_execution_callback_classes:
-        context.custom_execution_callback_classes.append(Paced)
+    if SchedulerThrottle not in context.custom_execution_callback_classes:
+        context.custom_execution_callback_classes.append(SchedulerThrottle)
     for name in ("ray.data", "ray.train", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def resources() -> Resources:
-    """Return what the cluster has, and could have at its autoscaler's limit."""
+    """Return the cluster's resources, now and at its autoscaler's limit."""
     now = ray.cluster_resources()
     most = _autoscaler_limit()
     cpus, gpus = now.get("CPU", 0.0), now.get("GPU", 0.0)
@@ -102,7 +102,7 @@ def _autoscaler_limit(config: Path = _LAUNCHED) -> dict[str, float]:
 def worker_resources(
     *, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources, option: str = "--workers"
 ) -> dict[str, float]:
-    """Return what each training worker asks of Ray, leaving something for Ray Data's tasks.
+    """Return a training worker's resources, which leave CPUs for Ray Data's tasks.
 
     `option` is the one that a person would change, for the message.
 
@@ -133,7 +133,7 @@ def worker_resources(
 
 
 def actors_for(films: int, *, each: int, use_gpu: bool) -> int:
-    """Return how many copies of a model to load: loading takes seconds, so one more only for `each` films.
+    """Return the number of actors that load a model: loading takes seconds, so one more only for `each` films.
 
     Raises:
         ClusterError: GPUs are asked for where there are none and none can come.
@@ -144,7 +144,7 @@ def actors_for(films: int, *, each: int, use_gpu: bool) -> int:
     return max(1, min(int(free) - (0 if use_gpu else 1), films // each + 1))
 
 
-def cpus_beside(actors: int) -> float:
+def cpus_per_task(actors: int) -> float:
     """Return the CPUs that each of these actors, and each task that feeds them, may ask for: a whole one, or where the
     actors would leave none for tasks a share of what there can be, lest both wait for each other."""
     cpus = resources().most_cpus
@@ -152,18 +152,18 @@ def cpus_beside(actors: int) -> float:
 
 
 def trials_at_once(
-    *, asked: int, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources
+    *, requested: int, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources
 ) -> tuple[dict[str, float], int]:
-    """Return what each worker of a trial asks of Ray, and how many trials may run at the same time.
+    """Return the resources of a trial's worker, and the number of concurrent trials.
 
     Trials of several workers take resources that Ray Tune does not see, so their number is capped here: with one too
     many, each would wait for what the others hold.
 
     Args:
-        asked: most trials at a time; 0 leaves it to the cluster.
+        requested: most trials at a time; 0 leaves it to the cluster.
         workers: of each trial.
         use_gpu: one GPU for each worker.
-        cpus_per_worker: CPUs of each; by default 1, or with `asked` for trials of one worker an equal share.
+        cpus_per_worker: CPUs of each; by default 1, or with `requested` for trials of one worker an equal share.
         have: the cluster.
 
     Raises:
@@ -171,8 +171,8 @@ def trials_at_once(
     """
     if workers == 1 and cpus_per_worker is None:
         # Few trials on one machine share its cores out; over several, no trial may ask for more than one has.
-        alone = asked > 0 and have.nodes == 1 and have.most_cpus == have.cpus and not use_gpu
-        cpus_per_worker = max(1.0, have.cpus // asked) if alone else 1.0
+        alone = requested > 0 and have.nodes == 1 and have.most_cpus == have.cpus and not use_gpu
+        cpus_per_worker = max(1.0, have.cpus // requested) if alone else 1.0
     per_worker = worker_resources(
         workers=workers, use_gpu=use_gpu, cpus_per_worker=cpus_per_worker, have=have, option="--workers-per-trial"
     )
@@ -180,17 +180,17 @@ def trials_at_once(
     if use_gpu:
         room = min(room, have.most_gpus / workers)
     # Kubernetes does not tell how far it grows: as many as asked for, else what there is room for now.
-    fits = max(1, int(room + 1e-6) if math.isfinite(room) else max(asked, int(have.cpus)))
-    if asked > fits:
+    fits = max(1, int(room + 1e-6) if math.isfinite(room) else max(requested, int(have.cpus)))
+    if requested > fits:
         raise ClusterError(
-            f"asked for {asked} trials at a time of {workers} worker{'s' if workers > 1 else ''} with "
+            f"asked for {requested} trials at a time of {workers} worker{'s' if workers > 1 else ''} with "
             f"{per_worker['CPU']:g} CPU{' and 1 GPU' if use_gpu else ''} each, but the cluster has room for {fits}: "
             f"ask for --max-concurrent {fits} or leave it out, or let workers share cores with --cpus-per-worker"
         )
-    return per_worker, asked or fits
+    return per_worker, requested or fits
 
 
-def spare_cpus(workers: int, per_worker: dict[str, float], have: Resources) -> float:
-    """Return what a reading task may ask for beside the training workers: a whole CPU if one is left, else a part."""
+def cpus_per_read_task(workers: int, per_worker: dict[str, float], have: Resources) -> float:
+    """Return the CPUs of a reading task next to the training workers: a whole CPU if one is left, else a part."""
     left = have.most_cpus - workers * per_worker["CPU"]
     return 1.0 if left >= 1 else max(0.01, round(left / 2, 3))

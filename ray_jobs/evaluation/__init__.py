@@ -1,1 +1,1 @@
-"""Checkpoints scored, calibrated, combined and compared."""
+"""Evaluation: scoring, calibration, ensembling and comparison of checkpoints."""

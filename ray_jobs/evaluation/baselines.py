@@ -1,4 +1,4 @@
-"""The two baselines, fitted to the store's training films and scored."""
+"""The two baselines, prior and TF-IDF, fitted to the store's training films."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from datasets.store.film_store import Store
 from genre_models.metrics.baselines import TfidfBaseline, prior_scores
-from genre_models.metrics.comparison import Entrant
+from genre_models.metrics.comparison import EvaluatedModel
 from genre_models.metrics.thresholds import tune_thresholds
-from ray_jobs.cli.console import Screen
-from ray_jobs.evaluation.eval_films import Judged
+from ray_jobs.cli.console import Console
+from ray_jobs.evaluation.eval_films import EvalSet
 
 
-def enter_baselines(store: Store, judged: Judged, screen: Screen) -> list[Entrant]:
-    """Fit the baselines to the store's training films and let them score the judged and the validation films."""
-    screen.status("fitting the baselines")
+def score_baselines(store: Store, eval_set: EvalSet, console: Console) -> list[EvaluatedModel]:
+    """Fit the baselines and score the evaluated and the validation films."""
+    console.status("fitting the baselines")
     labels = {split: store.labels(split) for split in ("train", "validation")}
     overviews = {split: store.table(split, ["overview"])["overview"].to_pylist() for split in labels}
     prior = prior_scores(labels["train"], len(labels["validation"]))
@@ -24,9 +24,9 @@ def enter_baselines(store: Store, judged: Judged, screen: Screen) -> list[Entran
     fitted = time.monotonic() - started
     tfidf = model.scores(overviews["validation"])
     return [
-        Entrant(
+        EvaluatedModel(
             "prior",
-            prior_scores(labels["train"], len(judged.labels)),
+            prior_scores(labels["train"], len(eval_set.labels)),
             tune_thresholds(labels["validation"], prior),
             untrained(
                 "Prior",
@@ -36,9 +36,9 @@ def enter_baselines(store: Store, judged: Judged, screen: Screen) -> list[Entran
             ),
             prior,
         ),
-        Entrant(
+        EvaluatedModel(
             "tfidf",
-            model.scores(judged.overviews),
+            model.scores(eval_set.overviews),
             tune_thresholds(labels["validation"], tfidf),
             untrained(
                 "TF-IDF",
@@ -52,12 +52,12 @@ def enter_baselines(store: Store, judged: Judged, screen: Screen) -> list[Entran
     ]
 
 
-def untrained(label: str, sees: str, what: str, parameters: int, seconds: float = 0.0) -> dict[str, Any]:
-    """Return what is told of a model that has no training run: `Entrant.about`."""
+def untrained(label: str, modality: str, what: str, parameters: int, seconds: float = 0.0) -> dict[str, Any]:
+    """Return `EvaluatedModel.about` of a model without a training run."""
     none = dict.fromkeys(("checkpoint", "epoch", "epochs", "config", "recipe", "versions"))
     return {
         "label": label,
-        "sees": sees,
+        "sees": modality,
         "what": what,
         "parameters": parameters,
         "seconds": seconds,

@@ -1,4 +1,4 @@
-"""From scores to the comparison's files: figures, a dozen films that show them, the page."""
+"""The comparison report: metrics, example films and the page."""
 
 from __future__ import annotations
 
@@ -17,60 +17,57 @@ from datasets.storage.atomic import written_to
 from datasets.store.film_store import Store
 from genre_models.metrics import example_films
 from genre_models.metrics.classification import top3, top3_recalls
-from genre_models.metrics.comparison import Entrant, compare
+from genre_models.metrics.comparison import EvaluatedModel, compare
 from genre_models.report.comparison.page import write_report
-from ray_jobs.cli.console import Countdown, Screen, duration
-from ray_jobs.evaluation.eval_films import Judged
+from ray_jobs.cli.console import Console, Countdown, duration
+from ray_jobs.evaluation.eval_films import EvalSet
 
 _LIBRARIES = ("ray", "tensorflow", "keras", "scikit-learn", "numpy")
 
 
 def report(
     store: Store,
-    judged: Judged,
-    entrants: Sequence[Entrant],
+    eval_set: EvalSet,
+    entrants: Sequence[EvaluatedModel],
     sweeps: Sequence[dict[str, Any]],
-    beside: Sequence[dict[str, Any]],
+    reference_runs: Sequence[dict[str, Any]],
     ablations: Sequence[dict[str, Any]],
     folder: str,
-    screen: Screen,
+    console: Console,
     *,
     resamples: int,
     seed: int,
 ) -> None:
-    """Judge the entrants, write the comparison into a folder, show the headline.
-
-    The comparison also tells of the sweeps behind the entrants, of the ablations and of the runs judged beside them.
-    """
-    screen.status(f"judging: {resamples:,} resamples of {len(judged.labels):,} films")
+    """Evaluate the models, write the comparison into a folder and print the headline metrics."""
+    console.status(f"evaluating: {resamples:,} resamples of {len(eval_set.labels):,} films")
     timer = Countdown()
-    comparison = _about(store, judged) | compare(
-        judged.labels, entrants, store.manifest.genres, resamples=resamples, seed=seed
+    comparison = _about(store, eval_set) | compare(
+        eval_set.labels, entrants, store.manifest.genres, resamples=resamples, seed=seed
     )
     if sweeps:
         comparison["sweeps"] = list(sweeps)
-    if beside:
-        comparison["beside"] = list(beside)
+    if reference_runs:
+        comparison["reference_runs"] = list(reference_runs)
     if ablations:
         comparison["ablations"] = list(ablations)
-    comparison["showcase"] = _showcase(judged, entrants, store.manifest.genres)
+    comparison["example_films"] = _showcase(eval_set, entrants, store.manifest.genres)
     with written_to(folder) as local:
         page = write_report(comparison, local).html.name
-    screen.line(f"Judged {len(entrants)} models on {len(judged.labels):,} films ({judged.where})\n")
+    console.line(f"Evaluated {len(entrants)} models on {len(eval_set.labels):,} films ({eval_set.where})\n")
     for line in table(comparison):
-        screen.line(line)
-    screen.line(f"\nThe comparison, in {duration(timer.elapsed)}: {files.join(files.absolute(folder), page)}")
+        console.line(line)
+    console.line(f"\nThe comparison, in {duration(timer.elapsed)}: {files.join(files.absolute(folder), page)}")
 
 
-def _about(store: Store, judged: Judged) -> dict[str, Any]:
-    """Return what the comparison says beside the models' figures."""
+def _about(store: Store, eval_set: EvalSet) -> dict[str, Any]:
+    """Return the metadata of the comparison: command, versions, films."""
     manifest = store.manifest
-    own = judged.store.path != store.path
+    own = eval_set.store.path != store.path
     known = {
         split: set(store.table(split, ["overview"])["overview"].to_pylist()) if own else set()
         for split in ("train", "validation")
     }
-    seen = {split: sum(overview in films for overview in judged.overviews) for split, films in known.items()}
+    seen = {split: sum(overview in films for overview in eval_set.overviews) for split, films in known.items()}
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", *sys.argv]),
@@ -78,10 +75,10 @@ def _about(store: Store, judged: Judged) -> dict[str, Any]:
         "films": {
             **manifest.films,
             "rejected": sum(manifest.source["rejects"].values()),
-            "judged": len(judged.labels),
+            "evaluated": len(eval_set.labels),
         },
-        "judged_on": judged.where,
-        "judged_rejects": judged.rejects,
+        "evaluated_on": eval_set.where,
+        "evaluated_rejects": eval_set.rejects,
         "seen_in_training": seen["train"],
         "seen_in_validation": seen["validation"],
         "source": manifest.source["folder"],
@@ -89,23 +86,23 @@ def _about(store: Store, judged: Judged) -> dict[str, Any]:
         "genre_counts": {
             "train": manifest.genre_films["train"],
             "validation": manifest.genre_films["validation"],
-            "judged": dict(zip(manifest.genres, judged.labels.sum(axis=0).astype(int).tolist(), strict=True)),
+            "evaluated": dict(zip(manifest.genres, eval_set.labels.sum(axis=0).astype(int).tolist(), strict=True)),
         },
     }
 
 
-def _showcase(judged: Judged, entrants: Sequence[Entrant], genres: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a dozen films that show where the trained models are right and wrong."""
+def _showcase(eval_set: EvalSet, entrants: Sequence[EvaluatedModel], genres: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a dozen example films on which the trained models are right or wrong."""
     trained = {e.key: e.scores for e in entrants if e.about["history"]}
-    shown = example_films.choose(judged.labels, trained)
-    recalls = {e.key: top3_recalls(judged.labels, e.scores) for e in entrants}
+    shown = example_films.choose(eval_set.labels, trained)
+    recalls = {e.key: top3_recalls(eval_set.labels, e.scores) for e in entrants}
     best = {e.key: top3(e.scores) for e in entrants}
-    posters = judged.posters([choice.film for choice in shown]) if shown else []
+    posters = eval_set.posters([choice.film for choice in shown]) if shown else []
     return [
         {
-            "id": judged.ids[film],
-            "overview": judged.overviews[film],
-            "genres": [genres[g] for g in np.flatnonzero(judged.labels[film]).tolist()],
+            "id": eval_set.ids[film],
+            "overview": eval_set.overviews[film],
+            "genres": [genres[g] for g in np.flatnonzero(eval_set.labels[film]).tolist()],
             "kind": choice.kind,
             "poster_jpeg": base64.b64encode(jpeg).decode("ascii"),
             "top3": {e.key: [[genres[g], float(e.scores[film, g])] for g in best[e.key][film]] for e in entrants},
@@ -116,7 +113,7 @@ def _showcase(judged: Judged, entrants: Sequence[Entrant], genres: Sequence[str]
 
 
 def table(comparison: dict[str, Any]) -> list[str]:
-    """Return the headline figures as lines for the screen."""
+    """Return the headline metrics as lines of text."""
     width = 2 + max(14, *(len(model["label"]) for model in comparison["models"].values()))
     lines = [f"{'':<{width}}{'loss':>8}{'mean AP':>10}{'micro AP':>10}{'top-3':>8}{'F1 at .5':>10}{'F1 tuned':>10}"]
     for model in comparison["models"].values():

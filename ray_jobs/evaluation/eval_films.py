@@ -1,4 +1,4 @@
-"""The films an evaluation judges on: the store's test films, or a labelled folder of the user's own."""
+"""The films to evaluate on: the store's test films, or a labelled folder of films."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from datasets.raw.rejects import FilmsError
 from datasets.storage import files
 from datasets.store.film_store import Store, poster_array
 from datasets.store.prepare import Preparation, prepare
-from ray_jobs.cli.console import Screen
+from ray_jobs.cli.console import Console
 from ray_jobs.inputs.store_setup import show_progress
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Films with their true genres, none of which taught the models."""
+class EvalSet:
+    """Films with true genres to evaluate on, none of them used in training."""
 
     store: Store
-    """Where they are: in its split "test"."""
+    """The store with the films, in its split "test"."""
     labels: np.ndarray
     """float32 [films, genres], columns in the order of the models' genres."""
     ids: list[str]
     overviews: list[str]
     where: str
-    """What they are, in words."""
+    """A description of the films."""
     rejects: dict[str, int]
-    """Films of an own folder that were set aside, by reason."""
+    """Number of rejected films of a films folder, by reason."""
 
     def posters(self, films: Sequence[int]) -> list[bytes]:
-        """Return the posters of some films as small JPEGs: from the films folder or, where it is gone, as stored."""
-        found = self._poster_files(films)
-        if None not in found:
-            return [jpeg for jpeg in found if jpeg is not None]
+        """Return posters as small JPEGs, from the films folder or else from the store."""
+        originals = self._poster_files(films)
+        if None not in originals:
+            return [jpeg for jpeg in originals if jpeg is not None]
         column = self.store.table("test", ["poster"])["poster"].take(list(films))
         stored = poster_array(column, self.store.manifest.poster_shape)
-        return [jpeg or to_jpeg(pixels) for jpeg, pixels in zip(found, stored, strict=True)]
+        return [jpeg or to_jpeg(pixels) for jpeg, pixels in zip(originals, stored, strict=True)]
 
     def _poster_files(self, films: Sequence[int]) -> list[bytes | None]:
         try:
@@ -60,22 +60,22 @@ class Judged:
 
 
 @contextlib.contextmanager
-def judged_films(store: Store, folder: str, report: str, screen: Screen) -> Iterator[Judged]:
-    """Give the store's test films or, where a folder is named, the films of that folder.
+def open_eval_set(store: Store, folder: str, report: str, console: Console) -> Iterator[EvalSet]:
+    """Open the store's test films or, if `folder` is not empty, the films in it.
 
-    A folder's films are prepared into a store of their own beside the report, which is removed at the end.
+    A folder's films are prepared into a temporary store in the report's folder.
 
     Raises:
-        FilmsError: the folder cannot be used, or there is no film to judge on.
+        FilmsError: the folder cannot be used, or there are no films to evaluate on.
     """
     if not folder:
-        yield _judged(store, store, f"the test films of {store.path}", {})
+        yield _evaluated(store, store, f"the test films of {store.path}", {})
         return
-    scratch = files.join(files.absolute(report), ".judged-films")
+    scratch = files.join(files.absolute(report), ".evaluated-films")
     height, width = store.manifest.poster_shape[:2]
-    how = Preparation(height, width, shares={"train": 0.0, "validation": 0.0, "test": 1.0}, max_rejects=1.0)
+    preparation = Preparation(height, width, shares={"train": 0.0, "validation": 0.0, "test": 1.0}, max_rejects=1.0)
     try:
-        manifest = prepare(folder, scratch, how, show_progress(screen))
+        manifest = prepare(folder, scratch, preparation, show_progress(console))
         missing = [genre for genre in store.manifest.genres if genre not in manifest.genres]
         if missing:
             raise FilmsError(
@@ -84,18 +84,18 @@ def judged_films(store: Store, folder: str, report: str, screen: Screen) -> Iter
             )
         rejects = manifest.source["rejects"]
         for reason, count in rejects.items():
-            screen.line(f"  {count:>6,} films of {folder} set aside: {reason}")
-        yield _judged(Store.open(scratch), store, f"the films in {folder}", rejects)
+            console.line(f"  {count:>6,} films of {folder} rejected: {reason}")
+        yield _evaluated(Store.open(scratch), store, f"the films in {folder}", rejects)
     finally:
         files.remove_folder(scratch)
 
 
-def _judged(films: Store, models: Store, where: str, rejects: dict[str, int]) -> Judged:
+def _evaluated(films: Store, models: Store, where: str, rejects: dict[str, int]) -> EvalSet:
     columns = [films.manifest.genres.index(genre) for genre in models.manifest.genres]
     table = films.table("test", ["id", "overview"])
     if not len(table):
-        raise FilmsError(f"there is no film to judge on in {where}")
-    return Judged(
+        raise FilmsError(f"there is no film to evaluate on in {where}")
+    return EvalSet(
         store=films,
         labels=films.labels("test")[:, columns],
         ids=table["id"].to_pylist(),

@@ -1,4 +1,4 @@
-"""What checkpoints say of films, and several runs of one kind as one model."""
+"""Scoring of films by checkpoints, and averaging of several runs of one kind."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from datasets.store.feature_store import fed_of
+from datasets.store.feature_store import parse_feature_specs
 from datasets.store.film_store import Store
 from genre_models.metrics import classification
-from genre_models.metrics.comparison import Entrant, figure
+from genre_models.metrics.comparison import EvaluatedModel, figure
 from genre_models.metrics.thresholds import tune_thresholds
-from ray_jobs.cli.console import Countdown, Screen
-from ray_jobs.evaluation.candidates import Found
-from ray_jobs.evaluation.eval_films import Judged
+from ray_jobs.cli.console import Console, Countdown
+from ray_jobs.evaluation.candidates import Candidate
+from ray_jobs.evaluation.eval_films import EvalSet
 from ray_jobs.evaluation.predict import predict_splits
 from ray_jobs.inputs.feature_extraction import with_encoder, with_features
 
-# What is told of each of several runs, by its name there.
+# The metrics reported for each of several runs: name in the report -> name in the metrics.
 _OF_A_RUN = {
     "loss": "loss",
     "mean_average_precision": "mean_average_precision",
@@ -30,91 +30,90 @@ _OF_A_RUN = {
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """A checkpoint with what it says of the judged films and, where asked for, of the validation films."""
+    """A checkpoint with its scores of the evaluated and, optionally, the validation films."""
 
-    found: Found
-    entrant: Entrant
+    found: Candidate
+    entrant: EvaluatedModel
 
 
 def score(
-    found: Found, store: Store, judged: Judged, screen: Screen, *, use_gpu: bool, validate: bool = False
+    found: Candidate, store: Store, eval_set: EvalSet, console: Console, *, use_gpu: bool, validate: bool = False
 ) -> Scored:
-    """Let a checkpoint's model, loaded once, score the judged films and, with `validate`, the store's validation
-    films."""
-    about, timer = found.about, Countdown()
-    kind, label = about.model_kind, f"{about.model_kind.label} ({found.run})"
-    screen.status(f"{label}: loading")
-    wanted = [(judged.store, "test"), *([(store, "validation")] if validate else [])]
-    fed: dict[str, Any] = {}
+    """Score the evaluated films and, with `validate`, the store's validation films."""
+    checkpoint, timer = found.about, Countdown()
+    kind, label = checkpoint.model_spec, f"{checkpoint.model_spec.label} ({found.run})"
+    console.status(f"{label}: loading")
+    wanted = [(eval_set.store, "test"), *([(store, "validation")] if validate else [])]
+    feature_specs: dict[str, Any] = {}
     for films, split in wanted:
-        fed = with_features(with_encoder(about), films, (split,), screen, use_gpu=use_gpu).features
+        feature_specs = with_features(with_encoder(checkpoint), films, (split,), console, use_gpu=use_gpu).features
     number = sum(films.manifest.films[split] for films, split in wanted)
     scores = predict_splits(
         wanted,
         found.path,
-        sees=kind.sees,
-        features=fed_of(fed),
+        modality=kind.modality,
+        features=parse_feature_specs(feature_specs),
         use_gpu=use_gpu,
-        progress=lambda done: screen.status(f"{label}: {done:,} of {number:,} films{timer.left(done, number)}"),
+        progress=lambda done: console.status(f"{label}: {done:,} of {number:,} films{timer.left(done, number)}"),
     )
-    entrant = Entrant(
-        about.kind,
+    entrant = EvaluatedModel(
+        checkpoint.kind,
         scores[0],
-        np.array(about.thresholds),
+        np.array(checkpoint.thresholds),
         {
             "label": kind.label,
-            "sees": kind.sees,
+            "sees": kind.modality,
             "what": kind.what,
             "checkpoint": found.path,
-            "epoch": about.epoch,
-            "epochs": len(about.history),
-            "parameters": about.parameters,
-            "seconds": sum(epoch.seconds for epoch in about.history),
-            "config": dataclasses.asdict(about.config),
-            "recipe": dataclasses.asdict(about.recipe),
-            "versions": about.versions,
-            "history": [dataclasses.asdict(epoch) for epoch in about.history],
+            "epoch": checkpoint.epoch,
+            "epochs": len(checkpoint.history),
+            "parameters": checkpoint.parameters,
+            "seconds": sum(epoch.seconds for epoch in checkpoint.history),
+            "config": dataclasses.asdict(checkpoint.config),
+            "recipe": dataclasses.asdict(checkpoint.recipe),
+            "versions": checkpoint.versions,
+            "history": [dataclasses.asdict(epoch) for epoch in checkpoint.history],
         },
         scores[1] if validate else None,
     )
     return Scored(found, entrant)
 
 
-def enter_runs(scored: Sequence[Scored], store: Store, judged: Judged) -> Entrant:
+def average_runs(scored: Sequence[Scored], store: Store, eval_set: EvalSet) -> EvaluatedModel:
     """Return one model: the only run as it is, or the mean of the probabilities of several runs of one kind.
 
-    The mean has thresholds of its own, tuned on the validation films, and the history and settings of the run with the
-    lowest validation loss; `runs` in its `about` has each run's own figures on the judged films.
+    The mean has its own thresholds, tuned on the validation films, and the history and settings of the run with the
+    lowest validation loss; `runs` in its `about` has each run's metrics on the evaluated films.
     """
     if len(scored) == 1:
         return scored[0].entrant
-    members = [one.entrant for one in scored]
-    best = min(scored, key=lambda one: one.found.about.figures.validation_loss).entrant
-    validation = np.mean([one.validation for one in members if one.validation is not None], axis=0)
-    return Entrant(
+    members = [run.entrant for run in scored]
+    best = min(scored, key=lambda run: run.found.about.figures.validation_loss).entrant
+    validation = np.mean([member.validation for member in members if member.validation is not None], axis=0)
+    return EvaluatedModel(
         best.key,
-        np.mean([one.scores for one in members], axis=0),
+        np.mean([member.scores for member in members], axis=0),
         tune_thresholds(store.labels("validation"), validation),
         {
             **best.about,
             "what": f"mean of {len(members)} runs of {best.about['what']}",
-            "parameters": sum(one.about["parameters"] for one in members),
-            "seconds": sum(one.about["seconds"] for one in members),
-            "runs": [_of_a_run(one, judged) for one in scored],
+            "parameters": sum(member.about["parameters"] for member in members),
+            "seconds": sum(member.about["seconds"] for member in members),
+            "runs": [_of_a_run(run, eval_set) for run in scored],
         },
         validation,
     )
 
 
-def _of_a_run(scored: Scored, judged: Judged) -> dict[str, Any]:
-    """Return what is told of one of several runs."""
-    one = scored.entrant
-    metrics = classification.metrics(judged.labels, one.scores, one.thresholds)
+def _of_a_run(scored: Scored, eval_set: EvalSet) -> dict[str, Any]:
+    """Return the metrics and metadata of one of several runs."""
+    model = scored.entrant
+    metrics = classification.metrics(eval_set.labels, model.scores, model.thresholds)
     return {
         "name": scored.found.run,
         "checkpoint": scored.found.path,
-        "epoch": one.about["epoch"],
-        "epochs": one.about["epochs"],
-        "seed": one.about["recipe"].get("seed"),
+        "epoch": model.about["epoch"],
+        "epochs": model.about["epochs"],
+        "seed": model.about["recipe"].get("seed"),
         **{short: figure(metrics, name) for short, name in _OF_A_RUN.items()},
     }

@@ -15,20 +15,27 @@ import ray.data
 
 from datasets.raw.posters import enlarged
 from datasets.storage import files
-from datasets.storage.atomic import aside, put_in_place
+from datasets.storage.atomic import aside, publish
 from datasets.store import feature_store as in_store
-from datasets.store.feature_store import VIEWS, Features, fed_of
+from datasets.store.feature_store import VIEWS, Features, parse_feature_specs
 from datasets.store.film_store import Store, poster_array
-from datasets.store.shards import paths_for
+from datasets.store.shards import shard_paths
 from datasets.text.pretrained_tokenizer import WordPiece, tokenizer_text
 from datasets.text.vocabulary import Vocabulary
 from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.encoders import backbones
-from genre_models.encoders.backbones import LONGEST, Backbone, Look, backbone_of, frozen_backbones, is_fine_tuned
-from ray_jobs.cli.console import Countdown, Screen, duration
+from genre_models.encoders.backbones import (
+    MAX_TOKENS,
+    Backbone,
+    ImageEncoder,
+    backbone_of,
+    frozen_backbones,
+    is_fine_tuned,
+)
+from ray_jobs.cli.console import Console, Countdown, duration
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.stderr import quiet_stderr
-from ray_jobs.cluster.progress_channel import Board
+from ray_jobs.cluster.progress_channel import ProgressChannel
 from ray_jobs.cluster.resources import actors_for
 
 Encode = Callable[[pa.Table, tuple[int, int, int]], list[np.ndarray]]
@@ -39,8 +46,9 @@ _FILMS_AN_ACTOR = 1_000  # loading an encoder takes as long as some hundred film
 
 
 def with_encoder(about: Checkpoint) -> Checkpoint:
-    """Return what is to be trained or used, with the encoders it is fed by, or begins with, named in full; without a
-    backbone as it is. A trained model that holds its encoder needs no other.
+    """Resolve a checkpoint's encoders to the hashes of their weights; one without is returned unchanged.
+
+    A trained model that holds its encoder needs no other.
 
     Raises:
         TrainError: an encoder, or what cuts words for it, is not installed, or cannot be read or fetched.
@@ -52,18 +60,18 @@ def with_encoder(about: Checkpoint) -> Checkpoint:
         try:
             tokenizer_of(about)  # what is missing is said before any actor finds out
         except (ImportError, ValueError) as error:
-            raise TrainError(f"the {about.model_kind.label} cannot read: {error}") from error
+            raise TrainError(f"the {about.model_spec.label} cannot read: {error}") from error
         return about
-    fed = dict(about.features)
+    feature_specs = dict(about.features)
     for column, backbone in frozen_backbones(about.config).items():
         weights = _weights(backbone)
-        known = fed.setdefault(column, asdict(Features(backbone.name, weights, backbone.input)))["weights"]
+        known = feature_specs.setdefault(column, asdict(Features(backbone.name, weights, backbone.input)))["weights"]
         if known != weights:
             raise CheckpointError(
                 f"the model was trained on features of {backbone.name} with the weights {known[:12]}…, "
                 f"and those of {backbone.weights or 'this installation'} are {weights[:12]}…: it needs its own"
             )
-    return replace(about, features=fed)
+    return replace(about, features=feature_specs)
 
 
 def _with_own_encoder(about: Checkpoint) -> Checkpoint:
@@ -74,7 +82,7 @@ def _with_own_encoder(about: Checkpoint) -> Checkpoint:
     return replace(
         about,
         encoder=weights,
-        tokenizer=tokenizer_text(backbones.text_folder(backbone)) if backbone.reads else "",
+        tokenizer=tokenizer_text(backbones.text_folder(backbone)) if backbone.uses_overview else "",
     )
 
 
@@ -89,27 +97,27 @@ def _weights(backbone: Backbone) -> str:
 
 
 def tokenizer_of(about: Checkpoint) -> Vocabulary | WordPiece:
-    """Return what cuts overviews into the tokens of a model that is not fed by features."""
+    """Return the tokenizer of a model that is not fed by features."""
     if about.tokenizer:
         return WordPiece(about.tokenizer)
     return Vocabulary(about.vocabulary, tokenizer=getattr(about.config, "tokenizer", "split"))
 
 
 def with_features(
-    about: Checkpoint, store: Store, splits: tuple[str, ...], screen: Screen, *, use_gpu: bool
+    about: Checkpoint, store: Store, splits: tuple[str, ...], console: Console, *, use_gpu: bool
 ) -> Checkpoint:
-    """Return what `with_encoder` returned, the features of these splits now in the store: made where it lacked them.
+    """Extract the features of some splits that the store lacks: made where it lacked them.
 
     Raises:
         TrainError: the encoder failed; the reason in a line.
     """
-    encoders, fed = frozen_backbones(about.config), {}
-    for column, wanted in fed_of(about.features).items():
+    encoders, feature_specs = frozen_backbones(about.config), {}
+    for column, wanted in parse_feature_specs(about.features).items():
         for split in splits:
             found = in_store.kept(store, wanted, split)
-            wanted = found or _make(encoders[column], wanted, store, split, screen, use_gpu=use_gpu)
-        fed[column] = asdict(wanted)
-    return replace(about, features=fed)
+            wanted = found or _make(encoders[column], wanted, store, split, console, use_gpu=use_gpu)
+        feature_specs[column] = asdict(wanted)
+    return replace(about, features=feature_specs)
 
 
 def check(backbone: Backbone) -> None:
@@ -118,7 +126,7 @@ def check(backbone: Backbone) -> None:
     Raises:
         ImportError, OSError, ValueError: naming the package, or what is wrong with the tokenizer.
     """
-    if backbone.reads:
+    if backbone.uses_overview:
         WordPiece(backbones.text_folder(backbone))
 
 
@@ -134,23 +142,29 @@ def _digest(backbone: Backbone) -> str:
 
 
 def _make(
-    backbone: Backbone, features: Features, store: Store, split: str, screen: Screen, *, use_gpu: bool
+    backbone: Backbone, features: Features, store: Store, split: str, console: Console, *, use_gpu: bool
 ) -> Features:
     """Let actors encode a split's films, a file of the store at a time, into a folder put in place when whole."""
     films, timer, done = store.manifest.films[split], Countdown(), 0
-    what = f"{backbone.name}: {split} {'overviews' if backbone.reads else 'posters'}"
+    what = f"{backbone.name}: {split} {'overviews' if backbone.uses_overview else 'posters'}"
 
     def show(more: int) -> None:
         nonlocal done
         done += more
-        screen.status(f"{what}, {done:,} of {films:,}{timer.left(done, films)}")
+        console.status(f"{what}, {done:,} of {films:,}{timer.left(done, films)}")
 
-    screen.status(f"{what}, loading the encoder")
+    console.status(f"{what}, loading the encoder")
     folder = in_store.folder_of(store, features.name, split)
-    with aside(folder) as work, Board(show) as board:
-        made = paths_for(store.parts(split)).map_batches(
+    with aside(folder) as work, ProgressChannel(show) as channel:
+        made = shard_paths(store.parts(split)).map_batches(
             _Encoder,
-            fn_constructor_args=(ENCODERS["text" if backbone.reads else "poster"], backbone, store, work, board.actor),
+            fn_constructor_args=(
+                ENCODERS["text" if backbone.uses_overview else "poster"],
+                backbone,
+                store,
+                work,
+                channel.actor,
+            ),
             batch_size=1,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=actors_for(films, each=_FILMS_AN_ACTOR, use_gpu=use_gpu)),
@@ -165,8 +179,8 @@ def _make(
                 units = int(batch["units"].max())
         features = replace(features, units=units)
         in_store.finish(work, features, store, split)
-        put_in_place(work, folder, last=in_store.ABOUT)
-    screen.line(f"Encoded {films:,} {what.split(': ')[1]} with {backbone.name} ({duration(timer.elapsed)}): {folder}")
+        publish(work, folder, last=in_store.ABOUT)
+    console.line(f"Encoded {films:,} {what.split(': ')[1]} with {backbone.name} ({duration(timer.elapsed)}): {folder}")
     return features
 
 
@@ -174,9 +188,9 @@ class _Encoder:
     """Encodes files of a store; one of these lives in each Ray Data actor, and loads its encoder once."""
 
     def __init__(
-        self, load: Callable[[Backbone], Encode], backbone: Backbone, store: Store, work: str, board: Any
+        self, load: Callable[[Backbone], Encode], backbone: Backbone, store: Store, work: str, channel: Any
     ) -> None:
-        self._load, self._backbone, self._store, self._work, self._board = load, backbone, store, work, board
+        self._load, self._backbone, self._store, self._work, self._board = load, backbone, store, work, channel
         self._encode: Encode | None = None  # loaded with the first films
 
     def __call__(self, parts: pa.Table) -> pa.Table:
@@ -193,31 +207,31 @@ class _Encoder:
         if self._encode is None:
             self._encode = self._load(self._backbone)
         filesystem, _ = files.resolve(self._store.path)
-        column = "overview" if self._backbone.reads else "poster"
+        column = "overview" if self._backbone.uses_overview else "poster"
         films = pq.read_table(path, filesystem=filesystem, columns=["row", column], partitioning=None)
         vectors = self._encode(films, self._store.manifest.poster_shape)
         in_store.write_part(self._work, path, films["row"], [one.astype(np.float16).tobytes() for one in vectors])
-        self._board.post.remote(len(films))
+        self._board.send.remote(len(films))
         return int(vectors[0].shape[-1])
 
 
 def _text_encoder(backbone: Backbone) -> Encode:
-    folder, encoder = backbones.reading(backbone)
+    folder, encoder = backbones.load_text_encoder(backbone)
     words = WordPiece(folder)
 
     def encode(films: pa.Table, _: tuple[int, int, int]) -> list[np.ndarray]:
-        ids, lengths = words.encode(films["overview"].to_pylist(), max_tokens=min(LONGEST, encoder.max_tokens))
+        ids, lengths = words.encode(films["overview"].to_pylist(), max_tokens=min(MAX_TOKENS, encoder.max_tokens))
         return list(encoder.token_states(ids, lengths))
 
     return encode
 
 
 def _poster_encoder(backbone: Backbone) -> Encode:
-    return views_of(backbones.looking(backbone), backbone)
+    return views_of(backbones.load_image_encoder(backbone), backbone)
 
 
-def views_of(look: Look, backbone: Backbone) -> Encode:
-    """Return what shows an encoder each poster, at the size it takes, and its mirror image."""
+def views_of(look: ImageEncoder, backbone: Backbone) -> Encode:
+    """Return a function that encodes each poster and its mirror image."""
 
     def encode(films: pa.Table, shape: tuple[int, int, int]) -> list[np.ndarray]:
         posters = poster_array(films["poster"], shape)

@@ -9,23 +9,23 @@ from datasets.sample.films import write_sample
 from datasets.storage import files
 from datasets.store.film_store import Manifest, Store, StoreError
 from datasets.store.prepare import Preparation, Progress, prepare
-from ray_jobs.cli.console import Countdown, Screen, duration
+from ray_jobs.cli.console import Console, Countdown, duration
 from ray_jobs.cli.options import at_home
 
 SAMPLE = "sample"
 SAMPLE_FILMS = 1_200
 
 
-def open_store(path: str, screen: Screen) -> Store:
-    """Open a store; where the default one is missing, make it of the drawn sample first."""
+def open_store(path: str, console: Console) -> Store:
+    """Open a store; where the default one is missing, make it of the synthetic sample first."""
     if path == at_home("store") and not files.exists(files.join(path, "manifest.json")):
-        screen.line(f"No film store at {path} yet: drawing the sample (ray_jobs/prepare_data.py takes your own films)")
-        folder = sample_folder(path, films=SAMPLE_FILMS, seed=0, screen=screen)
-        make_store(folder, path, Preparation(), screen, overwrite=False)
+        console.line(f"No film store at {path} yet: drawing the sample (ray_jobs/prepare_data.py takes your own films)")
+        folder = sample_folder(path, films=SAMPLE_FILMS, seed=0, console=console)
+        make_store(folder, path, Preparation(), console, overwrite=False)
     return Store.open(path)
 
 
-def sample_folder(store: str, *, films: int, seed: int, screen: Screen) -> str:
+def sample_folder(store: str, *, films: int, seed: int, console: Console) -> str:
     """Draw the sample into a films folder beside the store, unless it is there already; return the folder."""
     if not files.is_local(store):
         raise FilmsError(f"the sample is drawn into a local folder, not beside {store}: give a local --store")
@@ -37,13 +37,13 @@ def sample_folder(store: str, *, films: int, seed: int, screen: Screen) -> str:
         folder,
         films=films,
         seed=seed,
-        progress=lambda done: screen.status(f"drawing the sample: {done:,} of {films:,}{timer.left(done, films)}"),
+        progress=lambda done: console.status(f"drawing the sample: {done:,} of {films:,}{timer.left(done, films)}"),
     )
-    screen.line(f"Drew {films:,} sample films in {duration(timer.elapsed)}: {folder}")
+    console.line(f"Drew {films:,} sample films in {duration(timer.elapsed)}: {folder}")
     return folder
 
 
-def make_store(folder: str, path: str, how: Preparation, screen: Screen, *, overwrite: bool) -> Manifest:
+def make_store(folder: str, path: str, how: Preparation, console: Console, *, overwrite: bool) -> Manifest:
     """Prepare the films of a folder into a store, with progress and a summary on screen.
 
     Raises:
@@ -52,10 +52,10 @@ def make_store(folder: str, path: str, how: Preparation, screen: Screen, *, over
     """
     require_place(path, overwrite=overwrite)
     whole = Countdown()
-    manifest = prepare(folder, path, how, show_progress(screen))
+    manifest = prepare(folder, path, how, show_progress(console))
     for line in summary(manifest):
-        screen.line(line)
-    screen.line(f"Store: {files.absolute(path)} ({duration(whole.elapsed)})")
+        console.line(line)
+    console.line(f"Store: {files.absolute(path)} ({duration(whole.elapsed)})")
     return manifest
 
 
@@ -77,19 +77,19 @@ def require_place(path: str, *, overwrite: bool) -> None:
         )
 
 
-def show_progress(screen: Screen) -> Progress:
-    """Return what shows a preparation's progress on screen."""
+def show_progress(console: Console) -> Progress:
+    """Return a function that shows a preparation's progress on screen."""
     timers: dict[str, Countdown] = {}
 
     def progress(what: str, done: int, films: int) -> None:
         timer = timers.setdefault(what, Countdown())
-        screen.status(f"{what}: {done:,} of {films:,}{timer.left(done, films)}")
+        console.status(f"{what}: {done:,} of {films:,}{timer.left(done, films)}")
 
     return progress
 
 
 def summary(manifest: Manifest) -> list[str]:
-    """Say what a store holds and what was set aside."""
+    """Say what a store holds and what was rejected."""
     counts = manifest.films
     lines = [
         f"{sum(counts.values()):,} films: {counts['train']:,} to train, "
@@ -99,7 +99,7 @@ def summary(manifest: Manifest) -> list[str]:
         lines.append(f"{manifest.split['train_share']:g} of the training films kept; the others are in no split")
     rejects = manifest.source["rejects"]
     if rejects:
-        lines.append(f"{sum(rejects.values()):,} set aside, listed in rejects.csv of the store:")
+        lines.append(f"{sum(rejects.values()):,} rejected, listed in rejects.csv of the store:")
         lines += [f"  {count:>6,}  {reason}" for reason, count in rejects.items()]
     if manifest.source["repeats"]:
         lines.append(f"{manifest.source['repeats']:,} repeated rows dropped")

@@ -16,16 +16,16 @@ from ray.data import ExecutionResources
 
 from datasets.batches.feature_readers import feature_films
 from datasets.batches.readers import both_films, overview_films, poster_films, read_films
-from datasets.store.feature_store import fed_of, kept_bytes
+from datasets.store.feature_store import kept_bytes, parse_feature_specs
 from datasets.store.film_store import Store
 from datasets.text.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
 from genre_models.checkpoint import Checkpoint
 from genre_models.encoders.backbones import frozen_backbones, is_pretrained
-from genre_models.models.registry import KINDS, ModelKind
+from genre_models.models.registry import REGISTRY, ModelSpec
 from genre_models.training.svd_embeddings import svd_word_vectors
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cluster import resources
-from ray_jobs.cluster.ray_data_throttle import PacedWhileTraining
+from ray_jobs.cluster.ray_data_throttle import IdleThrottle
 from ray_jobs.inputs.feature_extraction import tokenizer_of
 
 TRAINING_SPLITS = ("train", "validation")
@@ -34,13 +34,13 @@ _COUNTS = pa.schema([("word", pa.string()), ("count", pa.int64())])
 _MOST_FILMS_READ = 200_000  # bounds the memory of the one process that decomposes the overviews
 
 
-def require_posters_that_fit(kind: ModelKind, config: Any, store: Store) -> None:
+def require_posters_that_fit(kind: ModelSpec, config: Any, store: Store) -> None:
     """Refuse a model that sees posters of another size than the store holds.
 
     Raises:
         TrainError: naming both sizes and the two ways out.
     """
-    if not kind.looks or frozen_backbones(config):
+    if not kind.uses_poster or frozen_backbones(config):
         return
     wanted, have = {"height": config.height, "width": config.width}, store.manifest.poster
     if wanted != have:
@@ -71,12 +71,12 @@ def vocabulary_of(kind: str, config: Any, store: Store) -> Vocabulary | None:
     Raises:
         TrainError: pieces of words are asked for, and the package that learns them is not installed.
     """
-    if not KINDS[kind].reads or is_pretrained(config):
+    if not REGISTRY[kind].uses_overview or is_pretrained(config):
         return None
     tokenizer = config.tokenizer
     # The store counted its words as the coursework cut them.
     counts = store.word_counts() if tokenizer == "split" else _counted(store, tokenizer)
-    size, fewest = config.vocabulary_size, config.fewest_uses
+    size, fewest = config.vocabulary_size, config.min_count
     try:
         return Vocabulary.from_counts(counts, size=size, fewest=fewest, tokenizer=tokenizer)
     except ImportError as error:
@@ -98,12 +98,12 @@ def _counted(store: Store, tokenizer: Tokenizer) -> list[tuple[str, int]]:
 
 
 def word_vectors_of(about: Checkpoint, store: Store) -> np.ndarray | None:
-    """Return what words' vectors are before training, float32 [vocabulary, units]; None where they are random.
+    """Return the initial word vectors, float32 [vocabulary, units]; None where they are random.
 
     Beyond 200,000 films those of the store's first parts are used, which hold them in random order.
     """
     config = about.config
-    if not about.model_kind.reads or config.embedding_start != "svd":
+    if not about.model_spec.uses_overview or config.embedding_init != "svd":
         return None
     overviews: list[str] = []
     for part in read_films(store, "train", ["overview"]).iter_batches(batch_size=None, batch_format="pyarrow"):
@@ -119,13 +119,13 @@ def word_vectors_of(about: Checkpoint, store: Store) -> np.ndarray | None:
 
 def films_of(about: Checkpoint, store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
     """Return a split as the model's inputs, through Ray Data."""
-    kind = about.model_kind
+    kind = about.model_spec
     if about.features:
-        most = about.config.max_tokens if kind.reads else 0
-        return feature_films(store, split, fed_of(about.features), max_tokens=most, cpus=cpus)
-    if not kind.reads:
+        most = about.config.max_tokens if kind.uses_overview else 0
+        return feature_films(store, split, parse_feature_specs(about.features), max_tokens=most, cpus=cpus)
+    if not kind.uses_overview:
         return poster_films(store, split, cpus=cpus)
-    read = both_films if kind.looks else overview_films
+    read = both_films if kind.uses_poster else overview_films
     return read(store, split, tokenizer_of(about), max_tokens=about.config.max_tokens, cpus=cpus)
 
 
@@ -139,7 +139,7 @@ def equal_shares(films: int, workers: int) -> tuple[int, ...]:
     return tuple(films // workers + (rank < films % workers) for rank in range(workers))
 
 
-def held_parts(films: ray.data.Dataset, shares: tuple[int, ...], name: str) -> dict[str, ray.data.Dataset]:
+def materialize_shards(films: ray.data.Dataset, shares: tuple[int, ...], name: str) -> dict[str, ray.data.Dataset]:
     """Materialise a dataset and cut it into consecutive parts of these sizes, called name-0, name-1, …"""
     held = films.materialize()
     if len(shares) == 1:
@@ -148,7 +148,7 @@ def held_parts(films: ray.data.Dataset, shares: tuple[int, ...], name: str) -> d
     return {f"{name}-{rank}": part for rank, part in enumerate(held.split_at_indices(ends))}
 
 
-def are_held(
+def fits_in_cache(
     about: Checkpoint,
     store: Store,
     have: resources.Resources,
@@ -163,7 +163,7 @@ def are_held(
     """
     if hold == "always" and not fit_the_object_store(about, store, have, 1.0):
         raise TrainError(
-            f"--hold-films always: the {store.manifest.films['train']:,} training films take more than the "
+            f"--cache-films always: the {store.manifest.films['train']:,} training films take more than the "
             f"{have.object_store_bytes / 1e9:.1f} GB of Ray's object store; give it more, or leave the option out"
         )
     return hold == "always" or (hold == "auto" and fit_the_object_store(about, store, have, share))
@@ -172,16 +172,16 @@ def are_held(
 def fit_the_object_store(about: Checkpoint, store: Store, have: resources.Resources, share: float) -> bool:
     """Return whether the training films, as the model's inputs, take at most this share of Ray's object store."""
     if about.features:
-        needed = kept_bytes(store, fed_of(about.features).values(), "train")
+        needed = kept_bytes(store, parse_feature_specs(about.features).values(), "train")
     else:
         needed = _film_bytes(about, store) * store.manifest.films["train"]
     return needed <= share * have.object_store_bytes
 
 
 def _film_bytes(about: Checkpoint, store: Store) -> int:
-    """Return how much of the object store one film takes as the model's input."""
-    poster = math.prod(store.manifest.poster_shape) if about.model_kind.looks else 0
-    overview = 4 * (about.config.max_tokens + 1) if about.model_kind.reads else 0
+    """Return the bytes of one film as the model's input."""
+    poster = math.prod(store.manifest.poster_shape) if about.model_spec.uses_poster else 0
+    overview = 4 * (about.config.max_tokens + 1) if about.model_spec.uses_overview else 0
     return poster + overview + 4 * len(about.genres)
 
 
@@ -219,7 +219,7 @@ def films_for_workers(
     first = workers > 1 and have.cpus - workers * per_worker["CPU"] < 1
     # Read while the workers hold their CPUs, or wait for them: a task that asked for more than they leave would wait
     # for ever, and tasks that took theirs would keep them waiting.
-    cpus = resources.spare_cpus(workers, per_worker, have)
+    cpus = resources.cpus_per_read_task(workers, per_worker, have)
 
     def films(split: str) -> ray.data.Dataset:
         dataset = films_of(about, store, split, cpus=cpus)
@@ -230,7 +230,7 @@ def films_for_workers(
 
     def read() -> dict[str, ray.data.Dataset]:
         splits = TRAINING_SPLITS if held else ("validation",)
-        parts = [held_parts(films(split), shares[split], split) for split in splits]
+        parts = [materialize_shards(films(split), shares[split], split) for split in splits]
         return {name: part for split in parts for name, part in split.items()}
 
     if held:
@@ -238,5 +238,5 @@ def films_for_workers(
     stream = films_of(about, store, "train", cpus=cpus)
     # A stream stands still while its workers train on a window, for however long that takes.
     stream.context.execution_no_progress_timeout_s = -1
-    stream.context.custom_execution_callback_classes = [PacedWhileTraining]
+    stream.context.custom_execution_callback_classes = [IdleThrottle]
     return FilmsForWorkers({**shares, "train": ()}, read, {"train": stream}, first)

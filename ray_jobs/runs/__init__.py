@@ -1,1 +1,1 @@
-"""What runs and studies keep in the runs folder, and how it is found again."""
+"""The runs folder: files of runs and studies, and finding them again."""

@@ -9,7 +9,7 @@ from datasets.store.film_store import Store
 from ray_jobs.runs.study_files import ABLATIONS, studies_below
 
 
-def ablations_on(store: Store, runs: str) -> list[dict[str, Any]]:
+def find_ablations(store: Store, runs: str) -> list[dict[str, Any]]:
     """Return the newest ablation of each kind of model and preset on this store below a folder, as the report takes
     it."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
@@ -22,8 +22,8 @@ def ablations_on(store: Store, runs: str) -> list[dict[str, Any]]:
 def variants_below(folder: str) -> tuple[str, ...]:
     """Return the folders of the trainings below a folder that are a preset's variants in some ablation.
 
-    They are trained to be compared with the preset: the best of so many, by chance as well, is no model to judge. The
-    presets' own trainings are, as any other run.
+    They are trained to be compared with the preset: the best of so many, by chance as well, is no model to evaluate.
+    The presets' own trainings are, as any other run.
     """
     return tuple(
         files.join(one["path"], run["path"].rsplit("/", 1)[1])

@@ -10,12 +10,12 @@ from typing import Any
 from datasets.storage import files
 from genre_models import checkpoint as checkpoints
 from genre_models.training import history as histories
-from genre_models.training.history import Epoch
+from genre_models.training.history import EpochMetrics
 from ray_jobs.runs.find_ablations import variants_below
 
 
 @dataclass(frozen=True)
-class Found:
+class CheckpointInfo:
     """A checkpoint below a runs folder."""
 
     path: str
@@ -27,12 +27,12 @@ class Found:
         """Return the epoch after which it was taken, from 1."""
         return int(self.about["epoch"])
 
-    def badness(self, metric: str) -> float:
-        """Return how it stands by a metric, less is better."""
-        return histories.badness(float(self.about["figures"][metric]), metric)
+    def sort_key(self, metric: str) -> float:
+        """Return its sort key by a metric: lower is better."""
+        return histories.sort_key(float(self.about["figures"][metric]), metric)
 
 
-def checkpoints_below(folder: str) -> list[Found]:
+def checkpoints_below(folder: str) -> list[CheckpointInfo]:
     """Return every whole checkpoint below a folder; what cannot be read is passed over."""
     found = []
     for path in files.find(folder, "checkpoint.json"):
@@ -41,13 +41,13 @@ def checkpoints_below(folder: str) -> list[Found]:
         except (checkpoints.CheckpointError, FileNotFoundError):
             continue
         if about["figures"]:
-            found.append(Found(path.rsplit("/", 1)[0], about))
+            found.append(CheckpointInfo(path.rsplit("/", 1)[0], about))
     return found
 
 
 def best_below(
     folder: str, *, kind: str, fingerprint: str | None = None, metric: str = "validation_loss"
-) -> Found | None:
+) -> CheckpointInfo | None:
     """Return the checkpoint of a kind that is best by a metric, among those trained on the store of this
     fingerprint: figures on other films do not compare. The variants of an ablation are passed over."""
     variants = variants_below(folder)
@@ -58,10 +58,10 @@ def best_below(
         and fingerprint in (None, found.about["store"].get("fingerprint"))
         and found.path.rsplit("/", 1)[0] not in variants
     ]
-    return min(fitting, key=lambda found: found.badness(metric), default=None)
+    return min(fitting, key=lambda found: found.sort_key(metric), default=None)
 
 
-def start_of(place: str, about: checkpoints.Checkpoint, metric: str) -> str:
+def find_init_checkpoint(place: str, about: checkpoints.Checkpoint, metric: str) -> str:
     """Return the path of the checkpoint whose weights a new model begins with: at `place`, or the best one below it.
 
     Raises:
@@ -84,7 +84,7 @@ def start_of(place: str, about: checkpoints.Checkpoint, metric: str) -> str:
     if start.vocabulary and about.vocabulary and start.vocabulary != about.vocabulary:
         raise checkpoints.CheckpointError(
             f"{found.path} knows other words ({_words(start)}) than this model ({_words(about)}): vectors would go to "
-            "words that they do not stand for. Give this one the options of that run, or leave out --start-from"
+            "words that they do not stand for. Give this one the options of that run, or leave out --init-from"
         )
     return found.path
 
@@ -94,7 +94,7 @@ def _words(about: checkpoints.Checkpoint) -> str:
     return f"{len(about.vocabulary):,} by the tokenizer {about.config.tokenizer}"
 
 
-def run_history(path: str) -> list[Epoch]:
+def run_history(path: str) -> list[EpochMetrics]:
     """Return the run's figures of every epoch, given one of its checkpoints; empty where the run keeps none."""
     try:
         return histories.from_csv(files.read_text(files.join(path.rsplit("/", 1)[0], "history.csv")))

@@ -12,7 +12,7 @@ from ray_jobs.runs.run_folder import RunFolder
 
 
 def settings_of(about: Checkpoint) -> dict[str, Any]:
-    """Return what makes two runs the same run: model, recipe and films."""
+    """Return the key of a run: model, recipe and films."""
     return {
         "kind": about.kind,
         "recipe": plain(dataclasses.asdict(about.recipe)),
@@ -22,13 +22,13 @@ def settings_of(about: Checkpoint) -> dict[str, Any]:
     }
 
 
-def claim(
+def check_resume(
     folder: RunFolder,
-    asked: dict[str, Any],
+    requested: dict[str, Any],
     *,
     what: str,
     resume: bool,
-    may_change: tuple[str, ...] = ("epochs", "patience"),
+    may_differ: tuple[str, ...] = ("epochs", "patience"),
 ) -> None:
     """Take the folder for a new run, or make sure that it is the same run that goes on, and keep what was asked.
 
@@ -45,28 +45,28 @@ def claim(
     if not folder.exists():
         if resume:
             raise TrainError(f"there is no {what} at {folder.path} to go on with: leave out --resume to start it")
-        folder.write_options(asked)
+        folder.write_options(requested)
         return
     if not resume:
         raise TrainError(f"the {what} {folder.path} exists: go on with it by --resume, or take another --name")
-    before, now = _flat(folder.options(), asked), _flat(asked, asked)
+    before, now = _flat(folder.options(), requested), _flat(requested, requested)
     changed = [
         f"{name[-1]} {before.get(name)} -> {now[name]}"
         for name in now
-        if name[-1] not in may_change and before.get(name) != now[name]
+        if name[-1] not in may_differ and before.get(name) != now[name]
     ]
     if changed:
         raise TrainError(
             f"the {what} {folder.path} was started otherwise ({', '.join(changed)}): give it the same options and "
             f"films, or start a new {what} under another --name"
         )
-    folder.write_options(asked)
+    folder.write_options(requested)
 
 
-def _flat(options: dict[str, Any], asked: dict[str, Any]) -> dict[tuple[str, ...], Any]:
+def _flat(options: dict[str, Any], requested: dict[str, Any]) -> dict[tuple[str, ...], Any]:
     """Return options by group and name; one that an older version did not know stands at its default."""
     flat: dict[tuple[str, ...], Any] = {}
-    for name, value in asked.items():
+    for name, value in requested.items():
         if isinstance(value, dict):
             flat |= {(name, inner): told for inner, told in {**_defaults(value), **options.get(name, {})}.items()}
         else:
@@ -76,9 +76,9 @@ def _flat(options: dict[str, Any], asked: dict[str, Any]) -> dict[tuple[str, ...
 
 def _defaults(group: dict[str, Any]) -> dict[str, Any]:
     """Return the defaults of the recipe's or the model's options, whichever these are."""
-    from genre_models.models.registry import KINDS
+    from genre_models.models.registry import REGISTRY
 
-    known_groups: list[type[Any]] = [Recipe, *(kind.config_class for kind in KINDS.values())]
+    known_groups: list[type[Any]] = [Recipe, *(kind.config_class for kind in REGISTRY.values())]
     for known in known_groups:
         values = plain(dataclasses.asdict(known()))
         if values.keys() == group.keys():

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from datasets.storage import atomic, files
+from genre_models.models.renamed_options import with_new_names
 from genre_models.training import history as histories
-from genre_models.training.history import Epoch
-from ray_jobs.runs.find_checkpoints import Found, checkpoints_below, run_history
+from genre_models.training.history import EpochMetrics
+from ray_jobs.runs.find_checkpoints import CheckpointInfo, checkpoints_below, run_history
 
 _EPOCH = "epoch-"
 
@@ -39,13 +40,13 @@ class RunFolder:
 
     def options(self) -> dict[str, Any]:
         """Return the options the run was started with."""
-        return dict(json.loads(files.read_text(files.join(self.path, "run.json"))))
+        return dict(with_new_names(json.loads(files.read_text(files.join(self.path, "run.json")))))
 
     def write_options(self, options: dict[str, Any]) -> None:
         """Keep the options of the run."""
         atomic.write_text(files.join(self.path, "run.json"), json.dumps(options, indent=2, ensure_ascii=False))
 
-    def history(self) -> list[Epoch]:
+    def history(self) -> list[EpochMetrics]:
         """Return the figures kept so far."""
         return run_history(files.join(self.path, "any"))
 
@@ -53,10 +54,10 @@ class RunFolder:
         """Return the run's whole checkpoints by epoch."""
         return {one.epoch: one.path for one in checkpoints_below(self.path)}
 
-    def best(self, metric: str) -> Found | None:
+    def best(self, metric: str) -> CheckpointInfo | None:
         """Return the whole checkpoint that is best by a metric, the first of equals; None where there is none."""
         found = checkpoints_below(self.path)
-        return min(found, key=lambda one: (one.badness(metric), one.epoch), default=None)
+        return min(found, key=lambda one: (one.sort_key(metric), one.epoch), default=None)
 
     @contextlib.contextmanager
     def new_checkpoint(self, epoch: int) -> Iterator[Path]:
@@ -64,13 +65,13 @@ class RunFolder:
         with atomic.new_folder(files.join(self.path, epoch_folder(epoch)), last="checkpoint.json") as folder:
             yield folder
 
-    def keep(self, epochs: Collection[int]) -> None:
+    def prune_checkpoints(self, epochs: Collection[int]) -> None:
         """Remove the checkpoints of all other epochs."""
         kept = {epoch_folder(epoch) for epoch in epochs}
         for name in files.folders(self.path):
             if name.startswith(_EPOCH) and name not in kept:
                 files.remove_folder(files.join(self.path, name))
 
-    def write_history(self, history: list[Epoch]) -> None:
+    def write_history(self, history: list[EpochMetrics]) -> None:
         """Keep the figures of every epoch so far."""
         atomic.write_text(files.join(self.path, "history.csv"), histories.to_csv(history))

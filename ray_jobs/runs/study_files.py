@@ -14,10 +14,11 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models.checkpoint import Checkpoint
+from genre_models.models.renamed_options import with_new_names
 
 
 @dataclass(frozen=True)
-class Sort:
+class StudyKind:
     """A sort of study."""
 
     file: str
@@ -28,17 +29,17 @@ class Sort:
     """The list in its file that must not be empty."""
 
 
-SWEEPS = Sort("sweep.json", 1, "trials")
-ABLATIONS = Sort("ablation.json", 1, "variants")
+SWEEPS = StudyKind("sweep.json", 1, "trials")
+ABLATIONS = StudyKind("ablation.json", 1, "variants")
 
 
-def head(sort: Sort, folder: str, about: Checkpoint, *, metric: str) -> dict[str, Any]:
-    """Return what every study's file begins with."""
+def head(sort: StudyKind, folder: str, about: Checkpoint, *, metric: str) -> dict[str, Any]:
+    """Return the head of a study's file."""
     return {
         "format": sort.format,
         "kind": about.kind,
-        "label": about.model_kind.label,
-        "sees": about.model_kind.sees,
+        "label": about.model_spec.label,
+        "sees": about.model_spec.modality,
         "name": folder.rsplit("/", 1)[1],
         "path": folder,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -48,12 +49,12 @@ def head(sort: Sort, folder: str, about: Checkpoint, *, metric: str) -> dict[str
     }
 
 
-def studies_below(folder: str, sort: Sort) -> list[dict[str, Any]]:
+def studies_below(folder: str, sort: StudyKind) -> list[dict[str, Any]]:
     """Return the studies of one sort below a folder, newest first; what cannot be read is passed over."""
     found = []
     for path in files.find(folder, sort.file):
         try:
-            told = json.loads(files.read_text(path))
+            told = with_new_names(json.loads(files.read_text(path)))
             if told["format"] == sort.format and told[sort.holds] and told["store"]["fingerprint"]:
                 found.append({**told, "path": path.rsplit("/", 1)[0]})  # the runs folder may have moved
         except (ValueError, KeyError, TypeError, OSError):

@@ -18,7 +18,8 @@ from typing import Any
 
 from datasets.storage import atomic, files
 from genre_models.checkpoint import with_tuples
-from genre_models.training.history import Epoch, badness, best_epoch
+from genre_models.models.renamed_options import with_new_names
+from genre_models.training.history import EpochMetrics, best_epoch, sort_key
 from ray_jobs.runs.run_folder import RunFolder
 
 _TRIAL = "trial-"
@@ -39,7 +40,7 @@ class Trial:
     """waiting, running, finished, stopped (early, by the scheduler) or failed."""
     reason: str = ""
     """Why it failed, was stopped or waits, in a line."""
-    history: list[Epoch] = field(default_factory=list)
+    history: list[EpochMetrics] = field(default_factory=list)
     start_seconds: dict[str, float] = field(default_factory=dict)
     """What passed between its start and its first training step: importing, films, building the model, first step."""
     cpu_seconds: float = 0.0
@@ -50,7 +51,7 @@ class Trial:
         """Return whether nothing of it remains to be run."""
         return self.status in ENDED
 
-    def best_epoch(self, metric: str) -> Epoch | None:
+    def best_epoch(self, metric: str) -> EpochMetrics | None:
         """Return its best epoch; None where it has none with a figure."""
         best = best_epoch(self.history, metric) if self.history else None
         return best if best is not None and math.isfinite(getattr(best, metric)) else None
@@ -65,7 +66,7 @@ class Trial:
         found: list[float] = []
         for epoch in self.history:
             value = float(getattr(epoch, metric))
-            found.append(min([value, *found[-1:]], key=lambda value: badness(value, metric)))
+            found.append(min([value, *found[-1:]], key=lambda value: sort_key(value, metric)))
         return found
 
 
@@ -97,7 +98,7 @@ class SweepFolder(RunFolder):
             return
         own = self.trial_folder(trial.number)
         kept = None if trial.status == "failed" else own.best(metric)
-        own.keep({kept.epoch} if kept else ())
+        own.prune_checkpoints({kept.epoch} if kept else ())
         if kept:
             trial.history = max(trial.history, own.history(), key=len)
             best = trial.best_epoch(metric)
@@ -112,7 +113,7 @@ class SweepFolder(RunFolder):
             where = files.join(self.path, name, "trial.json")
             if name.startswith(_TRIAL) and files.exists(where):
                 kept = json.loads(files.read_text(where))
-                kept["settings"] = with_tuples(kept["settings"])
+                kept["settings"] = with_tuples(with_new_names(kept["settings"]))
                 trial = Trial(**kept, history=RunFolder(self.path, name).history())
                 if not trial.ended:
                     # Cut off between an epoch's figures and its checkpoint, it goes on from the checkpoint.
@@ -121,11 +122,11 @@ class SweepFolder(RunFolder):
                 found.append(trial)
         return sorted(found, key=lambda trial: trial.number)
 
-    def earlier(self, is_over: IsOver) -> list[Trial]:
+    def earlier(self, is_finished: IsOver) -> list[Trial]:
         """Return the trials started so far, by number; one that came to its last epoch unseen has ended."""
         trials = self.trials()
         for trial in trials:
-            if not trial.ended and is_over(trial):
+            if not trial.ended and is_finished(trial):
                 trial.status, trial.reason = "finished", ""
                 self.write_trial(trial)
         return trials

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 
 from datasets.storage import files
-from genre_models.training.history import Epoch
+from genre_models.training.history import EpochMetrics
 
 
 class TensorBoard:
@@ -26,7 +26,7 @@ class TensorBoard:
         self._folder = folder
         self._writer = SummaryWriter(folder)
 
-    def write(self, epoch: Epoch) -> None:
+    def write(self, epoch: EpochMetrics) -> None:
         """Add one epoch: training and validation of a figure under one name each."""
         for name, value in asdict(epoch).items():
             if name == "epoch":

@@ -1,4 +1,4 @@
-"""Private interfaces of Ray Train, checked with Ray 2.60."""
+"""Uses of private interfaces of Ray Train, checked with Ray 2.60."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 
 class LeanTrainer(DataParallelTrainer):
-    """Starts no process that a run does not need; each would import Ray Train, 2 to 3 s of a core.
+    """A trainer without the helper processes a run does not need.
 
-    Dropped are the keeper of datasets where there are none, and, in a driver that ends with the run, the process
-    that would free the workers' resources if Ray Train's controller were killed: Ray frees them with the driver.
+    Each would import Ray Train, 2 to 3 s of a core. It drops the dataset manager where there are no datasets, and the
+    placement group cleaner if the driver ends with the run: Ray then frees the workers' resources with the driver.
     """
 
     def __init__(self, *arguments: Any, ends_with_driver: bool, **options: Any) -> None:
@@ -23,4 +23,4 @@ class LeanTrainer(DataParallelTrainer):
             self._dropped += (PlacementGroupCleanerCallback,)
 
     def _create_default_callbacks(self) -> list[Any]:
-        return [one for one in super()._create_default_callbacks() if not isinstance(one, self._dropped)]
+        return [callback for callback in super()._create_default_callbacks() if not isinstance(callback, self._dropped)]

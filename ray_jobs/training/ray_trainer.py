@@ -1,4 +1,4 @@
-"""A run of Ray Train's workers: started, restarted after a crash, and its failure put into words."""
+"""A Ray Train run of a training job, with restarts after a crash."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from genre_models.training.history import METRICS
 from ray_jobs.cli.errors import TrainError, reason
 from ray_jobs.runs import find_checkpoints
 from ray_jobs.training.ray_internals import LeanTrainer
-from ray_jobs.training.train_job import TrainJob
-from ray_jobs.training.worker import train_fn_per_worker
+from ray_jobs.training.train_job import TrainSpec
+from ray_jobs.training.worker import train_func
 
-_RESTARTS = 3  # a worker or node that dies costs at most the epoch under way, this many times
-# Ray Train asks its workers how they are every 2 s, and takes one report of an epoch each time: an epoch shorter than
-# that would wait for it, and the run's end for the next question.
+_RESTARTS = 3  # a worker or node that dies costs at most the current epoch
+# Ray Train polls its workers every 2 s by default and takes one epoch's report at each poll: shorter epochs, and the
+# end of the run, would wait for the next poll.
 _ASK_EVERY_S = "0.25"
 
 
 @dataclass
 class TensorFlowWorkers(BackendConfig):
-    """Tells TensorFlow, through TF_CONFIG, which workers train together.
+    """Ray Train backend that sets TF_CONFIG on every worker.
 
-    Ray Train has one of its own (`TensorflowConfig`), but every process that unpickles it imports TensorFlow: the
-    driver and Ray Train's controller too, neither of which computes.
+    Unpickling Ray Train's own `TensorflowConfig` imports TensorFlow, also in the driver and in Ray Train's controller,
+    which do not need it.
     """
 
     @property
     def backend_cls(self) -> type[Backend]:
-        """Return what sets the workers up."""
+        """Return the backend class."""
         return _TensorFlowBackend
 
 
 class _TensorFlowBackend(Backend):
     def on_start(self, worker_group: Any, backend_config: BackendConfig) -> None:
-        """Name all workers to each of them; a single one needs nobody's name."""
+        """Set TF_CONFIG on every worker; a single worker needs none."""
         del backend_config
         if len(worker_group) == 1:
             return
@@ -52,7 +52,7 @@ class _TensorFlowBackend(Backend):
 
 
 def _free_address() -> str:
-    """Return this node's address with a port that is free."""
+    """Return this node's address with a free port."""
     ip = ray.util.get_node_ip_address()
     with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET) as probe:
         probe.bind(("", 0))
@@ -66,7 +66,7 @@ def _set_tf_config(addresses: list[str], rank: int) -> None:
 
 
 def run_workers(
-    job: TrainJob,
+    job: TrainSpec,
     datasets: dict[str, Any],
     *,
     workers: int,
@@ -74,27 +74,27 @@ def run_workers(
     split: Sequence[str] = (),
     callbacks: Sequence[Any] = (),
 ) -> None:
-    """Train a job's model on this many workers, into the job's run folder; one that exists goes on.
+    """Train a job's model on several workers; a run that exists is resumed.
 
     Args:
-        job: what to train.
-        datasets: each rank's own (`train-0`, `validation-0`, …), or one stream `train` named in `split`; those that
-            are still being read come through the job's board.
-        workers: processes, one for each rank.
-        per_worker: what each asks of Ray.
-        split: the datasets that Ray Data is to split over the ranks.
-        callbacks: Ray Train's user callbacks, of a run that is a trial of Ray Tune.
+        job: the specification of the run.
+        datasets: each rank's own (`train-0`, `validation-0`, …), or one stream `train` named in `split`; films that
+            are still being read come through the job's progress channel.
+        workers: number of worker processes, one for each rank.
+        per_worker: Ray resources of each worker.
+        split: the names of the datasets that Ray Data splits over the ranks.
+        callbacks: Ray Train's user callbacks, for a run that is a trial of Ray Tune.
 
     Raises:
-        TrainError: the run failed; the reason in a line, and what is left of it.
+        TrainError: the run failed; the message says why, and whether it can be resumed.
     """
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", _ASK_EVERY_S)
     if len(ray.nodes()) == 1:
-        # A process less to start, which would watch for nodes that the cloud is about to take away.
+        # Saves a process: it watches for preempted cloud nodes, of which a single-node cluster has none.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     runs_folder, name = job.run.rsplit("/", 1)
     trainer = LeanTrainer(
-        train_fn_per_worker,
+        train_func,
         ends_with_driver=not callbacks,
         train_loop_config={"job": job},
         backend_config=TensorFlowWorkers(),
@@ -116,7 +116,7 @@ def run_workers(
     try:
         trainer.fit()
     except ray.train.TrainingFailedError as error:
-        kept = (
+        hint = (
             " Its epochs so far are kept: go on with --resume." if find_checkpoints.checkpoints_below(job.run) else ""
         )
-        raise TrainError(f"the run {job.run} failed: {reason(error)}.{kept}") from error
+        raise TrainError(f"the run {job.run} failed: {reason(error)}.{hint}") from error

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: how far it is, each epoch's figures, and its checkpoint."""
+"""Reporting of a training run: its progress, and each epoch's metrics and checkpoint."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from genre_models.training.history import Epoch, best_epoch
+from genre_models.training.history import EpochMetrics, best_epoch
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.tensorboard import TensorBoard
-from ray_jobs.training.timing import WORKER, Clock, Gaps
-from ray_jobs.training.train_job import Progress, TrainJob
+from ray_jobs.training.timing import WORKER, EpochGapTimer, Timer
+from ray_jobs.training.train_job import Progress, TrainSpec
 
 _POST_EVERY_S = 0.5
 
 Save = Callable[[Path], None]
 """Writes a checkpoint into a folder."""
 
-Deliver = Callable[[dict[str, Any], Save | None], None]
-"""Hands an epoch's figures over, and its checkpoint on the rank that writes it."""
+ReportFn = Callable[[dict[str, Any], Save | None], None]
+"""Reports an epoch's metrics, and its checkpoint on the rank that writes it."""
 
 
 class Reporter:
-    """Tells how far the run is, and hands over each epoch's figures and checkpoint; rank 0 does the writing."""
+    """Reports the progress of the run and each epoch's metrics and checkpoint; rank 0 writes them."""
 
-    def __init__(self, job: TrainJob, rank: int, deliver: Deliver, timing: Clock | None = None) -> None:
+    def __init__(self, job: TrainSpec, rank: int, deliver: ReportFn, timing: Timer | None = None) -> None:
         self._job, self._first, self._deliver = job, rank == 0, deliver
-        self._timing = timing or Clock(WORKER, None)
-        self._gaps = Gaps(self._timing)
+        self._timing = timing or Timer(WORKER, None)
+        self._gaps = EpochGapTimer(self._timing)
         self._posted = 0.0
         self._weights: Future[tempfile.TemporaryDirectory[str]] | None = None
         self._behind = ThreadPoolExecutor(1, "checkpoint")
@@ -47,15 +47,15 @@ class Reporter:
             self._post(Progress(step.epoch, step.step, steps, step.phase))
 
     def trained(self, state: Any) -> None:
-        """Begin to write the weights, which stay as they are while the epoch is validated."""
+        """Start writing the weights in a thread, while the epoch is validated."""
         self._gaps.trained()
         if self._first:
             self._weights = self._behind.submit(_write_weights, state)
 
     def epoch(self, state: Any) -> None:
-        """Write the epoch's figures and deliver it with its checkpoint: every rank delivers equally often."""
+        """Report the epoch's metrics, on rank 0 with its checkpoint: every rank must report equally often."""
         self._gaps.validated()
-        figures: Epoch = state.history[-1]
+        figures: EpochMetrics = state.history[-1]
         best = best_epoch(state.history, self._job.metric)
         metrics = {**asdict(figures), "best": getattr(best, self._job.metric), "best_epoch": best.epoch}
         if not self._first:
@@ -72,14 +72,14 @@ class Reporter:
         self._post(Progress(figures.epoch, figures=figures))
 
     def close(self) -> None:
-        """End what it writes: a sweep's process goes on with another trial."""
+        """Close the writers: in a sweep, the process is reused for another trial."""
         self._behind.shutdown()
         if self._tensorboard:
             self._tensorboard.close()
 
     def _post(self, progress: Progress) -> None:
-        if self._job.board is not None:
-            self._job.board.post.remote(progress)
+        if self._job.channel is not None:
+            self._job.channel.send.remote(progress)
 
     def _save(self, folder: Path, state: Any) -> None:
         from genre_models import checkpoint
@@ -90,17 +90,17 @@ class Reporter:
             for part in Path(written).iterdir():
                 shutil.move(part, folder / part.name)
         tuned = thresholds.tune_thresholds(state.validation_labels, state.validation_scores)
-        about = replace(
+        metadata = replace(
             self._job.checkpoint,
             epoch=state.history[-1].epoch,
             history=tuple(state.history),
             thresholds=tuple(float(t) for t in tuned),
         )
-        checkpoint.save_about(folder, about, parameters=state.model.count_params())
+        checkpoint.save_about(folder, metadata, parameters=state.model.count_params())
 
 
 def _write_weights(state: Any) -> tempfile.TemporaryDirectory[str]:
-    """Write a checkpoint's weights and training state into a folder of their own."""
+    """Write the weights and the optimizer state into a new temporary folder."""
     from genre_models import checkpoint
 
     folder = tempfile.TemporaryDirectory(prefix="weights-")

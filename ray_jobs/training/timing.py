@@ -1,4 +1,4 @@
-"""Where a run's time goes, for `--timing`: spans of work in driver and workers, and the path that sets the length."""
+"""Time measurements for `--timing`: spans of work in driver and workers, and their critical path."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ _SLACK_S = 0.02
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of work."""
+    """A timed piece of work."""
 
     what: str
     who: str
-    """Which process: "driver" or "worker"."""
+    """The process: "driver" or "worker"."""
     start: float
-    """Seconds since 1970: clocks of processes compare by it."""
+    """Seconds since 1970, comparable between processes."""
     end: float
 
     @property
     def seconds(self) -> float:
-        """Return how long it took."""
+        """Return the duration."""
         return self.end - self.start
 
 
 @dataclass(frozen=True)
-class Gap:
-    """What passed from the end of an epoch's training to the next one's first step."""
+class EpochGap:
+    """The time from the end of an epoch's training to the next epoch's first step."""
 
     epoch: int
-    """The epoch that follows."""
+    """The later epoch."""
     seconds: float
-    """Validation apart."""
+    """Without the validation."""
     validation_seconds: float
 
     def line(self) -> str:
-        """Return it as a line of text."""
+        """Return the gap as a line of text."""
         return (
             f"from epoch {self.epoch - 1} to the first step of {self.epoch}: {self.seconds:.3f} s, "
             f"and validation {self.validation_seconds:.3f} s"
@@ -53,47 +53,46 @@ class Gap:
 
 
 Tell = Callable[[Any], None]
-"""Takes a span or a gap; a clock without one measures nothing."""
+"""Receives a span or a gap."""
 
 
-class Clock:
-    """Takes the time of what one process does, and tells it; without anybody to tell, it does nothing."""
+class Timer:
+    """Timer of one process that reports spans to `tell`; without `tell` it does nothing."""
 
     def __init__(self, who: str, tell: Tell | None) -> None:
         self._who, self.tell = who, tell
 
     @contextlib.contextmanager
     def span(self, what: str) -> Iterator[None]:
-        """Take the time of the block."""
+        """Time the block."""
         started = time.time()
         yield
         self.told(what, started)
 
     def told(self, what: str, start: float, end: float | None = None) -> None:
-        """Tell a piece of work that began then and ends now, or ended then."""
+        """Report a span from `start` to `end`, by default until now."""
         if self.tell is not None:
             self.tell(Span(what, self._who, start, end or time.time()))
 
 
-class Gaps:
-    """Takes the time of a worker's first step, and of what lies between its epochs."""
+class EpochGapTimer:
+    """Timer of a worker's first step and of the gaps between its epochs."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Timer) -> None:
         self._clock = clock
         self._begun = self._stepped = time.time()
         self._trained = self._validated = 0.0
 
     def trained(self) -> None:
-        """Take the time at the end of an epoch's training."""
+        """Record the end of an epoch's training."""
         self._trained = time.time()
 
     def validated(self) -> None:
-        """Take the time when its validation is over."""
+        """Record the end of an epoch's validation."""
         self._validated = time.time()
 
     def step(self, step: Any) -> None:
-        """Take the time of a step done. When an epoch's first one began is known once the second has told how long
-        a step takes."""
+        """Record the end of a step; the duration of step 2 dates the start of step 1."""
         if self._clock.tell is None or step.phase != "training":
             return
         now = time.time()
@@ -101,14 +100,14 @@ class Gaps:
             self._clock.told(FIRST_STEP, self._begun, now)
         if step.step == 2 and self._trained:
             began = self._stepped - (now - self._stepped)
-            self._clock.tell(Gap(step.epoch, began - self._validated, self._validated - self._trained))
+            self._clock.tell(EpochGap(step.epoch, began - self._validated, self._validated - self._trained))
         self._stepped = now
 
 
 def process_started() -> float:
-    """Return when this process was started, in seconds since 1970; where the system does not say, now."""
+    """Return the start time of this process in seconds since 1970, or now without /proc."""
     try:
-        # The 22nd field, counted from behind the name in brackets, which may hold anything: proc(5).
+        # Field 22, proc(5); counted from the end of the bracketed name, which may hold spaces and brackets.
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         up = float(Path("/proc/uptime").read_text().split()[0])
     except OSError:
@@ -117,8 +116,7 @@ def process_started() -> float:
 
 
 def critical(spans: Sequence[Span]) -> set[Span]:
-    """Return the spans on the path that sets the length: from the last one back, each time the one that ended last
-    before it began."""
+    """Return the spans on the critical path, traced back from the last one to end."""
     path: set[Span] = set()
     before = max((span.end for span in spans), default=0.0)
     while earlier := [span for span in spans if span.end <= before + _SLACK_S and span not in path]:
@@ -129,18 +127,18 @@ def critical(spans: Sequence[Span]) -> set[Span]:
 
 
 def table(spans: Sequence[Span]) -> list[str]:
-    """Return the spans as lines of text: when each began, how long it took, `*` on the critical path.
+    """Return the spans as lines of text: start, duration, `*` on the critical path.
 
-    What passed on that path without a span, such as Ray starting a process, has a line of its own.
+    A gap on that path without a span, such as Ray starting a process, has its own line.
     """
     first, path = min(span.start for span in spans), critical(spans)
     rows = [(span.start, span.seconds, span.who, span.what, "*" if span in path else " ") for span in spans]
     ordered = sorted(path, key=lambda span: span.start)
-    for one, following in itertools.pairwise(ordered):
-        if following.start - one.end > _SLACK_S:
-            rows.append((one.end, following.start - one.end, "", f"until {following.what}", "*"))
+    for previous, following in itertools.pairwise(ordered):
+        if following.start - previous.end > _SLACK_S:
+            rows.append((previous.end, following.start - previous.end, "", f"until {following.what}", "*"))
     lines = ["   after       for              (* nothing else would have made it sooner)"]
-    for start, seconds, who, what, mark in sorted(rows):
-        lines.append(f" {start - first:6.2f} s  {seconds:6.2f} s {mark} {who:7} {what}")
+    for start, seconds, who, label, mark in sorted(rows):
+        lines.append(f" {start - first:6.2f} s  {seconds:6.2f} s {mark} {who:7} {label}")
     last = max(span.end for span in spans)
     return [*lines, f" {last - first:6.2f} s in all, from the command to the first training step"]

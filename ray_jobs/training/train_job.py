@@ -1,4 +1,4 @@
-"""What every worker of a run is told, and the word it sends back."""
+"""The specification every worker of a run gets, and the progress it reports."""
 
 from __future__ import annotations
 
@@ -9,43 +9,42 @@ from genre_models.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
-class TrainJob:
-    """Everything a worker must be told; the same for all of them."""
+class TrainSpec:
+    """The specification of a training run, the same for all workers."""
 
     checkpoint: Checkpoint
-    """What every checkpoint of this run says, epoch and figures still missing."""
+    """The metadata of this run's checkpoints, still without epoch and metrics."""
     run: str
     """The run's folder."""
     training_films: tuple[int, ...]
-    """Films in each rank's share; empty where Ray Data splits a stream into equal shares."""
+    """Training films in each rank's share; empty where Ray Data splits a stream into equal shares."""
     validation_films: tuple[int, ...]
-    """Films in each rank's share of the validation films."""
-    shuffle_window: int
+    """Validation films in each rank's share."""
+    shuffle_buffer: int
     use_gpu: bool
-    steps_per_call: int = 1
-    """Steps that a worker's device takes by itself where so many batches of one shape follow each other."""
+    steps_per_execution: int = 1
+    """Training steps per call of the compiled function, where that many consecutive batches have one shape."""
     metric: str = "validation_loss"
-    """Figure of `history.METRICS` by which an epoch is the best."""
-    board: Any = None
-    """Handle of the board's actor; without one, steps are not told."""
+    """The metric of `history.METRICS` that selects the best epoch."""
+    channel: Any = None
+    """Handle of the progress channel's actor; without one, steps are not reported."""
     genre_films: tuple[int, ...] = ()
-    """Training films of each genre, in the model's order: for a recipe that weighs genres, a model that starts at
-    their shares."""
+    """Training films of each genre, in the model's order; for genre weights and for initial biases."""
     word_vectors: Any = None
-    """What words' vectors are before training, float [vocabulary or more, units], where the model asks for it."""
-    films_handed: bool = False
-    """Whether the films come through the board, once they are read; else they are Ray Train's datasets."""
+    """Initial word vectors, float [vocabulary or more, units], where the model uses them."""
+    films_via_channel: bool = False
+    """Whether the films come through the progress channel; otherwise they are Ray Train's datasets."""
     read_ahead: bool = True
-    """Whether an epoch's films begin to be read while the epoch before still trains."""
+    """Whether an epoch's first films are read while the previous epoch still trains."""
     timing: bool = False
-    """Whether the board is told where the time goes."""
-    start_from: str = ""
-    """Checkpoint whose weights the model begins with; its place must be readable by every worker."""
+    """Whether spans and epoch gaps are sent to the progress channel."""
+    init_from: str = ""
+    """Path of the checkpoint with the initial weights; every worker must be able to read it."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Word from rank 0: a step done, or an epoch's figures."""
+    """Progress message from rank 0: a completed step, or an epoch's metrics."""
 
     epoch: int
     step: int = 0

@@ -1,4 +1,4 @@
-"""A worker's batches from its share of the films; an epoch's first are read while the one before still trains."""
+"""A worker's batches from its share of the films, with read-ahead across epochs."""
 
 from __future__ import annotations
 
@@ -7,42 +7,48 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 
-from datasets.batches.batching import Batching, Block, join_blocks, narrowed, training_batches, validation_batches
-from ray_jobs.training.train_job import TrainJob
+from datasets.batches.batching import (
+    BatchConfig,
+    Block,
+    join_blocks,
+    training_batches,
+    truncate_tokens,
+    validation_batches,
+)
+from ray_jobs.training.train_job import TrainSpec
 
 Read = Callable[[], Iterable[Block]]
 """Reads a worker's films from their beginning."""
 
 
-class Feed:
-    """This worker's batches, from its share of the films."""
+class WorkerBatches:
+    """Training and validation batches of one worker."""
 
-    def __init__(self, job: TrainJob, rank: int, workers: int, *, training: Read, validation: Read) -> None:
+    def __init__(self, job: TrainSpec, rank: int, workers: int, *, training: Read, validation: Read) -> None:
         self._job, self._rank = job, rank
         recipe = job.checkpoint.recipe
-        self._batching = Batching(max(1, recipe.batch_size // workers), job.shuffle_window, recipe.oversampling)
+        self._batching = BatchConfig(max(1, recipe.batch_size // workers), job.shuffle_buffer, recipe.oversample_share)
         self._training, self._validation = training, validation
         self.steps = self._steps(job.training_films) if job.training_films else 0
         self._held: dict[str, list[Block]] = {}
         self._behind = ThreadPoolExecutor(1, "read ahead")
         self._ahead: dict[int, Future[Iterator[Block]]] = {}
         self._lock = threading.Lock()
-        self._taken = self._read = 0  # the epochs whose batches were asked for, whose last film was read
+        self._taken = self._read = 0  # last epoch whose batches were requested; last one read to its end
 
     def _steps(self, shares: tuple[int, ...]) -> int:
-        """Return how many batches the largest share makes: every rank takes as many."""
+        """Return the number of batches in the largest share, the steps of every rank."""
         return -(-max(shares) // self._batching.batch_size)
 
     def training(self, epoch: int) -> Iterator[Block]:
-        """Yield this worker's batches of an epoch, whose first window may have been read during the one before."""
+        """Yield the batches of an epoch; its first window may have been read ahead."""
         ahead = self._ahead.pop(epoch, None)
         batches = ahead.result() if ahead else self._batches(epoch)
         self._read_ahead(taken=epoch)
         return batches
 
     def _read_ahead(self, *, taken: int = 0, read: int = 0) -> None:
-        """Once an epoch is both under way and read, begin to read the next in a thread, up to its first batch: that
-        takes its first window."""
+        """Read the next epoch's first batch in a thread once the current epoch is read."""
 
         def first_and_others(epoch: int) -> Iterator[Block]:
             batches = self._batches(epoch)
@@ -56,7 +62,7 @@ class Feed:
                 self._ahead[epoch] = self._behind.submit(first_and_others, epoch)
 
     def _batches(self, epoch: int) -> Iterator[Block]:
-        """Yield an epoch's batches; once its last film is read, the next epoch's first window is read behind."""
+        """Yield the batches of an epoch; start the read-ahead after its last film."""
         job = self._job
 
         def blocks() -> Iterator[Block]:
@@ -73,22 +79,22 @@ class Feed:
         )
 
     def validation(self) -> Iterator[Block]:
-        """Yield this worker's share of the validation films, each once."""
+        """Yield the batches of this worker's validation films, each film once."""
         steps = self._steps(self._job.validation_films)
         blocks = self._blocks("validation", self._validation, self._job.validation_films)
         return validation_batches(blocks, self._batching, steps=steps)
 
     def _blocks(self, name: str, read: Read, shares: tuple[int, ...]) -> Iterable[Block]:
-        """Read a share, in the first epoch only if the window that is held in memory anyway holds all of it."""
-        if not shares or max(shares) > self._job.shuffle_window:
+        """Read a share; keep it in memory after the first epoch if the shuffle buffer holds it."""
+        if not shares or max(shares) > self._job.shuffle_buffer:
             return map(self._fitted, read())
         if name not in self._held:
             self._held[name] = [self._fitted(join_blocks(list(read())))]
         return self._held[name]
 
     def _fitted(self, block: Block) -> Block:
-        """Return films as this model reads them: a sweep's are encoded for its largest vocabulary and length."""
+        """Truncate tokens to this model's vocabulary and length: a sweep's are encoded for its largest."""
         if "lengths" not in block:
             return block
         config = self._job.checkpoint.config
-        return narrowed(block, vocabulary_size=config.known_ids, max_tokens=config.max_tokens)
+        return truncate_tokens(block, vocabulary_size=config.num_token_ids, max_tokens=config.max_tokens)

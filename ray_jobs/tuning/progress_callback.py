@@ -1,4 +1,4 @@
-"""Watching a sweep from the driver: every trial's figures are recorded as they come, and one calm block is shown."""
+"""Ray Tune callback that records every trial's metrics and shows the progress of a sweep."""
 
 from __future__ import annotations
 
@@ -8,121 +8,122 @@ from typing import Any
 
 from ray.tune import Callback
 
-from genre_models.training.history import Epoch, badness
-from ray_jobs.cli.console import Screen, counted, duration, metric_name, settings_line
+from genre_models.training.history import EpochMetrics, sort_key
+from ray_jobs.cli.console import Console, counted, duration, metric_name, settings_line
 from ray_jobs.runs.sweep_folder import IsOver, SweepFolder, Trial
 
-_EPOCH_FIELDS = tuple(Epoch.__dataclass_fields__)
+_EPOCH_FIELDS = tuple(EpochMetrics.__dataclass_fields__)
 CUT_SHORT = "cut short: goes on with --resume"
 
 
-class Watch(Callback):
-    """Ray Tune's callback of a sweep."""
+class SweepCallback(Callback):
+    """Records the trials of a sweep and shows its progress."""
 
     def __init__(
         self,
         folder: SweepFolder,
         trials: list[Trial],
         *,
-        asked: int,
+        requested: int,
         epochs: int,
-        is_over: IsOver,
+        is_finished: IsOver,
         metric: str,
         scheduler: Any,
-        screen: Screen,
+        console: Console,
         workers_of_train: bool = False,
     ) -> None:
-        """Watch a sweep of these trials; `workers_of_train` where Ray Train's workers train them."""
+        """Start with the known trials; set `workers_of_train` if Ray Train's workers train them."""
         self.trials = {trial.number: trial for trial in trials}
-        self._folder, self._asked, self._epochs, self._metric = folder, asked, epochs, metric
-        self._is_over = is_over
-        self._scheduler, self._screen = scheduler, screen
+        self._folder, self._asked, self._epochs, self._metric = folder, requested, epochs, metric
+        self._is_over = is_finished
+        self._scheduler, self._screen = scheduler, console
         self._workers_of_train = workers_of_train
         self._started = time.monotonic()
         self._ended_before = sum(trial.ended for trial in trials)
         self._best: Trial | None = best_of(self.trials.values(), metric)
 
-    # -- what Tune tells --------------------------------------------------------------------------------------------
+    # -- callbacks of Ray Tune ----------------------------------------------------------------------------------------
 
     def on_trial_start(self, *, trial: Any, **_: Any) -> None:
-        """Record that a trial runs."""
+        """Record that a trial is running."""
         number = trial.config["number"]
-        known = self.trials.setdefault(number, Trial(number, trial.config["settings"]))
-        known.status, known.reason = "running", ""
-        self._folder.write_trial(known)
+        record = self.trials.setdefault(number, Trial(number, trial.config["settings"]))
+        record.status, record.reason = "running", ""
+        self._folder.write_trial(record)
         self.show()
 
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
-        """Record an epoch's figures, or why the trial could not go on."""
-        known = self.trials[trial.config["number"]]
+        """Record an epoch's metrics, or the reason of a failure."""
+        record = self.trials[trial.config["number"]]
         if result.get("failed"):
-            known.reason = result["failed"]
-            known.status = "waiting" if result.get("try_again") else "failed"
+            record.reason = result["failed"]
+            record.status = "waiting" if result.get("try_again") else "failed"
             return
         if "epoch" not in result:
             return
-        epoch = Epoch(**{name: result[name] for name in _EPOCH_FIELDS})
-        # A trial that a crash threw back takes some epochs twice.
-        known.history = [*known.history[: epoch.epoch - 1], epoch]
-        known.cpu_seconds = result.get("cpu_seconds", 0.0)
-        known.start_seconds = known.start_seconds or result.get("start_seconds", {})
+        epoch = EpochMetrics(**{name: result[name] for name in _EPOCH_FIELDS})
+        # A trial restarted after a crash may repeat epochs.
+        record.history = [*record.history[: epoch.epoch - 1], epoch]
+        record.cpu_seconds = result.get("cpu_seconds", 0.0)
+        record.start_seconds = record.start_seconds or result.get("start_seconds", {})
         self.show()
 
     def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
-        """Record how a trial ended."""
-        known = self.trials[trial.config["number"]]
-        if known.reason:
-            self._end(known, known.status)
-        elif self._is_over(known):
-            self._end(known, "finished")
-        elif known.number in self._scheduler.stopped:
-            self._end(known, "stopped", f"not among the best after epoch {len(known.history)}")
+        """Record the end of a trial: finished, stopped early, failed or interrupted."""
+        record = self.trials[trial.config["number"]]
+        if record.reason:
+            self._end(record, record.status)
+        elif self._is_over(record):
+            self._end(record, "finished")
+        elif record.number in self._scheduler.stopped:
+            self._end(record, "stopped", f"not among the best after epoch {len(record.history)}")
         else:
-            self._end(known, "waiting", CUT_SHORT)
+            self._end(record, "waiting", CUT_SHORT)
 
     def on_trial_recover(self, *, trial: Any, **_: Any) -> None:
-        """Say that a trial's process died, and is started again."""
-        known = self.trials[trial.config["number"]]
+        """Print that a trial's process died and is restarted."""
+        record = self.trials[trial.config["number"]]
         self._screen.line(
-            f"The process of trial {known.number} died after {counted(len(known.history), 'epoch')}: starting it again"
+            f"The process of trial {record.number} died after {counted(len(record.history), 'epoch')}: "
+            "starting it again"
         )
 
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
-        """Record that a trial's process died, again and again."""
-        known = self.trials[trial.config["number"]]
-        self._end(known, "failed", known.reason or _last_words(trial))
+        """Record a trial as failed: its process died more often than Ray Tune restarts it."""
+        record = self.trials[trial.config["number"]]
+        self._end(record, "failed", record.reason or _last_words(trial))
 
     def over(self) -> None:
-        """Record that trials still under way were cut short: by the time budget, or by who stopped the sweep."""
-        for known in self.trials.values():
-            if known.status == "running":
-                self._end(known, "waiting", CUT_SHORT)
+        """Record running trials as interrupted, by the time budget or by the user."""
+        for record in self.trials.values():
+            if record.status == "running":
+                self._end(record, "waiting", CUT_SHORT)
 
-    # -- what a person sees -------------------------------------------------------------------------------------------
+    # -- display ------------------------------------------------------------------------------------------------------
 
     def _end(self, trial: Trial, status: str, why: str = "") -> None:
         trial.status, trial.reason = status, trial.reason or why
         self._folder.write_trial(trial)
         if not (self._workers_of_train and status == "stopped"):
-            # Ray Train removes checkpoints until the last of its processes is gone: two who remove might leave none.
+            # Ray Train deletes checkpoints until its last process ends: deleting at the same time could leave none.
             self._folder.keep_best(trial, self._metric)
         if status == "failed" or (status == "waiting" and not why):
-            said = "failed" if status == "failed" else "had to stop"
+            outcome = "failed" if status == "failed" else "had to stop"
             self._screen.line(
-                f"Trial {trial.number} {said} after {counted(len(trial.history), 'epoch')}: {trial.reason}"
+                f"Trial {trial.number} {outcome} after {counted(len(trial.history), 'epoch')}: {trial.reason}"
             )
         self.show()
 
     def show(self) -> None:
-        """Show how the sweep stands."""
+        """Show the progress of the sweep."""
         best = best_of(self.trials.values(), self._metric)
         if best is not None and best is not self._best:
             self._best = best
             self._screen.line(f"Best so far: {self._told(best)}")
-        self._screen.block(self.standing())
+        self._screen.block(self.status_lines())
 
-    def standing(self) -> list[str]:
-        """Return the block: how many trials are where, the best one's settings, what runs, how long still."""
+    def status_lines(self) -> list[str]:
+        """Return the status as lines: trial counts, best trial, running trials, remaining time."""
         counts = Counter(trial.status for trial in self.trials.values())
         ended = sum(trial.ended for trial in self.trials.values())
         parts = [
@@ -135,8 +136,8 @@ class Watch(Callback):
             )
             if counts[status]
         ]
-        told = f" ({', '.join(parts)})" if parts else ""
-        lines = [f"{ended} of {self._asked} trials ended{told}{self._left(ended)}"]
+        details = f" ({', '.join(parts)})" if parts else ""
+        lines = [f"{ended} of {self._asked} trials ended{details}{self._left(ended)}"]
         if self._best is not None:
             lines.append(f"best: {self._told(self._best)}")
             lines.append(f"      {settings_line(self._best.settings)}")
@@ -147,7 +148,7 @@ class Watch(Callback):
         return lines
 
     def _left(self, ended: int) -> str:
-        """Return how long the rest takes, if the trials to come take as long as those of this launch took."""
+        """Return an estimate of the remaining time from the trials of this launch."""
         done = ended - self._ended_before
         elapsed = time.monotonic() - self._started
         if done < 1 or ended >= self._asked:
@@ -156,29 +157,29 @@ class Watch(Callback):
 
     def _told(self, trial: Trial) -> str:
         value = trial.best(self._metric)
-        told = f"trial {trial.number}, {metric_name(self._metric)} {value:.4f}"
+        text = f"trial {trial.number}, {metric_name(self._metric)} {value:.4f}"
         start = self.trials.get(1)
         if start is not None and start is not trial and (before := start.best(self._metric)) is not None:
-            told += f" (trial 1, the starting point: {before:.4f} after {counted(len(start.history), 'epoch')})"
-        return told
+            text += f" (trial 1, the starting point: {before:.4f} after {counted(len(start.history), 'epoch')})"
+        return text
 
 
 def best_of(trials: Any, metric: str) -> Trial | None:
-    """Return the trial with the best epoch of all, the first of equals; failed ones do not count."""
-    found = [
-        (badness(best, metric), trial.number, trial)
+    """Return the trial with the best epoch, the first of equals, without failed trials."""
+    ranked = [
+        (sort_key(best, metric), trial.number, trial)
         for trial in trials
         if trial.status != "failed" and (best := trial.best(metric)) is not None
     ]
-    return min(found, key=lambda one: one[:2])[2] if found else None
+    return min(ranked, key=lambda entry: entry[:2])[2] if ranked else None
 
 
 def _last_words(trial: Any) -> str:
-    """Return what Tune knows of a trial's end, in a line."""
+    """Return the error of a dead trial in one line."""
     from ray_jobs.cli.errors import reason
 
     error = trial.get_pickled_error() or trial.get_error()
     if error is None:
         return "its process died"
-    told = reason(error)
-    return "its process died (out of memory, or its machine is gone)" if "ActorDied" in told else told
+    message = reason(error)
+    return "its process died (out of memory, or its machine is gone)" if "ActorDied" in message else message

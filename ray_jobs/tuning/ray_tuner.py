@@ -1,4 +1,4 @@
-"""Letting Ray Tune run trials: of a sweep, or of an ablation."""
+"""Ray Tune runs of the trials of a sweep or an ablation."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ import ray.tune
 
 from datasets.storage import files
 from ray_jobs.cli.options import timestamp
-from ray_jobs.tuning.progress_callback import Watch
-from ray_jobs.tuning.schedulers import Halving, NoHalving
-from ray_jobs.tuning.searcher import Plan
+from ray_jobs.tuning.progress_callback import SweepCallback
+from ray_jobs.tuning.schedulers import ResumableASHA, RunAll
+from ray_jobs.tuning.searcher import TrialSearcher
 
-_NEW_ACTORS = 1  # a trial whose process dies is started again so often, from its last epoch
-# A trial of several workers only waits for them, and they reserve their own. It may ask for no CPU, or the last of its
-# workers might find none; so it asks for a crumb of what every head node has, where drivers run anyway.
+_NEW_ACTORS = 1  # restarts of a trial whose process dies, from its last epoch
+# A trial of several workers only waits for them, and they reserve their own resources. It must reserve no CPU, or its
+# last worker might find none; so it reserves a fraction of a resource that every head node has.
 _DRIVER = {"node:__internal_head__": 0.001}
 _TUNE_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # trials write their own histories and TensorBoard events
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial that failed reports why, and no figure
-    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # time for a stopped trial to leave the process it hands on
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial reports a reason and no metric
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # time for a stopped trial to leave its reused process
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 _WORKERS_GONE_S = 30
-"""Wait so long for the workers of trials that were stopped to be gone; what they reserved is free well before."""
+"""Longest wait for the workers of stopped trials to end; usually much shorter."""
 
 
 def run_trials(
     trial: Callable[..., None],
-    plan: Plan,
-    scheduler: Halving | NoHalving,
-    watch: Watch,
+    plan: TrialSearcher,
+    scheduler: ResumableASHA | RunAll,
+    watch: SweepCallback,
     *,
     sweep: str,
     per_worker: dict[str, float],
     workers: int,
     trials: int,
-    at_once: int,
+    max_concurrent: int,
     minutes: float | None,
 ) -> None:
-    """Let Ray Tune run trials until all have ended, or the time is over.
+    """Run trials under Ray Tune until all have ended or the time is up.
 
     Args:
-        trial: trains one, given {"number", "settings"}.
-        plan: says which come next.
-        scheduler: says which stop early.
-        watch: records what comes of them.
+        trial: trains one trial, given {"number", "settings"}.
+        plan: suggests the trials.
+        scheduler: stops trials early.
+        watch: records their results.
         sweep: the folder of the sweep.
-        per_worker: what each worker of a trial asks of Ray.
-        workers: of each trial.
-        trials: to run.
-        at_once: of them.
-        minutes: after which to end; None is never.
+        per_worker: Ray resources of each worker of a trial.
+        workers: number of workers of each trial.
+        trials: number of trials to run.
+        max_concurrent: number of trials that run at the same time.
+        minutes: time budget; None for no limit.
     """
     for name, value in _TUNE_SETTINGS.items():
         os.environ.setdefault(name, value)
-    # A trial that dies would print pages; `Watch` says it in a line, and what breaks the sweep itself is raised.
+    # Ray logs long tracebacks of trials that die; `SweepCallback` prints a line. Errors of the sweep itself are raised.
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    here = workers == 1
+    in_process = workers == 1
     before = _reserved()
     tuner = ray.tune.Tuner(
-        ray.tune.with_resources(trial, per_worker if here else _DRIVER),
+        ray.tune.with_resources(trial, per_worker if in_process else _DRIVER),
         tune_config=ray.tune.TuneConfig(
             search_alg=plan,
             scheduler=scheduler,
             num_samples=trials,
-            max_concurrent_trials=at_once,
+            max_concurrent_trials=max_concurrent,
             time_budget_s=minutes * 60 if minutes is not None else None,
-            # The next trial takes over the process of the one that ended: TensorFlow is imported once for each.
-            reuse_actors=here,
+            # The next trial reuses the process of the one that ended, which has imported TensorFlow.
+            reuse_actors=in_process,
             trial_dirname_creator=lambda trial: f"trial-{trial.config['number']:03d}",
         ),
         run_config=ray.tune.RunConfig(
@@ -87,12 +87,12 @@ def run_trials(
         tuner.fit()
     finally:
         watch.over()
-    # Ray Train writes and removes checkpoints of a trial that was stopped until its own processes are gone too.
-    patience = time.monotonic() + _WORKERS_GONE_S
-    while not here and _reserved() - before and time.monotonic() < patience:
+    # Ray Train writes and deletes checkpoints of a stopped trial until its own processes have ended.
+    deadline = time.monotonic() + _WORKERS_GONE_S
+    while not in_process and _reserved() - before and time.monotonic() < deadline:
         time.sleep(0.1)
 
 
 def _reserved() -> set[str]:
-    """Return the ids of the placement groups there are: workers of a run of Ray Train have one."""
-    return {name for name, told in ray.util.placement_group_table().items() if told["state"] != "REMOVED"}
+    """Return the ids of the placement groups in use: each Ray Train run has one."""
+    return {group_id for group_id, group in ray.util.placement_group_table().items() if group["state"] != "REMOVED"}

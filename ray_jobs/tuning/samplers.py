@@ -1,4 +1,4 @@
-"""The settings that a sweep tries next: drawn independently, or where earlier trials did well."""
+"""Samplers of trial settings: random search and Optuna."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ray_jobs.cli.errors import TrainError
 
 
 class Sampler(Protocol):
-    """Draws the settings of a trial."""
+    """Samples the settings of trials."""
 
     def ask(self, number: int) -> dict[str, Any]:
         """Return the settings of trial `number`."""
 
     def tell(self, number: int, settings: dict[str, Any], value: float | None) -> None:
-        """Learn what a trial came to by the sweep's metric; None if it failed."""
+        """Record a trial's best value of the sweep's metric; None if it failed."""
 
 
 class RandomSampler:
-    """Draws every trial's settings independently, from the seed and the trial's number alone."""
+    """Random search: each trial's settings depend only on the seed and the trial's number."""
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
         self._space, self._seed = space, seed
@@ -33,11 +33,11 @@ class RandomSampler:
         return {name: setting.sample(rng) for name, setting in self._space.items()}
 
     def tell(self, number: int, settings: dict[str, Any], value: float | None) -> None:
-        """Learn nothing: that is what makes it random."""
+        """Ignore the result: random search does not use it."""
 
 
 class OptunaSampler:
-    """Draws settings where earlier trials did well: its tree-structured Parzen estimator (Bergstra 2011)."""
+    """Optuna's tree-structured Parzen estimator (Bergstra 2011)."""
 
     def __init__(self, space: SearchSpace, seed: int, metric: str) -> None:
         try:
@@ -56,17 +56,17 @@ class OptunaSampler:
         self._asked: dict[int, Any] = {}
 
     def ask(self, number: int) -> dict[str, Any]:
-        """Return the settings of trial `number`, knowing all trials told so far."""
-        asked = self._study.ask(self._distributions)
-        self._asked[number] = asked
-        return {name: _from_optuna(self._space[name], asked.params[name]) for name in self._space}
+        """Return the settings of trial `number`, given the trials recorded so far."""
+        requested = self._study.ask(self._distributions)
+        self._asked[number] = requested
+        return {name: _from_optuna(self._space[name], requested.params[name]) for name in self._space}
 
     def tell(self, number: int, settings: dict[str, Any], value: float | None) -> None:
-        """Learn what a trial came to, whether it was drawn here or by an earlier launch."""
+        """Record a trial's result, of this or of an earlier launch."""
         state = self._optuna.trial.TrialState
         if number in self._asked:
-            asked = self._asked.pop(number)
-            self._study.tell(asked, value, state=state.COMPLETE if value is not None else state.FAIL)
+            requested = self._asked.pop(number)
+            self._study.tell(requested, value, state=state.COMPLETE if value is not None else state.FAIL)
         elif value is not None and all(self._space[name].contains(settings[name]) for name in self._space):
             params = {name: _to_optuna(self._space[name], settings[name]) for name in self._space}
             self._study.add_trial(
@@ -85,7 +85,7 @@ class OptunaSampler:
 def _from_optuna(setting: Setting, value: Any) -> Any:
     if isinstance(setting, Choice):
         return setting.values[value]
-    # Short enough to read, to type, and to be the same number in every file.
+    # Three digits are readable and keep the number identical in every file.
     return float(f"{value:.3g}") if isinstance(value, float) else value
 
 

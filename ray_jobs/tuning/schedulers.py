@@ -1,4 +1,4 @@
-"""Which trials of a sweep are stopped early."""
+"""Ray Tune schedulers of a sweep, which stop trials early."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from genre_models.training.history import METRICS
 from ray_jobs.runs.sweep_folder import START
 
 
-class Halving(ASHAScheduler):
+class ResumableASHA(ASHAScheduler):
     """Asynchronous successive halving over epochs (Li et al. 2020) by each trial's best epoch so far.
 
-    Trial 1 is never stopped: what a sweep gained is measured against the whole of it.
+    Trial 1, the starting point, is never stopped: the gain of a sweep is measured against its full run.
     """
 
     def __init__(self, *, epochs: int, grace_epochs: int, reduction_factor: int, metric: str) -> None:
@@ -28,35 +28,35 @@ class Halving(ASHAScheduler):
             reduction_factor=reduction_factor,
         )
         self.stopped: set[int] = set()
-        """Numbers of the trials it stopped."""
+        """Numbers of the stopped trials."""
         self._epochs = epochs
         self._earlier: dict[int, list[float]] = {}
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Take a trial in; one that goes on is taken to have reported its epochs of earlier launches."""
+        """Add a trial; a resumed one also reports its epochs of earlier launches."""
         super().on_trial_add(tune_controller, trial)
         for epoch, best in enumerate(self._earlier.get(trial.config["number"], ()), start=1):
             super().on_trial_result(tune_controller, trial, {"epoch": epoch, "best": best})
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Decide whether a trial goes on, and remember which were stopped."""
+        """Return whether a trial continues, and record it if it is stopped."""
         action = super().on_trial_result(tune_controller, trial, result)
         number = trial.config["number"]
-        # At the last epoch a trial ends by itself, in its own time.
+        # At the last epoch a trial ends by itself.
         if action == TrialScheduler.CONTINUE or number == START or result["epoch"] >= self._epochs:
             return TrialScheduler.CONTINUE
         self.stopped.add(number)
         return action
 
     def replay(self, number: int, best_so_far: Sequence[float], *, ended: bool) -> None:
-        """Take the epochs of a trial of an earlier launch into account."""
+        """Register the epochs of a trial of an earlier launch."""
         self._earlier[number] = list(best_so_far)
         if ended:
             self.on_trial_add(None, SimpleNamespace(trial_id=f"earlier-{number}", config={"number": number}))
 
 
-class NoHalving(FIFOScheduler):
-    """Lets every trial run to its end."""
+class RunAll(FIFOScheduler):
+    """Scheduler that stops no trial early."""
 
     def __init__(self) -> None:
         super().__init__()

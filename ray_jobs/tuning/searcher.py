@@ -1,4 +1,4 @@
-"""The trials that Ray Tune is given, one after the other."""
+"""Ray Tune search algorithm that suggests the trials of a sweep."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ray_jobs.runs.sweep_folder import START, Trial
 from ray_jobs.tuning.samplers import Sampler
 
 
-class Plan(Searcher):
-    """Gives Tune the trials to run: those to go on with first, then the starting point, then what the sampler draws."""
+class TrialSearcher(Searcher):
+    """Suggests the trials to resume first, then the starting point, then sampled ones."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Plan(Searcher):
         return {"number": number, "settings": settings}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tell the sampler what the trial came to."""
+        """Report the trial's best value to the sampler."""
         if trial_id not in self._running:
             return
         number, settings = self._running.pop(trial_id)
@@ -56,9 +56,9 @@ class Plan(Searcher):
         self._sampler.tell(number, settings, None if failed else best)
 
     def save(self, checkpoint_path: str) -> None:
-        """Keep nothing: the sweep's folder is what a sweep goes on from (`sweep_folder`), without pickles."""
+        """Save an empty file: sweeps resume from their folder (`sweep_folder`), without pickles."""
         Path(checkpoint_path).touch()
 
     def restore(self, checkpoint_path: str) -> None:
-        """Refuse: see `save`."""
+        """Raise an error: see `save`."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What a sweep leaves: the page with its tables and pictures, the best settings as a file, the best checkpoint."""
+"""The results of a sweep: the report page, the best settings as a file, the best checkpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genre_models.models.search_space import SearchSpace
 from genre_models.report.sweep.page import write_sweep
 from genre_models.studies import sweep_analysis as sweeps
 from genre_models.training.history import METRICS
-from ray_jobs.cli.console import Screen, duration, metric_name, settings_line
+from ray_jobs.cli.console import Console, duration, metric_name, settings_line
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import TuneOptions
 from ray_jobs.runs import study_files
@@ -36,18 +36,18 @@ def finish(
     start: dict[str, Any],
     options: TuneOptions,
     seconds: float,
-    screen: Screen,
+    console: Console,
 ) -> str:
-    """Write what the sweep leaves, say on screen what it found, and return the path of the best checkpoint.
+    """Write and print the results of a sweep, and return the best checkpoint's path.
 
     Raises:
-        TrainError: no trial came to a figure; the reasons.
+        TrainError: no trial completed an epoch; the message gives the reasons.
     """
     trials = sorted(trials, key=lambda trial: trial.number)
     for trial in trials:
-        # Workers of a trial that was stopped live a moment longer than it, and may have kept an epoch more.
+        # The workers of a stopped trial outlive it briefly and may have saved one more epoch.
         folder.keep_best(trial, options.metric)
-    told = {
+    sweep = {
         **study_files.head(study_files.SWEEPS, folder.path, about, metric=options.metric),
         "seconds": seconds + _seconds_before(folder),
         "mode": METRICS[options.metric],
@@ -62,18 +62,18 @@ def finish(
         "checkpoints_per_trial": CHECKPOINTS_PER_TRIAL,
     }
     with written_to(folder.path) as local:
-        write_sweep(sweeps.analysed(told), local)
-    best = sweeps.best_trial(told)
+        write_sweep(sweeps.analysed(sweep), local)
+    best = sweeps.best_trial(sweep)
     if best is None:
         reasons = "; ".join(sorted({trial.reason for trial in trials if trial.reason})) or "no time for one epoch"
         raise TrainError(f"no trial of {folder.path} came to a figure: {reasons}. Go on with --resume")
-    _write_best_config(folder, about, best, told)
-    _say(told, best, about, screen)
+    _write_best_config(folder, about, best, sweep)
+    _say(sweep, best, about, console)
     return str(best["checkpoint"])
 
 
 def _trial(folder: SweepFolder, trial: Trial, metric: str) -> dict[str, Any]:
-    """Return a trial as the report takes it."""
+    """Return a trial as a dict for the report."""
     own = folder.trial_folder(trial.number)
     best = own.best(metric) if trial.history and trial.status != "failed" else None
     return {
@@ -90,22 +90,22 @@ def _trial(folder: SweepFolder, trial: Trial, metric: str) -> dict[str, Any]:
 
 
 def _seconds_before(folder: SweepFolder) -> float:
-    """Return the wall time of the launches that ended before this one."""
+    """Return the total wall time of earlier launches."""
     where = files.join(folder.path, study_files.SWEEPS.file)
     return float(json.loads(files.read_text(where)).get("seconds") or 0) if files.exists(where) else 0.0
 
 
-def _write_best_config(folder: SweepFolder, about: Checkpoint, best: dict[str, Any], told: dict[str, Any]) -> None:
-    """Write the best trial's recipe and model as a file that train_*.py takes by --config."""
-    recipe, model = search_space.split(with_tuples(best["settings"]), about.recipe, about.config)
-    epoch, value = sweeps.best_epoch_of(best, told["metric"], told["mode"]) or (0, float("nan"))
+def _write_best_config(folder: SweepFolder, base: Checkpoint, best: dict[str, Any], sweep: dict[str, Any]) -> None:
+    """Write the best trial's recipe and model config as a file for train_*.py --config."""
+    recipe, model = search_space.split(with_tuples(best["settings"]), base.recipe, base.config)
+    epoch, value = sweeps.best_epoch_of(best, sweep["metric"], sweep["mode"]) or (0, float("nan"))
     text = yaml.safe_dump(
         {
-            "kind": about.kind,
+            "kind": base.kind,
             "recipe": plain(dataclasses.asdict(recipe)),
             "model": plain(dataclasses.asdict(model)),
             "found_by": {
-                "sweep": folder.path, "trial": best["number"], "epoch": epoch, told["metric"]: round(value, 6),
+                "sweep": folder.path, "trial": best["number"], "epoch": epoch, sweep["metric"]: round(value, 6),
             },
         },
         sort_keys=False,
@@ -113,28 +113,28 @@ def _write_best_config(folder: SweepFolder, about: Checkpoint, best: dict[str, A
     atomic.write_text(files.join(folder.path, BEST_CONFIG), text)
 
 
-def _say(told: dict[str, Any], best: dict[str, Any], about: Checkpoint, screen: Screen) -> None:
-    metric, mode = told["metric"], told["mode"]
+def _say(sweep: dict[str, Any], best: dict[str, Any], base: Checkpoint, console: Console) -> None:
+    metric, mode = sweep["metric"], sweep["mode"]
     epoch, value = sweeps.best_epoch_of(best, metric, mode) or (0, float("nan"))
-    count, saved = sweeps.counts(told), sweeps.saved(told)
+    count, saved = sweeps.counts(sweep), sweeps.saved(sweep)
     ended = count["finished"] + count["stopped"] + count["failed"]
-    screen.line(
-        f"\n{ended} of {told['asked']} trials ended: {count['finished']} finished, {count['stopped']} stopped early, "
-        f"{count['failed']} failed, in {duration(told['seconds'])}"
+    console.line(
+        f"\n{ended} of {sweep['asked']} trials ended: {count['finished']} finished, {count['stopped']} stopped early, "
+        f"{count['failed']} failed, in {duration(sweep['seconds'])}"
     )
     if saved["share_run"] is not None and count["stopped"]:
-        screen.line(f"Early stopping ran {saved['share_run']:.0%} of the epochs of all these trials")
-    screen.line(f"Best: trial {best['number']}, epoch {epoch}, {metric_name(metric)} {value:.4f}")
-    screen.line(f"  {settings_line(best['settings'])}")
-    first = next((trial for trial in told["trials"] if trial["number"] == 1), None)
+        console.line(f"Early stopping ran {saved['share_run']:.0%} of the epochs of all these trials")
+    console.line(f"Best: trial {best['number']}, epoch {epoch}, {metric_name(metric)} {value:.4f}")
+    console.line(f"  {settings_line(best['settings'])}")
+    first = next((trial for trial in sweep["trials"] if trial["number"] == 1), None)
     if first and (start := sweeps.best_epoch_of(first, metric, mode)) and first is not best:
-        screen.line(f"Starting point: trial 1, epoch {start[0]}, {metric_name(metric)} {start[1]:.4f}")
-    path, runs = told["path"], told["path"].rsplit("/", 1)[0]
-    if ended < told["asked"]:
-        screen.line(f"Not all trials have ended: go on with --name {told['name']} --resume")
-    screen.line(
+        console.line(f"Starting point: trial 1, epoch {start[0]}, {metric_name(metric)} {start[1]:.4f}")
+    path, runs = sweep["path"], sweep["path"].rsplit("/", 1)[0]
+    if ended < sweep["asked"]:
+        console.line(f"Not all trials have ended: go on with --name {sweep['name']} --resume")
+    console.line(
         f"Checkpoint: {best['checkpoint']}\n"
-        f"Train with these settings: python ray_jobs/train_{about.kind}.py --store {told['store']['path']} "
+        f"Train with these settings: python ray_jobs/train_{base.kind}.py --store {sweep['store']['path']} "
         f"--runs {runs} --config {files.join(path, BEST_CONFIG)}\n"
         f"The page: {files.join(path, 'sweep.html')}"
     )

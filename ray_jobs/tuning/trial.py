@@ -1,4 +1,4 @@
-"""One trial of a sweep: the shared training core with one trial's settings, in this process or on Train's workers."""
+"""One trial of a sweep, trained in this process or on Ray Train's workers."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from ray_jobs.cli.errors import is_disk_full, reason
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.sweep_folder import SweepFolder
 from ray_jobs.training.reporter import Reporter, Save
-from ray_jobs.training.train_job import TrainJob
-from ray_jobs.training.worker import train_on
-from ray_jobs.training.worker_batches import Feed
+from ray_jobs.training.train_job import TrainSpec
+from ray_jobs.training.worker import train_model
+from ray_jobs.training.worker_batches import WorkerBatches
 
 CHECKPOINTS_PER_TRIAL = 2
-"""The best and the last while a trial runs; the best alone when it has ended."""
+"""The best and the last while a trial runs; only the best after it has ended."""
 
 
 @dataclass(frozen=True)
-class SweepJob:
-    """What every trial of a sweep shares."""
+class TrialSpec:
+    """The specification shared by all trials of a sweep."""
 
     checkpoint: Checkpoint
     """The starting point; its vocabulary is the largest that any trial uses."""
     sweep: str
     """The sweep's folder."""
     films: dict[str, Any]
-    """By split, references to blocks of films in the object store; for trials of several workers, Train's datasets."""
+    """By split, references to blocks of films in the object store; with several workers, Ray Train's datasets."""
     shares: dict[str, tuple[int, ...]]
-    """By split, films in each worker's share."""
+    """By split, number of films in each worker's share."""
     workers: int
     per_worker: dict[str, float]
-    """What each worker asks of Ray."""
-    shuffle_window: int
+    """Ray resources of each worker."""
+    shuffle_buffer: int
     use_gpu: bool
     metric: str
     genre_films: tuple[int, ...] = ()
     """Training films of each genre."""
     word_vectors: Any = None
-    """What words' vectors are before training, for the largest vocabulary that any trial uses."""
+    """Initial word vectors for the largest vocabulary that any trial uses."""
 
 
-def run_trial(config: dict[str, Any], *, sweep: SweepJob) -> None:
-    """Train one trial; Ray Tune calls it in the trial's process. A trial that cannot be trained says why and ends."""
+def run_trial(config: dict[str, Any], *, sweep: TrialSpec) -> None:
+    """Train one trial, in its process under Ray Tune; an error is reported as the trial's result."""
     started = time.monotonic()
     number, settings = config["number"], config["settings"]
     folder = SweepFolder(*sweep.sweep.rsplit("/", 1)).trial_folder(number)
@@ -64,24 +64,24 @@ def run_trial(config: dict[str, Any], *, sweep: SweepJob) -> None:
             _train_here(job, sweep, folder, started)
         else:
             _train_on_workers(job, sweep)
-    except Exception as error:  # whatever it is, it ends this trial and not the sweep; the reason is recorded
-        # A full disk is no fault of the trial's settings: it waits to be gone on with.
+    except Exception as error:  # it ends this trial, not the sweep; the reason is recorded
+        # A full disk is not due to the trial's settings: the trial can be resumed.
         ray.tune.report({"failed": reason(error), "try_again": is_disk_full(error)})
 
 
-def _job(sweep: SweepJob, settings: dict[str, Any], folder: RunFolder) -> TrainJob:
-    """Return what the trial trains: the starting point with the trial's settings."""
-    about = sweep.checkpoint
-    recipe, model = search_space.split(settings, about.recipe, about.config)
-    known = about.vocabulary
-    if about.model_kind.reads:
-        known = known[: max(0, model.vocabulary_size - 2)]  # ids 0 and 1 are padding and unknown
-    return TrainJob(
-        checkpoint=dataclasses.replace(about, recipe=recipe, config=model, vocabulary=known),
+def _job(sweep: TrialSpec, settings: dict[str, Any], folder: RunFolder) -> TrainSpec:
+    """Return the training specification: the starting point with the trial's settings."""
+    checkpoint = sweep.checkpoint
+    recipe, model = search_space.split(settings, checkpoint.recipe, checkpoint.config)
+    vocabulary = checkpoint.vocabulary
+    if checkpoint.model_spec.uses_overview:
+        vocabulary = vocabulary[: max(0, model.vocabulary_size - 2)]  # ids 0 and 1 are padding and unknown
+    return TrainSpec(
+        checkpoint=dataclasses.replace(checkpoint, recipe=recipe, config=model, vocabulary=vocabulary),
         run=folder.path,
         training_films=sweep.shares["train"],
         validation_films=sweep.shares["validation"],
-        shuffle_window=sweep.shuffle_window,
+        shuffle_buffer=sweep.shuffle_buffer,
         use_gpu=sweep.use_gpu,
         metric=sweep.metric,
         genre_films=sweep.genre_films,
@@ -89,52 +89,52 @@ def _job(sweep: SweepJob, settings: dict[str, Any], folder: RunFolder) -> TrainJ
     )
 
 
-def _train_here(job: TrainJob, sweep: SweepJob, folder: RunFolder, started: float) -> None:
-    """Train in this process, on films read straight from the object store."""
-    clock = _Clock(started)
+def _train_here(job: TrainSpec, sweep: TrialSpec, folder: RunFolder, started: float) -> None:
+    """Train in this process, on films from the object store."""
+    clock = _Timer(started)
     from genre_models.training import trainer
 
-    clock.lap("import")
-    trainer.forget()
+    clock.mark("import")
+    trainer.release_memory()
     threads = None if job.use_gpu else max(1, int(sweep.per_worker["CPU"]))
-    side_by_side = job.checkpoint.runs_side_by_side and (threads or 0) > 1
-    strategy = trainer.set_up_tensorflow(workers=1, threads=threads, side_by_side=side_by_side)
+    inter_op_parallel = job.checkpoint.inter_op_parallel and (threads or 0) > 1
+    strategy = trainer.set_up_tensorflow(workers=1, threads=threads, inter_op_parallel=inter_op_parallel)
 
     def films(split: str) -> Iterator[Block]:
         return (ray.get(block) for block in sweep.films[split])
 
-    feed = Feed(job, 0, 1, training=lambda: films("train"), validation=lambda: films("validation"))
+    feed = WorkerBatches(job, 0, 1, training=lambda: films("train"), validation=lambda: films("validation"))
 
     def deliver(metrics: dict[str, Any], save: Save | None) -> None:
         assert save is not None
         with folder.new_checkpoint(metrics["epoch"]) as local:
             save(local)
-        folder.keep({metrics["best_epoch"], metrics["epoch"]})
+        folder.prune_checkpoints({metrics["best_epoch"], metrics["epoch"]})
         ray.tune.report({**metrics, "start_seconds": clock.laps, "cpu_seconds": round(clock.cpu_seconds, 2)})
 
     reporter = _TrialReporter(job, deliver, clock)
     before = folder.checkpoints()
     with tempfile.TemporaryDirectory() as copy:
         last = files.download(before[max(before)], Path(copy)) if before else None
-        clock.lap("set up")
-        train_on(job, feed, reporter, strategy=strategy, resume_from=last)
+        clock.mark("set up")
+        train_model(job, feed, reporter, strategy=strategy, resume_from=last)
 
 
 class _TrialReporter(Reporter):
-    """Reports as a single worker does, and takes the time of the first step."""
+    """Reporter of a trial with a single worker, which also times the first step."""
 
-    def __init__(self, job: TrainJob, deliver: Any, clock: _Clock) -> None:
+    def __init__(self, job: TrainSpec, deliver: Any, clock: _Timer) -> None:
         super().__init__(job, 0, deliver)
         self._clock = clock
 
     def step(self, step: Any, steps: int) -> None:
-        """Take the time of the first step; who watches a sweep is told of epochs, not of steps."""
+        """Time the first step; a sweep's display shows epochs, not steps."""
         del step, steps
-        self._clock.lap("first step", once=True)
+        self._clock.mark("first step", once=True)
 
 
-class _Clock:
-    """Takes the time of what happens one after the other."""
+class _Timer:
+    """Timer of consecutive phases."""
 
     def __init__(self, started: float) -> None:
         self.laps: dict[str, float] = {}
@@ -143,25 +143,25 @@ class _Clock:
 
     @property
     def cpu_seconds(self) -> float:
-        """Return the CPU time of all of this process's threads since the trial's start."""
+        """Return the CPU seconds of all threads of this process since the trial's start."""
         return time.process_time() - self._cpu_before
 
-    def lap(self, name: str, *, once: bool = False) -> None:
-        """Name what has passed since the last lap."""
+    def mark(self, name: str, *, once: bool = False) -> None:
+        """Record the time since the last mark under a name; with `once`, only its first time."""
         now = time.monotonic()
         if not (once and name in self.laps):
             self.laps[name] = round(now - self._last, 3)
         self._last = now
 
 
-def _train_on_workers(job: TrainJob, sweep: SweepJob) -> None:
-    """Train by a Ray Train run of the trial's own; one that exists goes on by itself."""
+def _train_on_workers(job: TrainSpec, sweep: TrialSpec) -> None:
+    """Train in the trial's own Ray Train run; a run that exists is resumed."""
     from ray.tune.integration.ray_train import TuneReportCallback
 
-    from ray_jobs.cluster.resources import calm_data
+    from ray_jobs.cluster.resources import configure_ray_data
     from ray_jobs.training.ray_trainer import run_workers
 
-    calm_data()
+    configure_ray_data()
     run_workers(
         job,
         sweep.films,

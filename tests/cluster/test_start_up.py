@@ -60,7 +60,7 @@ def test_on_a_cluster_only_the_worker_imports_tensorflow(tmp_path: Path, sample_
 
 def options(store: Path, runs: Path, hold: str) -> tuple[object, ...]:
     return (
-        "--store", store, "--runs", runs, "--name", "run", "--batch-size", 32, "--timing", "--hold-films", hold,
+        "--store", store, "--runs", runs, "--name", "run", "--batch-size", 32, "--timing", "--cache-films", hold,
         *TINY,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genre_models.training.history import Epoch, from_csv
+from genre_models.training.history import EpochMetrics, from_csv
 from tests.conftest import RunJob
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -30,7 +30,7 @@ def train_on_rank(config: dict[str, Any]) -> None:
     """Train this rank's share under the project's own loop, and leave its weights and history in a folder."""
     import ray.train
 
-    from datasets.batches.batching import Batching, training_batches, validation_batches
+    from datasets.batches.batching import BatchConfig, training_batches, validation_batches
     from genre_models.models.poster_cnn import PosterCNN, build
     from genre_models.training import trainer as fit
     from genre_models.training.recipe import Recipe
@@ -43,7 +43,7 @@ def train_on_rank(config: dict[str, Any]) -> None:
     assert keras.__version__.startswith("3.")
     train, validation = films(0, FILMS), films(1, 31)  # 31: the ranks' shares differ by one
     mine = [{name: column[rank::workers] for name, column in part.items()} for part in (train, validation)]
-    batching = Batching(20 // workers)
+    batching = BatchConfig(20 // workers)
     steps = [-(-len(part["labels"]) // workers // batching.batch_size) for part in (train, validation)]
     steps[1] = -(-16 // batching.batch_size) if workers > 1 else -(-31 // batching.batch_size)
     model = PosterCNN(18, 16, stem_filters=4, block_filters=(8,), dense_units=16, dense_layers=1)
@@ -70,7 +70,7 @@ def half_in_float16(folder: Path, rank: int, strategy: Any, films: dict[str, np.
     from genre_models.training.recipe import Recipe
 
     model = PosterCNN(18, 16, stem_filters=4, block_filters=(8,), dense_units=16, dense_layers=1)
-    recipe = Recipe(batch_size=2 * size, learning_rate=3e-3, precision="float16", clip_norm=0.5, ema=0.9)
+    recipe = Recipe(batch_size=2 * size, learning_rate=3e-3, dtype_policy="float16", clip_norm=0.5, ema_decay=0.9)
     trainer = fit.Trainer(lambda: build(model, genres=GENRES), recipe, strategy)
 
     def batches() -> Any:
@@ -91,7 +91,7 @@ def half_in_float16(folder: Path, rank: int, strategy: Any, films: dict[str, np.
     np.savez(folder / f"half-{rank}.npz", taken, *weights, *averages)
 
 
-def trained(folder: Path, workers: int) -> list[tuple[list[np.ndarray], list[Epoch]]]:
+def trained(folder: Path, workers: int) -> list[tuple[list[np.ndarray], list[EpochMetrics]]]:
     """Train on this many workers and return each rank's weights and history."""
     import ray.train
     from ray.train.tensorflow import TensorflowTrainer
@@ -106,7 +106,7 @@ def trained(folder: Path, workers: int) -> list[tuple[list[np.ndarray], list[Epo
     ranks = []
     for rank in range(workers):
         with np.load(folder / f"rank-{rank}.npz") as weights:
-            history = [Epoch(**epoch) for epoch in json.loads((folder / f"rank-{rank}.json").read_text())]
+            history = [EpochMetrics(**epoch) for epoch in json.loads((folder / f"rank-{rank}.json").read_text())]
             ranks.append(([weights[name] for name in weights.files], history))
     return ranks
 

@@ -17,8 +17,8 @@ from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.models.registry import KINDS
-from genre_models.training.history import Epoch
+from genre_models.models.registry import REGISTRY
+from genre_models.training.history import EpochMetrics
 from genre_models.training.recipe import Recipe
 
 # Keras' own: its variables do not know numpy 2's `copy`.
@@ -40,11 +40,11 @@ CONFIGS = {
         embedding_units=3,
         lstm_units=2,
         fusion_units=3,
-        word_votes=True,
+        bow_logits=True,
     ),
 }
 WORDS = ("the", "naïve", "日本", "“quoted”", "🎬", "a\u200bb", "ẞ", "n…o", "—", "0")
-EPOCHS = (Epoch(1, 0.7, 0.1, 0.2, 0.6, 0.3, 0.4, 1 / 3, 1e-4, 2.0, 1.5, 400.0),)
+EPOCHS = (EpochMetrics(1, 0.7, 0.1, 0.2, 0.6, 0.3, 0.4, 1 / 3, 1e-4, 2.0, 1.5, 400.0),)
 
 
 def about(kind: str, **changes: Any) -> Checkpoint:
@@ -57,7 +57,7 @@ def about(kind: str, **changes: Any) -> Checkpoint:
         store={"fingerprint": "abc", "path": "/films/store", "films": {"train": 10, "validation": 2, "test": 4}},
         epoch=1,
         thresholds=(0.25, 1 / 3, 0.5),
-        vocabulary=WORDS if KINDS[kind].reads else (),
+        vocabulary=WORDS if REGISTRY[kind].uses_overview else (),
         history=EPOCHS,
     )
     return replace(made, **changes)
@@ -65,13 +65,15 @@ def about(kind: str, **changes: Any) -> Checkpoint:
 
 def build(kind: str, seed: int = 0) -> Any:
     keras.utils.set_random_seed(seed)
-    return KINDS[kind].build(CONFIGS[kind], genres=len(GENRES))
+    return REGISTRY[kind].build(CONFIGS[kind], genres=len(GENRES))
 
 
 def inputs_of(kind: str) -> Any:
     draw = np.random.default_rng(0)
     posters, tokens = draw.integers(0, 256, (5, 8, 8, 3)).astype(np.uint8), draw.integers(1, 12, (5, 9))
-    return {"poster": posters, "overview": tokens, "both": {"poster": posters, "tokens": tokens}}[KINDS[kind].sees]
+    return {"poster": posters, "overview": tokens, "both": {"poster": posters, "tokens": tokens}}[
+        REGISTRY[kind].modality
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(REGISTRY))
 def test_round_trip(kind: str, tmp_path: Path) -> None:
     model = build(kind)
     checkpoints.save(tmp_path / "new" / "folder", about(kind), model)
@@ -90,7 +92,7 @@ def test_round_trip(kind: str, tmp_path: Path) -> None:
     assert set(found.versions) == {"ray", "tensorflow", "keras", "numpy"}
     assert found.versions["keras"] == keras.__version__
     assert replace(found, versions={}) == about(kind, parameters=model.count_params())
-    assert found.model_kind is KINDS[kind]
+    assert found.model_spec is REGISTRY[kind]
     assert found.figures == EPOCHS[0]
     loaded = checkpoints.load_model(tmp_path / "new" / "folder")
     assert np.asarray(loaded(inputs_of(kind))).tolist() == np.asarray(model(inputs_of(kind))).tolist()
@@ -168,7 +170,7 @@ def test_restore_into_another_model(tmp_path: Path) -> None:
     model, optimizer = build("cnn"), keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
     checkpoints.save(tmp_path, about("cnn"), model, optimizer)
-    wider = KINDS["cnn"].build(replace(CONFIGS["cnn"], dense_units=5), genres=3)
+    wider = REGISTRY["cnn"].build(replace(CONFIGS["cnn"], dense_units=5), genres=3)
     with pytest.raises(CheckpointError, match="holds another model") as error:
         checkpoints.restore(tmp_path, wider, keras.optimizers.Adam())
     assert str(tmp_path) in str(error.value)

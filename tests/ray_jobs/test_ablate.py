@@ -19,9 +19,9 @@ from tests.ray_node import Head
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-CURES = """
-better words: {without: {tokenizer: split, fewest_uses: 1}}
-focal loss: {what: counts less what is sure, with: {loss: focal}}
+ABLATION_COMPONENTS = """
+better words: {ablated: {tokenizer: split, min_count: 1}}
+focal loss: {description: counts less what is sure, added: {loss: focal}}
 """
 TINY = ("epochs: 2", "embedding_units: 8", "first_lstm_units: 8", "max_tokens: 16", "second_lstm_units: 0")
 
@@ -58,11 +58,11 @@ class Ablated:
 @pytest.fixture(scope="module")
 def ablated(tmp_path_factory: pytest.TempPathFactory, sample_store: Path, run_job: RunJob, ray_head: Head) -> Ablated:
     folder = tmp_path_factory.mktemp("ablations")
-    (folder / "cures.yaml").write_text(CURES)
+    (folder / "components.yaml").write_text(ABLATION_COMPONENTS)
     runs, result = folder / "runs", folder / "runs" / "apart" / "ablation.json"
     common = (
-        "--model", "lstm", "--store", sample_store, "--runs", runs, "--name", "apart", "--cures",
-        folder / "cures.yaml", "--set", *TINY, "--resamples", 100, "--max-concurrent", 1, "--seeds",
+        "--model", "lstm", "--store", sample_store, "--runs", runs, "--name", "apart", "--components",
+        folder / "components.yaml", "--set", *TINY, "--resamples", 100, "--max-concurrent", 1, "--seeds",
     )  # fmt: skip
     with started_on(ray_head, "ablate", *common, 1) as job:
         wait_for(lambda: any(trial.ended for trial in trials_of(runs).values()), job)
@@ -78,7 +78,7 @@ def ablated(tmp_path_factory: pytest.TempPathFactory, sample_store: Path, run_jo
 
 
 def test_an_ablation_s_variants_are_known_from_the_start(ablated: Ablated) -> None:
-    """So that nobody takes one for a model to judge."""
+    """So that nobody takes one for a model to evaluate."""
     assert ablated.at_the_start == 4
 
 
@@ -87,7 +87,7 @@ def test_an_ablation_is_gone_on_with_by_resume_alone_and_as_it_was(ablated: Abla
     assert "metric validation_mean_average_precision -> validation_loss" in ablated.otherwise
 
 
-def test_an_ablation_without_time_judges_what_there_is(ablated: Ablated) -> None:
+def test_an_ablation_without_time_evaluates_what_there_is(ablated: Ablated) -> None:
     assert re.search(r"[123] of 4 trainings ended", ablated.so_far)
     assert "go on with --name apart --resume" in ablated.so_far
     assert any(run["figures"] for variant in ablated.known for run in variant["runs"])
@@ -102,15 +102,15 @@ def test_more_seeds_are_fine_and_what_had_ended_is_not_trained_again(ablated: Ab
     assert [after[number].settings["seed"] for number in range(1, 9)] == [0] * 4 + [1] * 4
 
 
-def test_what_a_cure_bought_is_the_difference_of_its_trainings(ablated: Ablated) -> None:
+def test_the_effect_of_a_component_is_the_difference_of_its_trainings(ablated: Ablated) -> None:
     by_name = {variant["name"]: variant for variant in ablated.result["variants"]}
     assert set(by_name) == {"best", "coursework", "best without better words", "best with focal loss"}
-    with_cure, without = (
+    with_component, without = (
         [run["figures"]["test"]["mean_average_precision"] for run in by_name[name]["runs"]]
         for name in ("best", "best without better words")
     )
-    found = by_name["best without better words"]["bought"]["test"]["mean_average_precision"]
-    assert found["by_seed"] == pytest.approx(np.subtract(with_cure, without))
+    found = by_name["best without better words"]["effect"]["test"]["mean_average_precision"]
+    assert found["by_seed"] == pytest.approx(np.subtract(with_component, without))
     with (ablated.runs / "apart" / "ablation_runs.csv").open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 8
 
@@ -124,7 +124,7 @@ def test_each_training_reads_as_its_own_tokenizer_cuts(ablated: Ablated) -> None
     assert len(words["best"] ^ words["best without better words"]) > 20
 
 
-def test_evaluate_judges_as_the_ablation_did_and_shows_it(
+def test_evaluate_evaluates_as_the_ablation_did_and_shows_it(
     ablated: Ablated, sample_store: Path, tmp_path: Path, run_job: RunJob
 ) -> None:
     report, told = tmp_path / "report", ablated.result
@@ -133,17 +133,17 @@ def test_evaluate_judges_as_the_ablation_did_and_shows_it(
     comparison = json.loads((report / "comparison.json").read_text())
     assert [one["name"] for one in comparison["ablations"]] == ["apart"]
     for name in ("comparison.html", "comparison.md"):
-        assert "What each cure bought" in (report / name).read_text()
+        assert "The effect of each component" in (report / name).read_text()
     # Of the ablation's trainings only those of the presets themselves stand for the kind.
-    judged = comparison["models"]["lstm"]
+    eval_set = comparison["models"]["lstm"]
     presets = {
         run["path"]: run["figures"]["test"]
         for variant in told["variants"]
         if variant["group"] == "preset"
         for run in variant["runs"]
     }
-    figures = presets[judged["checkpoint"].rsplit("/", 1)[0]]
-    metrics = judged["metrics"]
+    figures = presets[eval_set["checkpoint"].rsplit("/", 1)[0]]
+    metrics = eval_set["metrics"]
     assert figures["mean_average_precision"] == pytest.approx(metrics["mean_average_precision"], abs=1e-5)
     assert figures["micro_f1"] == pytest.approx(metrics["at_tuned"]["micro_f1"], abs=1e-5)
     assert figures["loss"] == pytest.approx(metrics["loss"], abs=1e-5)

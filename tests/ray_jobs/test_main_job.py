@@ -60,7 +60,7 @@ def test_the_report_holds_what_it_promises(home: Path) -> None:
     page = (home / "report" / "comparison.html").read_text()
     assert "<html" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
-    assert len(told["showcase"]) == 12
+    assert len(told["example_films"]) == 12
     assert (home / "report" / "comparison.md").stat().st_size > 1000
 
 
@@ -135,7 +135,7 @@ def test_the_same_seed_gives_the_same_curves_and_resuming_goes_on_from_them(
         assert ours.validation_loss == pytest.approx(theirs.validation_loss, rel=1e-5)
 
 
-def test_moved_checkpoints_judge_a_folder_of_other_films(home: Path, tmp_path: Path, run_job: RunJob) -> None:
+def test_moved_checkpoints_evaluate_a_folder_of_other_films(home: Path, tmp_path: Path, run_job: RunJob) -> None:
     for kind in ("cnn", "lstm"):
         best = next((home / "runs" / kind).glob("epoch-*"))
         shutil.copytree(best, tmp_path / kind)
@@ -149,8 +149,8 @@ def test_moved_checkpoints_judge_a_folder_of_other_films(home: Path, tmp_path: P
     )  # fmt: skip
     assert "poster not a picture" in said.stdout
     told = comparison(tmp_path / "report")
-    assert told["films"]["judged"] == 59
-    assert told["judged_rejects"] == {"poster not a picture": 1}
+    assert told["films"]["evaluated"] == 59
+    assert told["evaluated_rejects"] == {"poster not a picture": 1}
     assert told["seen_in_training"] == 0
     assert sorted(child.name for child in (tmp_path / "report").iterdir()) == [
         "comparison.html",
@@ -159,7 +159,7 @@ def test_moved_checkpoints_judge_a_folder_of_other_films(home: Path, tmp_path: P
     ]
 
 
-def test_a_model_of_another_store_may_not_be_judged_on_its_test_films(
+def test_a_model_of_another_store_may_not_be_evaluated_on_its_test_films(
     home: Path, tmp_path: Path, run_job: RunJob
 ) -> None:
     run_job("prepare_data", "--store", tmp_path / "store", "--films", home / "store-sample-200-seed-0", "--seed", 9)
@@ -176,7 +176,7 @@ def test_several_runs_are_averaged_and_probabilities_calibrated(home: Path, tmp_
     store = ("--store", home / "store", "--runs", tmp_path, "--report", tmp_path / "report", "--resamples", 100)
     for copy in ("one", "two"):
         shutil.copytree(home / "runs" / "cnn", tmp_path / copy)
-    beside = ("--beside", home / "runs" / "lstm")
+    beside = ("--reference", home / "runs" / "lstm")
     said = run_job("evaluate", *store, "--cnn", tmp_path / "one", tmp_path / "two", "--calibrate", *beside)
     assert "No ensemble: it takes two kinds of model" in said.stdout
     told, before = comparison(tmp_path / "report")["models"], comparison(home / "report")["models"]
@@ -191,7 +191,7 @@ def test_several_runs_are_averaged_and_probabilities_calibrated(home: Path, tmp_
             assert kept == (None if entry["average_precision"] is None else pytest.approx(entry["average_precision"]))
         assert told[key]["metrics"]["loss"] != pytest.approx(before[key]["metrics"]["loss"], abs=1e-6)
     assert told["prior"]["metrics"] == before["prior"]["metrics"]
-    (other,) = comparison(tmp_path / "report")["beside"]
+    (other,) = comparison(tmp_path / "report")["reference_runs"]
     lstm = before["lstm"]["metrics"]["mean_average_precision"]
     assert (other["kind"], other["against"], other["run"]) == ("lstm", "cnn", "lstm")
     assert other["figures"]["mean_average_precision"] == pytest.approx(lstm)

@@ -1,4 +1,4 @@
-"""Models on frozen features, trained and judged on a tiny sample: tiny encoders stand in for the real ones."""
+"""Models on frozen features, trained and evaluated on a tiny sample: tiny encoders stand in for the real ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from datasets.batches import feature_readers
 from datasets.batches.feature_readers import feature_films, inputs_of
 from datasets.sample.films import write_sample
 from datasets.store import feature_store as in_store
-from datasets.store.feature_store import Features, fed_of
+from datasets.store.feature_store import Features, parse_feature_specs
 from datasets.store.film_store import Store, poster_array
 from datasets.store.prepare import Preparation, prepare
 from datasets.text.pretrained_tokenizer import WordPiece
@@ -30,7 +30,7 @@ from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from ray_jobs.cli.console import Screen
+from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import TrainOptions
 from ray_jobs.evaluation.predict import Predictor, predict
@@ -43,12 +43,12 @@ from tests.genre_models.encoders.test_minilm import CONFIG, toy_weights
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 LSTM = OverviewLSTM(
     backbone="minilm", max_tokens=12, first_lstm_units=4, second_lstm_units=0, recurrent_dropout=0.0, pooling="all",
-    word_bag=True, dense_units=0, dense_dropout=0.2,
+    bow_embedding=True, dense_units=0, dense_dropout=0.2,
 )  # fmt: skip
 CNN = PosterCNN(backbone="efficientnet-lite0", height=16, width=8, dense_units=8, dense_layers=1, normalization="batch")
 BOTH = FusionGMU(
     height=16, width=8, augmentation=0.0, poster_backbone="efficientnet-lite0", overview_backbone="minilm",
-    max_tokens=12, lstm_units=4, fusion_units=8, word_bag=True,
+    max_tokens=12, lstm_units=4, fusion_units=8, bow_embedding=True,
 )  # fmt: skip
 RECIPE = Recipe(epochs=2, learning_rate=1e-2, schedule="constant")
 UNITS = 6
@@ -122,13 +122,13 @@ def checkpoint(home: Path, kind: str) -> Path:
     return max((home / "runs" / kind).glob("epoch-*"))
 
 
-def fed(home: Path, kind: str) -> Features:
-    return fed_of(checkpoints.read(checkpoint(home, kind)).features)["inputs"]
+def feature_specs(home: Path, kind: str) -> Features:
+    return parse_feature_specs(checkpoints.read(checkpoint(home, kind)).features)["inputs"]
 
 
 def test_features_are_kept_beside_the_films_in_their_order(home: Path) -> None:
     store = Store.open(str(home / "store"))
-    told = fed(home, "lstm")
+    told = feature_specs(home, "lstm")
     assert told == Features("minilm", digest_of(Backbone("minilm", "")), "256-tokens", UNITS)
     assert in_store.kept(store, dataclasses.replace(told, units=0), "train") == told
     table = feature_readers.feature_table(store, "validation", {"inputs": told}).take_all()
@@ -142,11 +142,11 @@ def test_features_are_kept_beside_the_films_in_their_order(home: Path) -> None:
 
 def test_overviews_are_cut_and_posters_have_two_views(home: Path) -> None:
     store = Store.open(str(home / "store"))
-    films = feature_films(store, "validation", {"inputs": fed(home, "lstm")}, max_tokens=12)
+    films = feature_films(store, "validation", {"inputs": feature_specs(home, "lstm")}, max_tokens=12)
     (block,) = films.iter_batches(batch_size=None, batch_format="numpy")
     assert block["lengths"].max() == 12
     assert [len(row) for row in block["inputs"]] == [2 * UNITS * length for length in block["lengths"]]
-    films = feature_films(store, "validation", {"inputs": fed(home, "cnn")})
+    films = feature_films(store, "validation", {"inputs": feature_specs(home, "cnn")})
     block = {name: np.concatenate([one[name] for one in films.iter_batches(batch_size=None, batch_format="numpy")])
              for name in ("inputs", "labels")}  # fmt: skip
     posters = poster_array(store.table("validation", ["poster"])["poster"], (32, 32, 3))
@@ -164,9 +164,9 @@ def test_overviews_are_cut_and_posters_have_two_views(home: Path) -> None:
 def test_a_prediction_is_the_model_s_own(home: Path, kind: str) -> None:
     store, folder = Store.open(str(home / "store")), checkpoint(home, kind)
     about = feature_extraction.with_features(
-        feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Screen(), use_gpu=False
+        feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Console(), use_gpu=False
     )
-    told = fed_of(about.features)
+    told = parse_feature_specs(about.features)
     model = checkpoints.load_model(folder)
     table = pa.concat_tables(ray.get(feature_readers.feature_table(store, "test", told).to_arrow_refs()))
     scores = Predictor(str(folder), store.manifest.poster_shape, None)(table)["scores"]
@@ -179,7 +179,7 @@ def test_a_prediction_is_the_model_s_own(home: Path, kind: str) -> None:
     assert np.ptp(scores, axis=0).max() > 1e-4
 
 
-def test_films_of_a_folder_are_encoded_and_judged(home: Path) -> None:
+def test_films_of_a_folder_are_encoded_and_evaluated(home: Path) -> None:
     """And the ensemble of both is learned: it asks for the store's validation films too."""
     from ray_jobs.evaluate import Options, main
 
@@ -218,7 +218,7 @@ def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob, monkeypatc
     monkeypatch.setattr(feature_extraction, "ENCODERS", {})
     weights = home / "weights.pth"
     weights.write_bytes(b"never read")
-    told = fed(home, "cnn")
+    told = feature_specs(home, "cnn")
     mine = dataclasses.replace(told, weights=hashlib.sha256(b"never read").hexdigest())
     store = Store.open(str(home / "store"))
     for split in ("train", "validation"):
@@ -248,7 +248,7 @@ def test_other_weights_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_features_of_other_films_are_made_anew(home: Path) -> None:
     store = Store.open(str(home / "store"))
-    told = fed(home, "cnn")
+    told = feature_specs(home, "cnn")
     assert in_store.kept(store, told, "train") == told
     other = Store(store.path, dataclasses.replace(store.manifest, fingerprint="another"))
     assert in_store.kept(other, told, "train") is None
@@ -267,7 +267,7 @@ def test_an_encoder_that_fails_is_told_in_a_line(home: Path, monkeypatch: pytest
     )
     with pytest.raises(TrainError, match="efficientnet-lite0 failed: ValueError: these weights are none"):
         feature_extraction.with_features(
-            feature_extraction.with_encoder(about), store, ("validation",), Screen(), use_gpu=False
+            feature_extraction.with_encoder(about), store, ("validation",), Console(), use_gpu=False
         )
     assert not [path for path in (home / "store" / "features").rglob("*preparing*")]
 
@@ -280,10 +280,10 @@ def test_the_joint_model_trains_on_the_features_of_both(home: Path, monkeypatch:
     train("fusion", BOTH, dataclasses.replace(RECIPE, epochs=1), options(home, "both"))
     folder, store = checkpoint(home, "both"), Store.open(str(home / "store"))
     about = checkpoints.read(folder)
-    told = fed_of(about.features)
-    assert told == {"poster": fed(home, "cnn"), "tokens": fed(home, "lstm")}
+    told = parse_feature_specs(about.features)
+    assert told == {"poster": feature_specs(home, "cnn"), "tokens": feature_specs(home, "lstm")}
     assert not about.vocabulary and about.encoders == (told["poster"].weights, told["tokens"].weights)
-    scores = predict(store, "validation", str(folder), sees="both", features=told)
+    scores = predict(store, "validation", str(folder), modality="both", features=told)
     model = checkpoints.load_model(folder)
     table = pa.concat_tables(ray.get(feature_readers.feature_table(store, "validation", told).to_arrow_refs()))
     block = inputs_of(table, told, max_tokens=12)
@@ -303,7 +303,7 @@ def test_a_poster_that_is_not_there_has_features_of_zero() -> None:
     assert (there != 0).all() and gone.shape == there.shape and not gone.any()
 
 
-HINT = "it does better where it was frozen first, in a run that --start-from names"
+HINT = "it does better where it was frozen first, in a run that --init-from names"
 
 
 def test_a_network_is_frozen_first_and_fine_tuned_after(
@@ -324,14 +324,14 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
     monkeypatch.setattr(feature_extraction, "_digest", lambda _: "of the file")
     once = dataclasses.replace(RECIPE, epochs=1)
     train("cnn", frozen, once, options(home, "frozen"))
-    tuned = dataclasses.replace(frozen, fine_tuning=1)
-    started = dataclasses.replace(options(home, "tuned"), start_from=str(home / "runs" / "frozen"))
+    tuned = dataclasses.replace(frozen, trainable_blocks=1)
+    started = dataclasses.replace(options(home, "tuned"), init_from=str(home / "runs" / "frozen"))
     with pytest.raises(TrainError, match="--height 32 --width 32"):
         train("cnn", dataclasses.replace(tuned, height=16), once, started)
     with pytest.raises(CheckpointError, match="no cnn trained on the films of"):
-        train("cnn", tuned, once, dataclasses.replace(started, start_from=str(home / "runs" / "lstm")))
+        train("cnn", tuned, once, dataclasses.replace(started, init_from=str(home / "runs" / "lstm")))
     with pytest.raises(CheckpointError, match=r"of the weights [0-9a-f]{12}…, and this one has of the file"):
-        train("cnn", tuned, once, dataclasses.replace(started, start_from=str(home / "runs" / "cnn")))
+        train("cnn", tuned, once, dataclasses.replace(started, init_from=str(home / "runs" / "cnn")))
     first, second = train("cnn", tuned, RECIPE, started).history
     assert HINT not in capsys.readouterr().out
     # Begun with other weights its first epoch would start at a head that knows nothing.
@@ -341,7 +341,7 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
     monkeypatch.setattr(feature_extraction, "_digest", None)
     store, folder = Store.open(str(home / "store")), checkpoint(home, "tuned")
     about = feature_extraction.with_features(
-        feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Screen(), use_gpu=False
+        feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Console(), use_gpu=False
     )
     assert about.features == {} and about.encoder == "of the file"
     films = store.table("test", ["row", "poster"])
@@ -364,7 +364,7 @@ def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(
     safetensors.save_file(toy_weights(), folder / "model.safetensors")
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer_of_pieces(["the", "a", "to", "##s", "of", "and"])))
     monkeypatch.setattr(feature_extraction, "check", lambda _: None)
-    tuned = dataclasses.replace(LSTM, backbone_weights=str(folder), fine_tuning=1)
+    tuned = dataclasses.replace(LSTM, backbone_weights=str(folder), trainable_blocks=1)
     train("lstm", tuned, dataclasses.replace(RECIPE, epochs=1), options(home, "reader"))
     assert HINT in capsys.readouterr().out
     shutil.rmtree(folder)
@@ -382,7 +382,7 @@ def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(
 
 def test_a_reader_without_its_tokenizer_says_so() -> None:
     """Where the package is not installed, and where the tokenizer is none."""
-    tuned = dataclasses.replace(LSTM, fine_tuning=1)
+    tuned = dataclasses.replace(LSTM, trainable_blocks=1)
     about = Checkpoint("lstm", ("A",), tuned, RECIPE, {}, epoch=1, tokenizer="{}")
     with pytest.raises(TrainError, match=r"the Overview LSTM cannot read: .*tokenizer"):
         feature_extraction.with_encoder(about)

@@ -1,1 +1,1 @@
-"""The page of an ablation."""
+"""Report page of an ablation."""

@@ -1,11 +1,11 @@
-"""Writes an ablation as JSON, as CSV, as Markdown, as pictures and as one HTML page that needs nothing but itself."""
+"""Report files of an ablation: JSON, CSV, Markdown, plots and a self-contained HTML page."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from genre_models.report.ablation.findings import headline
-from genre_models.report.ablation.plots import bought_plot
+from genre_models.report.ablation.plots import effect_plot
 from genre_models.report.ablation.query import require_analysis
 from genre_models.report.ablation.section import PICTURES, ablation_parts, ablation_section
 from genre_models.report.ablation.tables import runs_csv, variants_csv
@@ -16,14 +16,14 @@ from genre_models.report.style.svg import standalone
 
 
 def write_ablation(ablation: Mapping[str, Any], folder: Path) -> None:
-    """Writes ablation.json, .csv, .md and .html, ablation_runs.csv and the pictures into the folder, made if missing.
+    """Write ablation.json, .csv, .md and .html, ablation_runs.csv and the plots into the folder.
 
-    The ablation must come from `genre_models.studies.ablation_effects.analysed`; ValueError if it does not. A picture
-    that there is nothing to draw for is not written.
+    The folder is created if missing; plots without data are not written. ValueError unless the ablation comes from
+    `genre_models.studies.ablation_effects.analysed`.
     """
     require_analysis(ablation)
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = {name: bought_plot(ablation, which, name) for name, (which, _) in PICTURES.items()}
+    drawn = {name: effect_plot(ablation, which, name) for name, (which, _) in PICTURES.items()}
     texts = {f"{name}.svg": standalone(svg) for name, svg in drawn.items() if svg}
     texts |= {
         "ablation.json": strict_json(ablation),
@@ -37,7 +37,7 @@ def write_ablation(ablation: Mapping[str, Any], folder: Path) -> None:
 
 
 def as_html(ablation: Mapping[str, Any]) -> str:
-    """The page of an ablation; every text that comes from outside is escaped."""
+    """Return the HTML page of an ablation, with all external text escaped."""
     part = ablation_section(ablation, "ablation")
     return render("ablation.html", study=ablation, part=part, facts=_facts(ablation))
 
@@ -49,14 +49,14 @@ def _markdown(ablation: Mapping[str, Any], pictures: list[str]) -> str:
 
 
 def _facts(ablation: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is known of how the ablation was made, as name and text; what is not known is left out."""
+    """Return the known metadata of the ablation as (name, text)."""
     store = ablation.get("store") or {}
     runs = [run for variant in ablation["variants"] for run in variant["runs"]]
     films = store.get("films") or {}
     facts = [
         ("ablation", str(ablation.get("path") or "")),
         ("store", str(store.get("path") or "")),
-        ("films", ", ".join(f"{count(held)} {name}" for name, held in films.items())),
+        ("films", ", ".join(f"{count(total)} {name}" for name, total in films.items())),
         ("preset", str(ablation["preset"])),
         ("best epoch by", str(ablation.get("metric") or "").replace("_", " ")),
         ("seeds", count(ablation.get("seeds"))),

@@ -1,4 +1,4 @@
-"""The tables of an ablation as rows of ready text, and all its figures as CSV."""
+"""Tables of an ablation as display text, and its metrics as CSV."""
 
 import csv
 import io
@@ -21,20 +21,20 @@ from genre_models.report.style.finding import Cell
 from genre_models.report.style.formats import narrow, number, show, signed
 
 SPLITS = ("test", "validation")
-# What each column of a cure's row is: the split, and the figure.
+# Split and metric of each column of a component's row.
 BOUGHT = [("test", MEAN_AP), ("validation", MEAN_AP), ("test", "micro_f1"), ("test", "macro_f1"), ("test", "loss")]
 PRESET_HEAD = [f"{split} {FIGURES[name]}{' ↓' if name in LOWER_IS_BETTER else ''}" for split, name in BOUGHT]
 HEAD = [*PRESET_HEAD, "test mean AP itself", "seeds"]
 TITLES = {
-    "without": "Cures in the preset: what each bought",
-    "with": "Cures that the preset leaves off: what each would buy",
-    "coursework with": "Cures alone on the coursework: what each bought there",
+    "without": "Components in the preset: the effect of each",
+    "with": "Components that the preset leaves off: what each would add",
+    "coursework with": "Components alone on the coursework: the effect of each",
 }
 
 
 @dataclass(frozen=True)
-class CureRow:
-    """One cure: what it is, whether it helped (1), hurt (-1) or neither, and a cell for each of HEAD."""
+class ComponentRow:
+    """One component: name, description, side (1 helped, -1 hurt, 0 neither), and a cell for each of HEAD."""
 
     name: str
     what: str
@@ -42,85 +42,85 @@ class CureRow:
     cells: list[Cell]
 
 
-def preset_rows(ablation: Mapping[str, Any]) -> list[CureRow]:
-    """A row for each preset: the mean over seeds of each figure, with the lowest and the highest."""
+def preset_rows(ablation: Mapping[str, Any]) -> list[ComponentRow]:
+    """Return a row for each preset: mean over seeds of each metric, with the lowest and the highest."""
     return [
-        CureRow(
-            str(one["name"]), str(one["what"]), 0,
-            [*(_spread(one, split, name) for split, name in BOUGHT), Cell(str(seeds_of(one)))],
+        ComponentRow(
+            str(variant["name"]), str(variant["what"]), 0,
+            [*(_spread(variant, split, name) for split, name in BOUGHT), Cell(str(seeds_of(variant)))],
         )
-        for one in presets(ablation)
+        for variant in presets(ablation)
     ]  # fmt: skip
 
 
-def cure_rows(ablation: Mapping[str, Any], which: str) -> list[CureRow]:
-    """A row for each cure of a group, those that bought most first."""
+def component_rows(ablation: Mapping[str, Any], which: str) -> list[ComponentRow]:
+    """Return a row for each component of a group, largest effect first."""
     return [
-        CureRow(
-            str(one["cure"]), str(one["what"]), side(one),
+        ComponentRow(
+            str(variant["component"]), str(variant["what"]), side(variant),
             [
-                *(_bought(one, split, name) for split, name in BOUGHT),
-                _spread(one, "test", MEAN_AP),
-                Cell(str(seeds_of(one)), value=seeds_of(one)),
+                *(_effect(variant, split, name) for split, name in BOUGHT),
+                _spread(variant, "test", MEAN_AP),
+                Cell(str(seeds_of(variant)), value=seeds_of(variant)),
             ],
         )
-        for one in group(ablation, which)
+        for variant in group(ablation, which)
     ]  # fmt: skip
 
 
-def _bought(variant: Mapping[str, Any], split: str, name: str) -> Cell:
-    found = entry(variant, split, name)
-    told = signed(found.get("difference"))
+def _effect(variant: Mapping[str, Any], split: str, name: str) -> Cell:
+    gain = entry(variant, split, name)
+    text = signed(gain.get("difference"))
     return Cell(
-        told, narrow(found.get("interval")), value=number(found.get("difference")), best=side(variant, split, name) > 0
+        text, narrow(gain.get("interval")), value=number(gain.get("difference")), best=side(variant, split, name) > 0
     )
 
 
 def _spread(variant: Mapping[str, Any], split: str, name: str) -> Cell:
-    found = variant["figures"][split][name] if variant["figures"] else {}
-    several = found.get("deviation") is not None
+    spread = variant["figures"][split][name] if variant["figures"] else {}
+    several = spread.get("deviation") is not None
     return Cell(
-        show(found.get("mean")),
-        narrow([found["low"], found["high"]]) if several else "",
-        value=number(found.get("mean")),
+        show(spread.get("mean")),
+        narrow([spread["low"], spread["high"]]) if several else "",
+        value=number(spread.get("mean")),
     )
 
 
 def variants_csv(ablation: Mapping[str, Any]) -> str:
-    """Every variant in a line, figures in full precision; empty where there is none.
+    """Return a CSV line for each variant, at full precision; unknown values are empty.
 
-    Columns: variant, group, cure, against, seeds; for each split and figure the mean over seeds, the lowest, highest
-    and standard deviation, and what the cure bought with both ends of its interval and whether that is clear; settings.
+    Columns: variant, group, component, against, seeds; for each split and metric the mean, lowest, highest and
+    standard deviation over seeds, and the effect, both ends of its interval and whether it is clear; settings.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    about = ["variant", "group", "cure", "against", "seeds"]
-    spread, gain = ("mean", "low", "high", "deviation"), ("bought", "bought_low", "bought_high", "bought_clear")
-    columns = [f"{split}_{name}_{what}" for split in SPLITS for name in FIGURES for what in (*spread, *gain)]
-    writer.writerow([*about, *columns, "settings"])
-    for one in ablation["variants"]:
-        row: list[Any] = [one["name"], one["group"], one["cure"], one["against"], seeds_of(one)]
+    leading = ["variant", "group", "component", "against", "seeds"]
+    spread, gain = ("mean", "low", "high", "deviation"), ("effect", "effect_low", "effect_high", "effect_clear")
+    columns = [f"{split}_{name}_{statistic}" for split in SPLITS for name in FIGURES for statistic in (*spread, *gain)]
+    writer.writerow([*leading, *columns, "settings"])
+    for item in ablation["variants"]:
+        row: list[Any] = [item["name"], item["group"], item["component"], item["against"], seeds_of(item)]
         for split in SPLITS:
             for name in FIGURES:
-                figures = ((one["figures"] or {}).get(split) or {}).get(name) or {}
-                found = entry(one, split, name)
-                low, high = found.get("interval") or (None, None)
-                row += [figures.get(what) for what in spread]
-                row += [found.get("difference"), low, high, found.get("clear")]
-        writer.writerow([*("" if cell is None else cell for cell in row), json.dumps(one["settings"])])
+                figures = ((item["figures"] or {}).get(split) or {}).get(name) or {}
+                effect = entry(item, split, name)
+                low, high = effect.get("interval") or (None, None)
+                row += [figures.get(statistic) for statistic in spread]
+                row += [effect.get("difference"), low, high, effect.get("clear")]
+        writer.writerow([*("" if cell is None else cell for cell in row), json.dumps(item["settings"])])
     return text.getvalue()
 
 
 def runs_csv(ablation: Mapping[str, Any]) -> str:
-    """Every training in a line: variant, seed, trial, status, reason, epochs, epoch, seconds and its figures."""
+    """Return a CSV line for each training: variant, seed, trial, status, reason, epochs, epoch, seconds, metrics."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    about = ["seed", "trial", "status", "reason", "epochs", "epoch", "seconds"]
+    fields = ["seed", "trial", "status", "reason", "epochs", "epoch", "seconds"]
     columns = [(split, name) for split in SPLITS for name in FIGURES]
-    writer.writerow(["variant", *about, *(f"{split}_{name}" for split, name in columns)])
-    for one in ablation["variants"]:
-        for run in one["runs"]:
+    writer.writerow(["variant", *fields, *(f"{split}_{name}" for split, name in columns)])
+    for variant in ablation["variants"]:
+        for run in variant["runs"]:
             figures = run["figures"] or {}
-            row = [run[name] for name in about] + [(figures.get(split) or {}).get(name) for split, name in columns]
-            writer.writerow([one["name"], *("" if cell is None else cell for cell in row)])
+            row = [run[name] for name in fields] + [(figures.get(split) or {}).get(name) for split, name in columns]
+            writer.writerow([variant["name"], *("" if cell is None else cell for cell in row)])
     return text.getvalue()

@@ -1,4 +1,4 @@
-"""The films of the showcase, grouped by what became of them, as ready texts for the page and Markdown."""
+"""The example films, grouped by what became of them, as ready texts for the page and Markdown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,9 +57,9 @@ class Group:
 
 
 def groups(comparison: Mapping[str, Any]) -> list[Group]:
-    """The showcase by kind, in the order in which the kinds first appear."""
+    """The example films by kind, in the order in which the kinds first appear."""
     kinds: dict[str, list[Mapping[str, Any]]] = {}
-    for film in comparison.get("showcase") or []:
+    for film in comparison.get("example_films") or []:
         kinds.setdefault(str(film.get("kind") or ""), []).append(film)
     return [
         Group(

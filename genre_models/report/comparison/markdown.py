@@ -13,7 +13,7 @@ from genre_models.report.findings import reference_runs
 from genre_models.report.findings.comparison_query import label, trained
 from genre_models.report.findings.reliability import error_rows, reliability, unscaled
 from genre_models.report.findings.seed_runs import HEAD, several_runs
-from genre_models.report.findings.verdict import findings, headline, judged_films, overfitting_of, warnings
+from genre_models.report.findings.verdict import evaluated_films, findings, headline, overfitting_of, warnings
 from genre_models.report.style.finding import Cell
 from genre_models.report.style.formats import films, percent, sentence
 from genre_models.report.style.markdown_text import escape, table
@@ -27,7 +27,7 @@ def markdown(comparison: Mapping[str, Any]) -> str:
         f"# {escape(headline(comparison))}",
         *(f"> **Warning:** {escape(text)}" for text in warnings(comparison)),
         *(f"**{finding.title}.** {escape(finding.text)}" for finding in findings(comparison)),
-        escape(judged_films(comparison)),
+        escape(evaluated_films(comparison)),
         "## The models",
         _models(comparison),
         "## Figures",
@@ -126,14 +126,14 @@ def _sweeps(comparison: Mapping[str, Any]) -> list[str]:
 
 def _ablations(comparison: Mapping[str, Any]) -> list[str]:
     told = [one for one in comparison.get("ablations") or [] if has_findings(one)]
-    parts = ["## What each cure bought"] if told else []
+    parts = ["## The effect of each component"] if told else []
     for one in told:
         parts += [f"### {escape(ablation_findings.headline(one))}", *ablation_parts(one)]
     return parts
 
 
 def _showcase(comparison: Mapping[str, Any]) -> list[str]:
-    parts = ["## Some films"] if comparison.get("showcase") else []
+    parts = ["## Some films"] if comparison.get("example_films") else []
     for group in groups(comparison):
         parts += [f"### {escape(group.title)}", escape(group.sentence)]
         parts += [_film(comparison, card) for card in group.cards]
@@ -159,8 +159,8 @@ def _made(comparison: Mapping[str, Any]) -> str:
         f"Made {escape(comparison.get('created') or '')} by {escape(comparison.get('command') or '')}",
         f"Versions: {escape(versions)}",
         f"Films from {escape(comparison.get('source') or '')}; store "
-        f"{escape(comparison.get('store') or '')}; judged on {escape(comparison.get('judged_on') or '')} "
-        f"({films(int(comparison['films']['judged']))})",
+        f"{escape(comparison.get('store') or '')}; evaluated on {escape(comparison.get('evaluated_on') or '')} "
+        f"({films(int(comparison['films']['evaluated']))})",
     ]
     for key, model in comparison["models"].items():
         if model.get("checkpoint"):

@@ -81,7 +81,7 @@ def has_intervals(comparison: Mapping[str, Any], column: Column) -> bool:
 
 
 def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the words of the page mean and how its figures came about."""
+    """Definitions of the page's terms and metrics."""
     bootstrap = comparison.get("bootstrap") or {}
     resamples = int(number(bootstrap.get("resamples")) or 0)
     return [
@@ -89,7 +89,7 @@ def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
             "Threshold",
             "A model gives each genre a probability and names the genre from a threshold on. `At 0.5` is "
             "the plain one; `tuned` is one threshold a genre, chosen on the validation films only and "
-            "never on the films judged here.",
+            "never on the films evaluated here.",
         ),
         (
             "Average precision",
@@ -99,14 +99,14 @@ def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "Mean average precision",
-            "The plain mean over genres that at least one judged film has. It is the headline figure, "
+            "The plain mean over genres that at least one evaluated film has. It is the headline figure, "
             "because it needs no threshold and lets no frequent genre hide the rest.",
         ),
         (
             "Interval",
-            f"{level(comparison)} bootstrap: the judged films are drawn anew with replacement {resamples:,} times and "
-            "every figure computed again; the percentiles are moved by the mean shift of the drawn figures, because "
-            "average precision is kinder to films that are drawn twice. It tells how far the choice of films "
+            f"{level(comparison)} bootstrap: the evaluated films are drawn anew with replacement {resamples:,} times"
+            " and every figure computed again; the percentiles are moved by the mean shift of the drawn figures,"
+            " because average precision is kinder to films that are drawn twice. It tells how far the choice of films "
             "sways a figure; it does not tell what another training run would give.",
         ),
         (
@@ -118,19 +118,19 @@ def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
             "Calibration error",
             "How far probabilities are from how often they come true: pairs of film and genre are sorted by "
             "probability and cut into 15 bins of equally many; the error is the mean distance of mean probability and "
-            f"share of true pairs. By genre, it is the mean over genres with at least {FEWEST_FILMS} judged films. "
+            f"share of true pairs. By genre, it is the mean over genres with at least {FEWEST_FILMS} evaluated films. "
             "Chance alone keeps it above 0.",
         ),
         (
             "Few films",
-            f"Genres with fewer than {FEWEST_FILMS} judged films are drawn faint and left out of the "
+            f"Genres with fewer than {FEWEST_FILMS} evaluated films are drawn faint and left out of the "
             "verdict: their resamples repeat the same few films, and the interval looks surer than it is.",
         ),
     ]
 
 
 def caveats(comparison: Mapping[str, Any]) -> list[str]:
-    """What to keep in mind, whatever the figures say."""
+    """Caveats that hold for any comparison."""
     models = [model for model in comparison["models"].values() if model.get("history")]
     runs = (
         "One training run of each model: another seed would move these figures, and the intervals do not include that."
@@ -149,6 +149,6 @@ def caveats(comparison: Mapping[str, Any]) -> list[str]:
     if any(model.get("fused") for model in comparison["models"].values()):
         told.append(
             "The validation films chose each model's checkpoint and thresholds before the ensemble learned from them; "
-            "its figures on the films judged here are free of that, its choice of weights is not."
+            "its figures on the films evaluated here are free of that, its choice of weights is not."
         )
     return told

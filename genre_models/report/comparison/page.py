@@ -74,11 +74,11 @@ def write_report(comparison: dict[str, Any], folder: Path) -> ReportPaths:
 
 def as_json(comparison: Mapping[str, Any]) -> str:
     """The comparison without its posters as strict JSON: what is not a finite number is null."""
-    showcase = [
+    example_films = [
         {name: value for name, value in film.items() if name != "poster_jpeg"}
-        for film in comparison.get("showcase") or []
+        for film in comparison.get("example_films") or []
     ]
-    return strict_json({**comparison, "showcase": showcase})
+    return strict_json({**comparison, "example_films": example_films})
 
 
 def as_html(comparison: Mapping[str, Any]) -> str:
@@ -87,13 +87,13 @@ def as_html(comparison: Mapping[str, Any]) -> str:
 
 
 def _texts(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template shows as text and tables."""
+    """Texts and tables of the template."""
     return {
         "comparison": comparison,
         "title": verdict.headline(comparison),
         "findings": verdict.findings(comparison),
         "warnings": verdict.warnings(comparison),
-        "judged_films": verdict.judged_films(comparison),
+        "evaluated_films": verdict.evaluated_films(comparison),
         "labels": {key: label(comparison, key) for key in comparison["models"]},
         "styles": styles(comparison),
         "facts": {key: tables.model_facts(comparison, key) for key in comparison["models"]},
@@ -161,7 +161,7 @@ def _curves(model: Mapping[str, Any], key: str, style: Style) -> list[tuple[str,
 
 
 def _made(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How each model with a checkpoint was made, as its name and its settings in JSON."""
+    """Settings of each model with a checkpoint, as name and JSON."""
     kept = ("checkpoint", "epoch", "epochs", "parameters", "seconds", "config", "recipe", "versions")
     made = []
     for key, model in comparison["models"].items():

@@ -8,12 +8,12 @@ from matplotlib.ticker import MaxNLocator
 
 from genre_models.report.findings.comparison_query import (
     FEWEST_FILMS,
+    evaluated_with,
     figure,
     genre_entry,
     genre_gap,
     genres_by_films,
     interval,
-    judged_with,
     label,
 )
 from genre_models.report.style.colours import GRID, INK, MUTED, PAPER, Style, styles
@@ -54,7 +54,7 @@ def models_plot(comparison: Mapping[str, Any], name: str, title: str) -> str:
 
 @house_style()
 def genres_plot(comparison: Mapping[str, Any]) -> str:
-    """Average precision of every model at every genre that judged films have, most films first."""
+    """Average precision of every model at every genre that evaluated films have, most films first."""
     genres, look = genres_by_films(comparison), styles(comparison)
     drawing, axes = _genre_canvas(comparison, genres)
     axes.set_xlim(0, 1)
@@ -75,12 +75,12 @@ def genres_plot(comparison: Mapping[str, Any]) -> str:
 
 @house_style()
 def difference_plot(comparison: Mapping[str, Any], a: str, b: str) -> str:
-    """How far one model is ahead of another at every genre, with intervals; clear leads are filled."""
+    """Plot the difference of two models at every genre, with intervals; clear leads are filled."""
     genres, look = genres_by_films(comparison), styles(comparison)
     drawing, axes = _genre_canvas(comparison, genres)
     gaps = {genre: found for genre in genres if (found := genre_gap(comparison, a, b, genre)) is not None}
     # A genre with one film has an interval as wide as the world; it may leave the plot, not set its scale.
-    scale = [gaps[genre] for genre in gaps if judged_with(comparison, genre) >= FEWEST_FILMS] or [*gaps.values()]
+    scale = [gaps[genre] for genre in gaps if evaluated_with(comparison, genre) >= FEWEST_FILMS] or [*gaps.values()]
     reach = [abs(end) for found in scale for end in (found.interval or (found.difference,))]
     limit = max([*reach, 0.05]) * 1.04
     axes.set_xlim(-limit, limit)
@@ -156,7 +156,7 @@ def _genre_canvas(comparison: Mapping[str, Any], genres: list[str]) -> tuple[Any
     axes.tick_params(axis="y", pad=42)
     for row, genre in enumerate(genres):
         axes.annotate(
-            str(judged_with(comparison, genre)), (0, row), (-8, 0), xycoords=("axes fraction", "data"),
+            str(evaluated_with(comparison, genre)), (0, row), (-8, 0), xycoords=("axes fraction", "data"),
             textcoords="offset points", ha="right", va="center", color=MUTED, fontsize=12,
         )  # fmt: skip
     axes.annotate(
@@ -168,7 +168,7 @@ def _genre_canvas(comparison: Mapping[str, Any], genres: list[str]) -> tuple[Any
 
 def _strength(comparison: Mapping[str, Any], genre: str) -> float:
     """Genres with too few films to trust are drawn faint."""
-    return 1.0 if judged_with(comparison, genre) >= FEWEST_FILMS else 0.4
+    return 1.0 if evaluated_with(comparison, genre) >= FEWEST_FILMS else 0.4
 
 
 def _dot(axes: Axes, value: float, row: float, style: Style, *, size: float, alpha: float = 1.0) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from genre_models.report.comparison.metric_columns import COLUMNS, Column, best_of, has_intervals
 from genre_models.report.findings.comparison_query import (
+    evaluated_with,
     figure,
     genre_entry,
     interval,
-    judged_with,
     trained,
     untrained,
 )
@@ -57,7 +57,7 @@ def figure_rows(comparison: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
 def genre_columns(comparison: Mapping[str, Any]) -> list[GenreColumn]:
     """Columns of the genre table: the films, five figures a trained model, one figure a model that was not."""
     columns = [
-        GenreColumn("judged", "Judged films that have the genre"),
+        GenreColumn("evaluated", "Evaluated films that have the genre"),
         GenreColumn("trained on", "Training films that have the genre"),
     ]
     for key in trained(comparison):
@@ -73,8 +73,8 @@ def genre_columns(comparison: Mapping[str, Any]) -> list[GenreColumn]:
 
 
 def genre_rows(comparison: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
-    """A row for each genre, most judged films first: its name and a cell for each genre column."""
-    order = sorted(comparison["genres"], key=lambda genre: -judged_with(comparison, genre))
+    """A row for each genre, most evaluated films first: its name and a cell for each genre column."""
+    order = sorted(comparison["genres"], key=lambda genre: -evaluated_with(comparison, genre))
     return [(genre, _genre_cells(comparison, genre)) for genre in order]
 
 
@@ -86,8 +86,8 @@ def model_groups(comparison: Mapping[str, Any]) -> list[tuple[str, int]]:
 def _genre_cells(comparison: Mapping[str, Any], genre: str) -> list[Cell]:
     counts = comparison.get("genre_counts") or {}
     learned = number((counts.get("train") or {}).get(genre))
-    judged = judged_with(comparison, genre)
-    cells = [Cell(count(judged), value=judged), Cell(count(learned), value=learned)]
+    evaluated = evaluated_with(comparison, genre)
+    cells = [Cell(count(evaluated), value=evaluated), Cell(count(learned), value=learned)]
     entries = {key: genre_entry(model, genre) for key, model in comparison["models"].items()}
     known = {k: v for k, entry in entries.items() if (v := number(entry.get("average_precision"))) is not None}
     best = max((round(value, 3) for value in known.values()), default=None)
@@ -102,9 +102,9 @@ def _genre_cells(comparison: Mapping[str, Any], genre: str) -> list[Cell]:
         )
 
     for key in trained(comparison):
-        # Without a judged film there is nothing to find, and a zero would read as a failure.
-        tuned = (entries[key].get("at_tuned") or {}) if judged else {}
-        half = (entries[key].get("at_half") or {}) if judged else {}
+        # Without an evaluated film there is nothing to find, and a zero would read as a failure.
+        tuned = (entries[key].get("at_tuned") or {}) if evaluated else {}
+        half = (entries[key].get("at_half") or {}) if evaluated else {}
         cells.append(precision(key))
         cells += [
             Cell(show(tuned.get(name), 2), value=number(tuned.get(name))) for name in ("precision", "recall", "f1")
@@ -114,7 +114,7 @@ def _genre_cells(comparison: Mapping[str, Any], genre: str) -> list[Cell]:
 
 
 def model_facts(comparison: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
-    """What is known of how a model was made, as name and text; what is not known is left out."""
+    """Facts on a model's training, as name and text; what is not known is left out."""
     model = comparison["models"][key]
     facts = [("sees", str(model.get("sees") or "")), ("parameters", count(model.get("parameters")))]
     if number(model.get("epoch")) is not None:

@@ -1,1 +1,1 @@
-"""What the figures of a comparison say, in sentences."""
+"""Findings of a comparison, in sentences."""

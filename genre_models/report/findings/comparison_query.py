@@ -1,5 +1,7 @@
 """Reading the comparison dict: which models are trained, what a figure is, and how two models differ."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -7,14 +9,14 @@ from typing import Any
 
 from genre_models.report.style.formats import ends, number
 
-# Below this many judged films the resampled interval of a genre's average precision is too narrow to trust:
+# Below this many evaluated films the resampled interval of a genre's average precision is too narrow to trust:
 # every resample draws from the same few films.
 FEWEST_FILMS = 10
 
 
 @dataclass(frozen=True)
-class Gap:
-    """How far model `a` is ahead of model `b` in one figure; for the loss, below zero is better."""
+class PairedDifference:
+    """Lead of model `a` over model `b` in one metric; for the loss, below zero is better."""
 
     difference: float
     interval: tuple[float, float] | None
@@ -24,13 +26,13 @@ class Gap:
         """True where the interval of the paired difference leaves out zero."""
         return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
 
-    def turned(self) -> "Gap":
-        """The same gap seen from the other model."""
+    def reversed_difference(self) -> PairedDifference:
+        """The same difference seen from the other model."""
         swapped = None if self.interval is None else (-self.interval[1], -self.interval[0])
-        return Gap(-self.difference, swapped)
+        return PairedDifference(-self.difference, swapped)
 
 
-def side(found: Gap | None) -> int:
+def side(found: PairedDifference | None) -> int:
     """1 or -1 where the gap is clear, 0 where it is not or there is none."""
     if found is None or not found.clear:
         return 0
@@ -94,45 +96,45 @@ def interval(model: Mapping[str, Any], name: str) -> tuple[float, float] | None:
     return ends((model.get("intervals") or {}).get(name))
 
 
-def gap(comparison: Mapping[str, Any], a: str, b: str, name: str) -> Gap | None:
+def gap(comparison: Mapping[str, Any], a: str, b: str, name: str) -> PairedDifference | None:
     """The paired difference a - b of one figure, whichever way round the pair is stored."""
     for pair in comparison.get("differences") or []:
         if {pair["a"], pair["b"]} == {a, b} and a != b:
-            found = _gap((pair.get("metrics") or {}).get(name))
+            found = _difference((pair.get("metrics") or {}).get(name))
             if found is not None:
-                return found if pair["a"] == a else found.turned()
+                return found if pair["a"] == a else found.reversed_difference()
     first, second = (figure(comparison["models"][key], name) for key in (a, b))
-    return None if first is None or second is None else Gap(first - second, None)
+    return None if first is None or second is None else PairedDifference(first - second, None)
 
 
-def genre_gap(comparison: Mapping[str, Any], a: str, b: str, genre: str) -> Gap | None:
+def genre_gap(comparison: Mapping[str, Any], a: str, b: str, genre: str) -> PairedDifference | None:
     """The paired difference a - b of the average precision of one genre."""
     for pair in comparison.get("differences") or []:
         if {pair["a"], pair["b"]} == {a, b} and a != b:
-            found = _gap((pair.get("per_genre") or {}).get(genre))
-            return found if found is None or pair["a"] == a else found.turned()
+            found = _difference((pair.get("per_genre") or {}).get(genre))
+            return found if found is None or pair["a"] == a else found.reversed_difference()
     return None
 
 
-def _gap(entry: Mapping[str, Any] | None) -> Gap | None:
+def _difference(entry: Mapping[str, Any] | None) -> PairedDifference | None:
     difference = number((entry or {}).get("difference"))
-    return None if entry is None or difference is None else Gap(difference, ends(entry.get("interval")))
+    return None if entry is None or difference is None else PairedDifference(difference, ends(entry.get("interval")))
 
 
 def genre_entry(model: Mapping[str, Any], genre: str) -> Mapping[str, Any]:
-    """What one model did at one genre; empty where nothing is recorded."""
+    """Metrics of one model at one genre; empty where nothing is recorded."""
     return (model.get("per_genre") or {}).get(genre) or {}
 
 
-def judged_with(comparison: Mapping[str, Any], genre: str) -> int:
-    """How many judged films have the genre."""
-    return int(((comparison.get("genre_counts") or {}).get("judged") or {}).get(genre) or 0)
+def evaluated_with(comparison: Mapping[str, Any], genre: str) -> int:
+    """Number of evaluated films with the genre."""
+    return int(((comparison.get("genre_counts") or {}).get("evaluated") or {}).get(genre) or 0)
 
 
 def genres_by_films(comparison: Mapping[str, Any]) -> list[str]:
-    """Genres with at least one judged film, most films first."""
-    present = [genre for genre in comparison["genres"] if judged_with(comparison, genre)]
-    return sorted(present, key=lambda genre: -judged_with(comparison, genre))
+    """Genres with at least one evaluated film, most films first."""
+    present = [genre for genre in comparison["genres"] if evaluated_with(comparison, genre)]
+    return sorted(present, key=lambda genre: -evaluated_with(comparison, genre))
 
 
 def ranked(comparison: Mapping[str, Any], keys: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What models of poster and overview together add over the best model of one input, and how the ensemble was made."""
+"""Gain of joint models and ensembles over the best model of one input."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -73,7 +73,7 @@ def _genres(comparison: Mapping[str, Any], key: str, rival: str) -> str:
 
 
 def ensemble(comparison: Mapping[str, Any]) -> str:
-    """How each ensemble was made, which other ways were tried, and what that rests on."""
+    """Describe each ensemble: members, other candidates, and the films it was fitted on."""
     told = [_one(comparison, key, model["fused"]) for key, model in comparison["models"].items() if model.get("fused")]
     return " ".join(told)
 
@@ -97,7 +97,7 @@ def _one(comparison: Mapping[str, Any], key: str, fused: Mapping[str, Any]) -> s
     others = _others(comparison, fused, tried)
     return (
         f"{what}{f', against {listed(others)}' if others else ''}. The same films had chosen each model's checkpoint, "
-        "so a model may weigh a little more than it should; the films judged here had no say."
+        "so a model may weigh a little more than it should; the films evaluated here had no say."
     )
 
 

@@ -32,18 +32,18 @@ class Course:
 
     @property
     def training_fall(self) -> float:
-        """How far the training loss went on falling after the best epoch; negative where it rose."""
+        """Fall of the training loss after the best epoch; negative where it rose."""
         start = self.training[self.best]
         return (start - self.training[-1]) / start if start else 0.0
 
     @property
     def tail(self) -> int:
-        """How many epochs the last quarter of the run has."""
+        """Number of epochs in the last quarter of the run."""
         return max(1, len(self.epochs) // 4)
 
     @property
     def late_gain(self) -> float:
-        """How much lower the last quarter brought the best validation loss, as a share."""
+        """Share by which the last quarter lowered the best validation loss."""
         earlier = min(self.validation[: -self.tail])
         return (earlier - min(self.validation)) / earlier
 
@@ -147,7 +147,7 @@ def _gap_at_end(course: Course, kind: str) -> str:
     if training > validation:
         return (
             f"At the end the loss is {both}: training stays above validation, as it does where dropout or "
-            "changed pictures make training harder than judging, so this gap hides no overfitting and proves "
+            "changed pictures make training harder than evaluating, so this gap hides no overfitting and proves "
             "none."
         )
     return f"At the end the loss is {both}, a gap of {show(validation - training)}."
@@ -185,8 +185,8 @@ def _kept(course: Course, kept_epoch: int | None, kind: str) -> str:
     if kept_epoch is None or kind == "one epoch":
         return ""
     if kept_epoch == course.epochs[course.best] and kind in ("overfits", "begins to overfit", "unsteady"):
-        return f"The checkpoint judged here is that of epoch {kept_epoch}, so what came after did no harm."
-    return f"The checkpoint judged here is that of epoch {kept_epoch}."
+        return f"The checkpoint evaluated here is that of epoch {kept_epoch}, so what came after did no harm."
+    return f"The checkpoint evaluated here is that of epoch {kept_epoch}."
 
 
 def _last(epochs: int) -> str:

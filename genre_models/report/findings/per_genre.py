@@ -1,15 +1,15 @@
-"""What can be said genre by genre: where one model is surely better, what is never found, what is said too often."""
+"""Findings genre by genre: where one model is surely better, what is never found, what is said too often."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from genre_models.report.findings.comparison_query import (
     FEWEST_FILMS,
-    Gap,
+    PairedDifference,
+    evaluated_with,
     genre_entry,
     genre_gap,
     genres_by_films,
-    judged_with,
     label,
     ranked,
     side,
@@ -30,7 +30,7 @@ def genre_by_genre(comparison: Mapping[str, Any]) -> str:
     if len(order) < 2:
         return ""
     if not _enough(comparison):
-        return f"No genre has the {FEWEST_FILMS} judged films that a comparison genre by genre would need."
+        return f"No genre has the {FEWEST_FILMS} evaluated films that a comparison genre by genre would need."
     compared = compared_genres(comparison, order[0], order[1])
     if not compared:
         return ""
@@ -42,8 +42,8 @@ def genre_by_genre(comparison: Mapping[str, Any]) -> str:
     return " ".join([*told, by_chance(comparison, many, len(compared))])
 
 
-def compared_genres(comparison: Mapping[str, Any], a: str, b: str) -> dict[str, Gap]:
-    """How far `a` is ahead of `b` at each genre with enough judged films and an interval."""
+def compared_genres(comparison: Mapping[str, Any], a: str, b: str) -> dict[str, PairedDifference]:
+    """Lead of `a` over `b` at each genre with enough films and an interval."""
     return {
         genre: found
         for genre in _enough(comparison)
@@ -51,33 +51,33 @@ def compared_genres(comparison: Mapping[str, Any], a: str, b: str) -> dict[str, 
     }
 
 
-def clear_genres(compared: Mapping[str, Gap], sign: int) -> list[str]:
+def clear_genres(compared: Mapping[str, PairedDifference], sign: int) -> list[str]:
     """The genres where the first (1) or the second (-1) is clearly ahead, each with its lead, the largest first."""
     return [f"{g} ({signed(abs(compared[g].difference), 2)})" for g in by_lead(compared) if side(compared[g]) == sign]
 
 
-def by_lead(compared: Mapping[str, Gap]) -> list[str]:
+def by_lead(compared: Mapping[str, PairedDifference]) -> list[str]:
     """The genres by how far the two are apart, the furthest first."""
     return sorted(compared, key=lambda genre: -abs(compared[genre].difference))
 
 
 def _enough(comparison: Mapping[str, Any]) -> list[str]:
-    return [genre for genre in genres_by_films(comparison) if judged_with(comparison, genre) >= FEWEST_FILMS]
+    return [genre for genre in genres_by_films(comparison) if evaluated_with(comparison, genre) >= FEWEST_FILMS]
 
 
 def by_chance(comparison: Mapping[str, Any], clear: int, compared: int) -> str:
-    """How many of so many genres look clear, and how many would by chance."""
+    """Count the clear genres, and those expected by chance."""
     share = number((comparison.get("bootstrap") or {}).get("level"))
     chance = compared * (1 - (0.95 if share is None else share))
     text = (
-        f"That is {clear} of the {compared} genres with at least {FEWEST_FILMS} judged films; about "
+        f"That is {clear} of the {compared} genres with at least {FEWEST_FILMS} evaluated films; about "
         f"{show(chance, 1)} would look clear by chance alone, were the two equally good everywhere"
     )
     return f"{text}, so nothing should be made of it." if clear <= chance + 1 else f"{text}."
 
 
 def blind_spots(comparison: Mapping[str, Any]) -> str:
-    """Genres that judged films have and no trained model ever answers at 0.5."""
+    """Genres that evaluated films have and no trained model ever answers at 0.5."""
     order, present = trained(comparison), genres_by_films(comparison)
     never = {
         key: [g for g in present if _answers(comparison, key, g, "at_half") == 0]
@@ -104,8 +104,8 @@ def _answers(comparison: Mapping[str, Any], key: str, genre: str, at: str) -> fl
 
 
 def _share_of_labels(comparison: Mapping[str, Any], genres: list[str]) -> float:
-    total = sum(judged_with(comparison, genre) for genre in comparison["genres"])
-    return sum(judged_with(comparison, genre) for genre in genres) / total if total else 0.0
+    total = sum(evaluated_with(comparison, genre) for genre in comparison["genres"])
+    return sum(evaluated_with(comparison, genre) for genre in genres) / total if total else 0.0
 
 
 def same_answers(comparison: Mapping[str, Any]) -> str:
@@ -121,7 +121,7 @@ def same_answers(comparison: Mapping[str, Any]) -> str:
 
 
 def _top_three(comparison: Mapping[str, Any], key: str, at: str, words: str) -> str:
-    """How much of a model's answers its three most frequent genres take, and whether that is too much."""
+    """Share of a model's answers that its three most frequent genres take."""
     answers = {genre: _answers(comparison, key, genre, at) or 0.0 for genre in comparison["genres"]}
     total = sum(answers.values())
     if not any(_answers(comparison, key, genre, at) is not None for genre in comparison["genres"]):
@@ -130,13 +130,13 @@ def _top_three(comparison: Mapping[str, Any], key: str, at: str, words: str) -> 
         return f"{words} it names no genre at all"
     top = [genre for genre in sorted(answers, key=lambda genre: -answers[genre])[:3] if answers[genre]]
     share, true = sum(answers[genre] for genre in top) / total, _share_of_labels(comparison, top)
-    judgement = "about as the films have them"
+    how_often = "about as the films have them"
     if share - true >= TOO_MUCH:
-        judgement = "nearly always the same few answers" if share >= NEARLY_ALWAYS else "a lean on the frequent genres"
+        how_often = "nearly always the same few answers" if share >= NEARLY_ALWAYS else "a lean on the frequent genres"
     elif share - true > 0.05:
-        judgement = "a little more often than the films have them"
+        how_often = "a little more often than the films have them"
     elif share - true < -0.05:
-        judgement = "less often than the films have them"
+        how_often = "less often than the films have them"
     return (
-        f"{words}, {percent(share)} of its answers are {listed(top)} ({percent(true)} of the true labels), {judgement}"
+        f"{words}, {percent(share)} of its answers are {listed(top)} ({percent(true)} of the true labels), {how_often}"
     )

@@ -1,9 +1,9 @@
-"""Further runs beside the judged models: their figures, and how far the judged model of their kind is ahead."""
+"""Further runs beside the evaluated models: their figures, and how far the evaluated model of their kind is ahead."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from genre_models.report.findings.comparison_query import Gap, label, level, side
+from genre_models.report.findings.comparison_query import PairedDifference, label, level, side
 from genre_models.report.style.formats import count, ends, listed, narrow, number, show, signed, span
 
 # Flat names of the figures, as the head of the table has them.
@@ -14,13 +14,13 @@ FIGURES = {
     "loss": "loss ↓",
 }
 MEAN_AP = "mean_average_precision"
-HEAD = ["run", "best epoch", *FIGURES.values(), "judged model ahead in mean AP"]
+HEAD = ["run", "best epoch", *FIGURES.values(), "evaluated model ahead in mean AP"]
 
 
 def rows(comparison: Mapping[str, Any]) -> list[list[str]]:
-    """A row of text for each run: name, epoch, figures with intervals, and the difference to the judged model."""
+    """A row of text for each run: name, epoch, figures with intervals, and the difference to the evaluated model."""
     told = []
-    for run in comparison.get("beside") or []:
+    for run in comparison.get("reference_runs") or []:
         difference = run["differences"][MEAN_AP]
         figures = [
             f"{show(run['figures'][name])} ({between})" if (between := narrow(run["intervals"][name])) else
@@ -35,8 +35,8 @@ def rows(comparison: Mapping[str, Any]) -> list[list[str]]:
 
 
 def finding(comparison: Mapping[str, Any]) -> str:
-    """Which runs the judged models are clearly ahead of in mean average precision, which not; empty without any."""
-    runs = list(comparison.get("beside") or [])
+    """Which runs the evaluated models are clearly ahead of in mean average precision, which not; empty without any."""
+    runs = list(comparison.get("reference_runs") or [])
     if not runs:
         return ""
     words = {1: "clearly ahead of", 0: "not to be told apart from", -1: "clearly behind"}
@@ -52,9 +52,9 @@ def finding(comparison: Mapping[str, Any]) -> str:
     return f"{' '.join(told)} By mean average precision, {level(comparison)} intervals of the paired difference."
 
 
-def _lead(run: Mapping[str, Any]) -> Gap:
+def _lead(run: Mapping[str, Any]) -> PairedDifference:
     entry = run["differences"][MEAN_AP]
-    return Gap(number(entry["difference"]) or 0.0, ends(entry["interval"]))
+    return PairedDifference(number(entry["difference"]) or 0.0, ends(entry["interval"]))
 
 
 def _name(run: Mapping[str, Any]) -> str:

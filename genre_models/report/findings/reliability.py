@@ -1,4 +1,4 @@
-"""How far probabilities can be believed: a sentence, and the reliability curve of each model."""
+"""Reliability of probabilities: a sentence, and the reliability curve of each model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,15 +35,15 @@ def reliability(comparison: Mapping[str, Any]) -> str:
     scaled = [label(comparison, key) for key, model in models.items() if model.get("scaling")]
     if scaled:
         told.append(
-            f"The probabilities of {listed(scaled)} were brought in line on the validation films before judging (Platt "
-            "scaling of each genre, held to the scaling common to all where few films have the genre), and all "
+            f"The probabilities of {listed(scaled)} were brought in line on the validation films before evaluating"
+            " (Platt scaling of each genre, held to the scaling common to all where few films have the genre), and all "
             "thresholds tuned on them anew."
         )
     return " ".join(told)
 
 
 def unscaled(comparison: Mapping[str, Any]) -> str:
-    """What to add where figures of scaled and of unscaled probabilities stand on one page; nothing where none are
+    """Note on scaled and unscaled probabilities on one page; nothing where none are
     scaled."""
     if not any(model.get("scaling") for model in comparison["models"].values()):
         return ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genre_models.report.findings.comparison_query import (
-    Gap,
+    PairedDifference,
     baselines,
     contenders,
     figure,
@@ -79,33 +79,33 @@ def _best_of_all(comparison: Mapping[str, Any], order: list[str], ahead: list[st
 
 
 def warnings(comparison: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before believing any figure."""
+    """Warnings about this comparison."""
     told = []
-    seen, judged = int(comparison.get("seen_in_training") or 0), _judged(comparison)
+    seen, evaluated = int(comparison.get("seen_in_training") or 0), _evaluated(comparison)
     if seen:
         told.append(
-            f"{seen:,} of the {films(judged)} judged here {'was' if seen == 1 else 'were'} also in the "
+            f"{seen:,} of the {films(evaluated)} evaluated here {'was' if seen == 1 else 'were'} also in the "
             "training split. A model remembers what it was trained on, so every figure on this page "
-            "flatters the trained models. Judge them on films they have never seen before believing any "
+            "flatters the trained models. Evaluate them on films they have never seen before believing any "
             "of it."
         )
     chosen_by = int(comparison.get("seen_in_validation") or 0)
     if chosen_by:
         told.append(
-            f"{chosen_by:,} of the {films(judged)} judged here {'was' if chosen_by == 1 else 'were'} also in the "
+            f"{chosen_by:,} of the {films(evaluated)} evaluated here {'was' if chosen_by == 1 else 'were'} also in the "
             "validation split, by which epochs and thresholds were chosen and from which the ensemble and the scaling "
             "of probabilities learn: every figure on this page is a little partial to the models."
         )
-    if judged < 100:
+    if evaluated < 100:
         told.append(
-            f"Only {films(judged)} {'was' if judged == 1 else 'were'} judged. Intervals are wide, and most "
+            f"Only {films(evaluated)} {'was' if evaluated == 1 else 'were'} evaluated. Intervals are wide, and most "
             "genres have too few films to say anything about."
         )
     return told
 
 
-def _judged(comparison: Mapping[str, Any]) -> int:
-    return int((comparison.get("films") or {}).get("judged") or 0)
+def _evaluated(comparison: Mapping[str, Any]) -> int:
+    return int((comparison.get("films") or {}).get("evaluated") or 0)
 
 
 def _against(comparison: Mapping[str, Any], key: str, rival: str) -> str:
@@ -113,7 +113,7 @@ def _against(comparison: Mapping[str, Any], key: str, rival: str) -> str:
     return f"{verb[side(gap(comparison, key, rival, MEAN_AP))]} {label(comparison, rival)}"
 
 
-def _interval(comparison: Mapping[str, Any], found: Gap, digits: int = 3) -> str:
+def _interval(comparison: Mapping[str, Any], found: PairedDifference, digits: int = 3) -> str:
     if found.interval is None:
         return "no interval was computed"
     return f"{level(comparison)} interval {span(found.interval, digits)}"
@@ -122,14 +122,14 @@ def _interval(comparison: Mapping[str, Any], found: Gap, digits: int = 3) -> str
 def _which_is_better(comparison: Mapping[str, Any]) -> str:
     order = ranked(comparison, single(comparison))
     if not order:
-        return "No trained model was judged, only baselines."
+        return "No trained model was evaluated, only baselines."
     told = [_pair(comparison, order[0], other) for other in order[1:]]
     if len(order) == 1:
         value = show(figure(comparison["models"][order[0]], MEAN_AP))
         other = "trained model" if len(trained(comparison)) == 1 else "model of one input"
         told = [
             f"{label(comparison, order[0])} reaches a mean average precision of {value} on "
-            f"{films(_judged(comparison))}; no other {other} was judged."
+            f"{films(_evaluated(comparison))}; no other {other} was evaluated."
         ]
     joined = [key for key in ranked(comparison, joint(comparison)) if key not in order]
     told.append(_three_guesses(comparison, [*order, *joined]))
@@ -146,7 +146,7 @@ def _pair(comparison: Mapping[str, Any], a: str, b: str) -> str:
     if lead is None:
         return f"{first} and {second} cannot be compared: a mean average precision is missing."
     values = " against ".join(show(figure(comparison["models"][key], MEAN_AP)) for key in (a, b))
-    where = f"on these {films(_judged(comparison))}"
+    where = f"on these {films(_evaluated(comparison))}"
     if lead.clear:
         main = (
             f"{first} tells genres better than {second} {where}: mean average precision {values}, a lead of "
@@ -163,7 +163,7 @@ def _pair(comparison: Mapping[str, Any], a: str, b: str) -> str:
 
 
 def _other_measures(comparison: Mapping[str, Any], a: str, b: str) -> str:
-    """What tuned micro-F1, top-3 recall and the loss say on the same pair."""
+    """Differences of the same pair in tuned micro-F1, top-3 recall and loss."""
     names = {"at_tuned_micro_f1": "tuned micro-F1", "top3_recall": "top-3 recall", "loss": "the loss"}
     said: dict[int, list[str]] = {1: [], -1: [], 0: []}
     for name, words in names.items():
@@ -231,8 +231,8 @@ def _versus(comparison: Mapping[str, Any], key: str, rival: str) -> str:
     blind = comparison["models"][rival].get("sees") == "nothing"
     verb = "loses to it" if sure < 0 else "hardly beats it," if blind and found.difference < HARDLY else "beats it"
     # The interval is turned with the words: "loses by 0.080 (0.060 to 0.100)".
-    turned = found if sure > 0 else found.turned()
-    return f"{name} {verb} by {show(turned.difference)} ({_interval(comparison, turned)})"
+    reversed_difference = found if sure > 0 else found.reversed_difference()
+    return f"{name} {verb} by {show(reversed_difference.difference)} ({_interval(comparison, reversed_difference)})"
 
 
 def overfitting_of(comparison: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -246,8 +246,8 @@ def overfitting_of(comparison: Mapping[str, Any], key: str) -> dict[str, Any]:
     return found
 
 
-def judged_films(comparison: Mapping[str, Any]) -> str:
-    """How many films were judged, where they come from and what was set aside."""
+def evaluated_films(comparison: Mapping[str, Any]) -> str:
+    """Count the evaluated films, with their source and rejects."""
     counts = comparison.get("films") or {}
     splits = listed(
         [
@@ -255,11 +255,11 @@ def judged_films(comparison: Mapping[str, Any]) -> str:
             for name, words in (("train", "films to train on"), ("validation", "to validate"), ("test", "to test"))
         ]
     )
-    text = f"Judged on {films(_judged(comparison))}, {comparison.get('judged_on') or 'not said which'}. "
+    text = f"Evaluated on {films(_evaluated(comparison))}, {comparison.get('evaluated_on') or 'not said which'}. "
     rejected = int(counts.get("rejected") or 0)
     text += f"The store holds {splits}; {rejected or 'none'} rejected when it was prepared."
-    rejects = comparison.get("judged_rejects") or {}
+    rejects = comparison.get("evaluated_rejects") or {}
     if rejects:
         reasons = listed([f"{number_of:,} ({reason})" for reason, number_of in rejects.items()])
-        text += f" Of the films to judge, set aside: {reasons}."
+        text += f" Of the films to evaluate, rejected: {reasons}."
     return text

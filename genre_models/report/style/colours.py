@@ -37,7 +37,7 @@ GLYPHS = {"o": "●", "s": "■", "^": "▲", "P": "✚", "X": "✖", "D": "◇"
 
 @dataclass(frozen=True)
 class Style:
-    """How one model is drawn. `mark` is a matplotlib marker; `baseline` models are grey and hollow."""
+    """Drawing style of one model. `mark` is a matplotlib marker; `baseline` models are grey and hollow."""
 
     colour: str
     mark: str

@@ -1,4 +1,4 @@
-"""What every page is made of: a paragraph with its title, and a cell of a table."""
+"""Building blocks of every page: a paragraph with its title, and a cell of a table."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How figures are written in sentences, tables and plots: one way each, for the page and for Markdown."""
+"""Number formats of sentences, tables and plots: one way each, for the page and for Markdown."""
 
 import math
 import re

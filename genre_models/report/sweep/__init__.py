@@ -1,1 +1,1 @@
-"""The page of a sweep."""
+"""Report page of a sweep."""

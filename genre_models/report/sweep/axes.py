@@ -1,4 +1,4 @@
-"""What the pictures of a sweep share: where the axis of the metric ends, which colour a trial has."""
+"""Axis limits and trial colours shared by the plots of a sweep."""
 
 from collections.abc import Mapping, Sequence
 from statistics import quantiles
@@ -10,25 +10,25 @@ from genre_models.report.sweep.query import START, best, lower_is_better, marks,
 
 
 def limits(sweep: Mapping[str, Any], values: Sequence[float]) -> tuple[float, float]:
-    """The axis of the metric: whole on the good side, without stragglers on the other (Tukey's fences, 1977)."""
+    """Return axis limits of the metric, without outliers on the bad side (Tukey's fences, 1977)."""
     low, high = min(values), max(values)
     if len(values) > 3:
         first, _, third = quantiles(values)
         reach = 1.5 * (third - first)
-        # The two trials of interest are never cut off, however bad.
-        kept = [
-            found for which in (START, best(sweep)) if (found := number(row(sweep, which).get("value"))) is not None
+        # The starting point and the best trial are always inside the limits.
+        reference = [
+            value for which in (START, best(sweep)) if (value := number(row(sweep, which).get("value"))) is not None
         ]
         if lower_is_better(sweep):
-            high = min(high, max([third + reach, *kept]))
+            high = min(high, max([third + reach, *reference]))
         else:
-            low = max(low, min([first - reach, *kept]))
+            low = max(low, min([first - reach, *reference]))
     room = (high - low) * 0.07 or abs(high) * 0.02 or 0.01
     return low - room, high + room
 
 
 def tone(sweep: Mapping[str, Any], trial: Mapping[str, Any]) -> str:
-    """The colour of a trial: the model's for the best and for those that finished, else ink or grey."""
+    """Return a trial's colour: the model's for the best and the finished, ink for the start, else grey."""
     marked = marks(sweep, trial["number"])
     if "best" in marked:
         return colour(sweep)
@@ -36,10 +36,10 @@ def tone(sweep: Mapping[str, Any], trial: Mapping[str, Any]) -> str:
 
 
 def thin(drawn: int) -> float:
-    """Many lines or dots are drawn fainter, or they become one blot."""
+    """Return an opacity from 1 down to 0.35: the more lines or dots, the fainter."""
     return 1.0 if drawn <= 40 else max(0.35, (40 / drawn) ** 0.5)
 
 
 def within(value: float, low: float, high: float) -> float:
-    """The value, or the end of the axis that it lies beyond."""
+    """Return the value clipped to the axis."""
     return min(max(value, low), high)

@@ -1,4 +1,4 @@
-"""A sweep as plain GitHub Markdown: its findings, its pictures by file name, its settings and its trials."""
+"""Markdown report of a sweep: findings, plots by file name, settings and trials."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from genre_models.report.sweep.tables import gain_rows, setting_rows, trial_colu
 
 
 def trials_markdown(sweep: Mapping[str, Any], pictures: Sequence[str] = ()) -> str:
-    """The sweep as Markdown; trials best first, why they failed beside them; pictures lie beside it as NAME.svg."""
+    """Return the sweep as GitHub Markdown; trials best first, plots linked as NAME.svg in the same folder."""
     require_analysis(sweep)
     gains = gain_rows(sweep)
     parts = [
@@ -28,21 +28,21 @@ def trials_markdown(sweep: Mapping[str, Any], pictures: Sequence[str] = ()) -> s
 
 
 def _trials(sweep: Mapping[str, Any]) -> str:
-    reasons = {one["number"]: escape(one.get("reason") or "") for one in sweep["trials"]}
+    reasons = {trial["number"]: escape(trial.get("reason") or "") for trial in sweep["trials"]}
     head = ["trial", *map(escape, trial_columns(sweep)), "reason"]
     rows = []
-    for one in trial_rows(sweep):
+    for trial in trial_rows(sweep):
         names = {"start": "starting point", "best": "best"}
-        beside = f" ({', '.join(names[mark] for mark in one.marks)})" if one.marks else ""
-        cells = [f"**{cell.text}**" if cell.best else escape(cell.text) for cell in one.cells]
-        rows.append([f"{one.number}{beside}", *cells, reasons[one.number]])
+        suffix = f" ({', '.join(names[mark] for mark in trial.marks)})" if trial.marks else ""
+        cells = [f"**{cell.text}**" if cell.best else escape(cell.text) for cell in trial.cells]
+        rows.append([f"{trial.number}{suffix}", *cells, reasons[trial.number]])
     if not rows:
         return "No trial has started."
     return table(head, rows) + f"\n\nTrial {START} is the model's starting point. Best first."
 
 
 def settings_table(sweep: Mapping[str, Any]) -> str:
-    """What a sweep searched, with what each setting is at the start and at the best trial."""
+    """Return the searched settings as a Markdown table, with their start and best values."""
     rows = (
         [escape(text) for text in (row.name, row.start, row.best, row.values, row.unit, row.why)]
         for row in setting_rows(sweep)

@@ -1,4 +1,4 @@
-"""Writes a sweep as JSON, as CSV, as Markdown, as pictures and as one HTML page that needs nothing but itself."""
+"""Report files of a sweep: JSON, CSV, Markdown, plots and a self-contained HTML page."""
 
 import shlex
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from genre_models.report.sweep.tables import trials_csv
 
 @dataclass(frozen=True)
 class SweepPaths:
-    """Where the forms of a sweep are; `pictures` by their name, those that there was something to draw for."""
+    """Paths of a sweep's report files; `pictures` has only the plots that were drawn, by name."""
 
     json: Path
     csv: Path
@@ -27,10 +27,10 @@ class SweepPaths:
 
 
 def write_sweep(sweep: Mapping[str, Any], folder: Path) -> SweepPaths:
-    """Writes sweep.json, trials.csv, trials.md, sweep.html and the pictures into the folder, made if missing.
+    """Write sweep.json, trials.csv, trials.md, sweep.html and the plots into the folder, created if missing.
 
-    The sweep must come from `genre_models.studies.sweep_analysis.analysed`; ValueError if it does not. A picture that
-    there is nothing to draw for is not written, and one from an earlier call is removed.
+    Plots without data are not written, and their files from an earlier call are removed. ValueError unless the sweep
+    comes from `genre_models.studies.sweep_analysis.analysed`.
     """
     require_analysis(sweep)
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def write_sweep(sweep: Mapping[str, Any], folder: Path) -> SweepPaths:
 
 
 def as_html(sweep: Mapping[str, Any]) -> str:
-    """The page of a sweep; every text that comes from outside is escaped."""
+    """Return the HTML page of a sweep, with all external text escaped."""
     return render(
         "sweep.html", study=sweep, part=section(sweep, "sweep"), commands=_commands(sweep), facts=_facts(sweep)
     )
@@ -66,34 +66,34 @@ def _pictures(sweep: Mapping[str, Any], folder: Path) -> dict[str, Path]:
 
 
 def _write(path: Path, text: str) -> None:
-    # A lone half of a surrogate pair in an error message must not cost the whole report.
+    # A lone surrogate in an error message must not fail the whole report.
     path.write_bytes(text.encode("utf-8", "replace"))
 
 
 def _commands(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What to do next with the best trial, as why and command."""
-    found, kind = best(sweep), str(sweep["kind"])
-    if found is None:
+    """Return the next commands for the best trial, each as (reason, command)."""
+    best_number, kind = best(sweep), str(sweep["kind"])
+    if best_number is None:
         return []
     store = ["--store", str((sweep.get("store") or {}).get("path") or "STORE")]
     config = f"{str(sweep['path']).rstrip('/')}/best_config.yaml"
-    told = [
+    steps = [
         (
-            f"Train with the settings of trial {found}:",
+            f"Train with the settings of trial {best_number}:",
             ["python", f"ray_jobs/train_{kind}.py", "--config", config, *store],
         )
     ]
-    checkpoint = trial(sweep, found).get("checkpoint")
+    checkpoint = trial(sweep, best_number).get("checkpoint")
     if checkpoint:
-        judged = ["python", "ray_jobs/evaluate.py", *store, f"--{kind}", str(checkpoint)]
-        told.append((f"Judge the checkpoint of trial {found} on the test films:", judged))
-    return [(why, shlex.join(command)) for why, command in told]
+        evaluated = ["python", "ray_jobs/evaluate.py", *store, f"--{kind}", str(checkpoint)]
+        steps.append((f"Evaluate the checkpoint of trial {best_number} on the test films:", evaluated))
+    return [(why, shlex.join(command)) for why, command in steps]
 
 
 def _facts(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is known of how the sweep was made, as name and text; what is not known is left out."""
+    """Return the known metadata of the sweep as (name, text)."""
     store = sweep.get("store") or {}
-    films = ", ".join(f"{count(held)} to {name}" for name, held in (store.get("films") or {}).items())
+    films = ", ".join(f"{count(total)} to {name}" for name, total in (store.get("films") or {}).items())
     facts = [
         ("sweep", str(sweep.get("path") or "")),
         ("store", str(store.get("path") or "")),

@@ -1,4 +1,4 @@
-"""The pictures of a sweep, each an inline SVG: its trials over the epochs, what settings decided, what was saved."""
+"""Plots of a sweep as inline SVG: metric over epochs, importance of settings, epochs saved."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ from genre_models.report.sweep.axes import limits, thin, tone, within
 from genre_models.report.sweep.query import marks, metric_name, row
 
 WIDTH = 430
-# Nobody reads more bars than these; the table of settings has them all.
+# More bars are unreadable; the table of settings lists them all.
 MOST_BARS = 14
 
 
 @house_style()
 def curves_plot(sweep: Mapping[str, Any], name: str) -> str:
-    """The metric of every trial over the epochs; empty where no trial has one."""
+    """Return the metric of every trial over the epochs as SVG; empty where no trial has one."""
     metric = str(sweep["metric"])
     drawn = [(trial, _heights(trial, metric)) for trial in sweep["trials"]]
     lines = [(trial, heights) for trial, heights in drawn if any(value is not None for value in heights)]
@@ -43,9 +43,9 @@ def curves_plot(sweep: Mapping[str, Any], name: str) -> str:
             end, at = known[-1]
             axes.plot(end, within(at, low, high), "x", color=INK, markersize=7, markeredgewidth=1.6, clip_on=False)
         if marked:
-            kept = row(sweep, trial["number"])
+            result = row(sweep, trial["number"])
             axes.plot(
-                kept["best_epoch"], within(kept["value"], low, high), "o" if "best" in marked else "s", color=shade,
+                result["best_epoch"], within(result["value"], low, high), "o" if "best" in marked else "s", color=shade,
                 markersize=9, markeredgecolor=PAPER, clip_on=False, zorder=5,
             )  # fmt: skip
             labelled.append((within(known[-1][1], low, high), f"{trial['number']} {' & '.join(marked)}", shade))
@@ -61,18 +61,18 @@ def curves_plot(sweep: Mapping[str, Any], name: str) -> str:
 
 @house_style()
 def importance_plot(sweep: Mapping[str, Any], name: str) -> str:
-    """How much each setting decided, a bar a setting; empty where that cannot be said."""
-    found = (sweep["analysis"]["importance"]["settings"] or [])[:MOST_BARS]
-    if not found:
+    """Return a bar chart of the settings' importances; empty where there are none."""
+    entries = (sweep["analysis"]["importance"]["settings"] or [])[:MOST_BARS]
+    if not entries:
         return ""
-    drawing, axes = canvas(WIDTH, 34 + 40 * len(found), left=16, right=56, top=6, bottom=28)
-    limit = max([*(entry["importance"] + entry["spread"] for entry in found), 0.01]) * 1.02
-    axes.set(xlim=(0, limit), ylim=(len(found) - 0.4, -0.7))
+    drawing, axes = canvas(WIDTH, 34 + 40 * len(entries), left=16, right=56, top=6, bottom=28)
+    limit = max([*(entry["importance"] + entry["spread"] for entry in entries), 0.01]) * 1.02
+    axes.set(xlim=(0, limit), ylim=(len(entries) - 0.4, -0.7))
     axes.grid(visible=False, axis="y")
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(lambda value, _: percent(value))
-    for place, entry in enumerate(found):
+    for place, entry in enumerate(entries):
         share = entry["importance"]
         axes.annotate(
             cut(entry["setting"], 48), (0, place), (0, 10), textcoords="offset points", color=INK, fontsize=13
@@ -83,15 +83,15 @@ def importance_plot(sweep: Mapping[str, Any], name: str) -> str:
         axes.annotate(
             percent(share), (limit, place), (8, 0), textcoords="offset points", va="center", color=INK, fontsize=14
         )
-    described = ", ".join(f"{entry['setting']} {percent(entry['importance'])}" for entry in found)
+    described = ", ".join(f"{entry['setting']} {percent(entry['importance'])}" for entry in entries)
     return inline(drawing, name, f"Importance of each setting: {described}")
 
 
 @house_style()
 def saved_plot(sweep: Mapping[str, Any], name: str) -> str:
-    """How many trials ran each epoch, drawn against all of them running in full; empty where none ran.
+    """Return the trials running at each epoch, against all in full; empty where none ran.
 
-    The areas are the very epochs of `analysis.saved`: failed and running trials count in full what they ran.
+    The areas equal `analysis.saved`: failed and running trials count only the epochs that they ran, on both sides.
     """
     runs = [
         (len(trial["history"]), trial["status"] in ("finished", "stopped"))
@@ -104,7 +104,7 @@ def saved_plot(sweep: Mapping[str, Any], name: str) -> str:
     full = [(max(run, int(sweep["epochs"])) if whole else run) for run, whole in runs]
     edges = [epoch + 0.5 for epoch in range(last + 1)]
     ran = [sum(run >= epoch for run, _ in runs) for epoch in range(1, last + 1)]
-    could = [sum(one >= epoch for one in full) for epoch in range(1, last + 1)]
+    could = [sum(length >= epoch for length in full) for epoch in range(1, last + 1)]
     drawing, axes = canvas(WIDTH, 290, left=46, right=16, top=40, bottom=42)
     axes.set(xlim=(0.5, last + 0.5), ylim=(0, max(could) * 1.04))
     axes.stairs(could, edges, fill=True, color=GRID, alpha=0.7)
@@ -136,13 +136,13 @@ def _heights(trial: Mapping[str, Any], metric: str) -> list[float | None]:
 
 
 def _rank(sweep: Mapping[str, Any], trial: Mapping[str, Any]) -> int:
-    """Later is drawn on top: the best, then the start, then what finished."""
+    """Return the drawing order, higher on top: the best, then the start, then finished trials."""
     marked = marks(sweep, trial["number"])
     return 3 if "best" in marked else 2 if marked else 1 if trial["status"] == "finished" else 0
 
 
 def _labels_apart(axes: Axes, labelled: list[tuple[float, str, str]]) -> None:
-    """The names of lines at the right edge, lifted so that two never lie on each other."""
+    """Write the line labels at the right edge, shifted up where they would overlap."""
     low, high = axes.get_ylim()
     line = (high - low) * 16 / 254
     above = -math.inf
@@ -155,7 +155,7 @@ def _labels_apart(axes: Axes, labelled: list[tuple[float, str, str]]) -> None:
 
 
 def _legend(axes: Axes, sweep: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> None:
-    """What lines mean, for the kinds of lines that are there."""
+    """Draw the legend for the kinds of lines that occur."""
     others = [trial for trial in trials if not marks(sweep, trial["number"])]
     kinds = [
         ("— finished", colour(sweep), any(trial["status"] == "finished" for trial in others)),
@@ -163,8 +163,8 @@ def _legend(axes: Axes, sweep: Mapping[str, Any], trials: Sequence[Mapping[str, 
         ("× failed", INK, any(trial["status"] == "failed" for trial in trials)),
     ]
     across = 0
-    for text, shade, there in kinds:
-        if there:
+    for text, shade, present in kinds:
+        if present:
             axes.annotate(
                 text, (0, 1), (across, 14), xycoords="axes fraction", textcoords="offset points", color=shade,
                 fontsize=12,

@@ -1,4 +1,4 @@
-"""What both pages show of a sweep: sentences, pictures and tables, ready for the template `sweep_part.html`."""
+"""Template context of `sweep_part.html`: findings, plots and tables of a sweep."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from genre_models.report.sweep.tables import (
     trial_rows,
 )
 
-# The name of each picture, as a file too, with what stands over it.
+# File name of each plot, with its function and its caption.
 PICTURES: dict[str, tuple[Callable[[Mapping[str, Any], str], str], str]] = {
     "curves": (curves_plot, "Every trial over the epochs, the start and the best marked at their best epoch"),
     "saved": (saved_plot, "Epochs that were run, against every trial in full"),
@@ -33,7 +33,7 @@ PICTURES: dict[str, tuple[Callable[[Mapping[str, Any], str], str], str]] = {
 
 @dataclass(frozen=True)
 class Section:
-    """Everything that the template shows of one sweep."""
+    """Template context of one sweep."""
 
     label: str
     css: str
@@ -49,7 +49,7 @@ class Section:
 
 
 def section(sweep: Mapping[str, Any], prefix: str, *, most: int | None = None) -> Section:
-    """What is shown of a sweep; `prefix` keeps its ids apart on the page, `most` trials are in its table."""
+    """Return the template context of a sweep; `prefix` makes its SVG ids unique, `most` limits its table of trials."""
     require_analysis(sweep)
     drawn = [(title, draw(sweep, f"{prefix}-{name}")) for name, (draw, title) in PICTURES.items()]
     return Section(
@@ -64,12 +64,12 @@ def section(sweep: Mapping[str, Any], prefix: str, *, most: int | None = None) -
         trials=trial_rows(sweep, most),
         all_trials=len(sweep["trials"]),
         failures=[
-            (reason, listed([str(one) for one in numbers], most=20)) for reason, numbers in failure_groups(sweep)
+            (reason, listed([str(number) for number in numbers], most=20)) for reason, numbers in failure_groups(sweep)
         ],
     )
 
 
 def sections(comparison: Mapping[str, Any], *, most: int) -> list[Section]:
-    """What is shown of each sweep that the comparison brings, in order; none is fine."""
-    found = comparison.get("sweeps") or []
-    return [section(sweep, f"sweep-{place}", most=most) for place, sweep in enumerate(found, start=1)]
+    """Return the template context of each sweep of the comparison, in order."""
+    sweeps = comparison.get("sweeps") or []
+    return [section(sweep, f"sweep-{place}", most=most) for place, sweep in enumerate(sweeps, start=1)]

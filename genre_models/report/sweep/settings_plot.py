@@ -1,4 +1,4 @@
-"""The picture of what settings did: each against the metric, a dot a trial."""
+"""Scatter plots of a sweep: each setting against the metric, a dot a trial."""
 
 import math
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ from genre_models.report.sweep.axes import limits, thin, tone, within
 from genre_models.report.sweep.query import choices, lower_is_better, marks, metric_name, setting
 
 WIDTH = 430
-# Nobody reads more pictures than these; the table of settings has them all.
+# More plots are unreadable; the table of settings lists them all.
 MOST_SETTINGS = 12
-# Pixels of a row of pictures, of the drawing inside, and around it.
+# Pixels: height of a row, height of its axes, and margins.
 ROW, INSIDE, LEFT, RIGHT, TOP, BETWEEN = 182, 122, 46, 14, 38, 20
 
 
 @house_style()
 def settings_plot(sweep: Mapping[str, Any], name: str) -> str:
-    """Each setting against the metric, a dot a trial; empty where no trial has a metric."""
+    """Return scatter plots of each setting against the metric; empty where no trial has one."""
     shown = [setting_name for setting_name in sweep["space"] if _points(sweep, setting_name)][:MOST_SETTINGS]
     if not shown:
         return ""
@@ -32,7 +32,7 @@ def settings_plot(sweep: Mapping[str, Any], name: str) -> str:
     lines = math.ceil(len(shown) / columns)
     height = TOP + ROW * lines
     drawing = Figure(figsize=(WIDTH / DOTS, height / DOTS), dpi=DOTS)
-    values = [found["value"] for found in sweep["analysis"]["rows"] if found["value"] is not None]
+    values = [row["value"] for row in sweep["analysis"]["rows"] if row["value"] is not None]
     low, high = limits(sweep, values)
     width = (WIDTH - LEFT - RIGHT - BETWEEN * (columns - 1)) / columns
     for place, setting_name in enumerate(shown):
@@ -40,7 +40,7 @@ def settings_plot(sweep: Mapping[str, Any], name: str) -> str:
         left, top = LEFT + column * (width + BETWEEN), TOP + 26 + line * ROW
         axes = drawing.add_axes((left / WIDTH, 1 - (top + INSIDE) / height, width / WIDTH, INSIDE / height))
         _bare(axes)
-        # matplotlib leaves out the labels, and with them their width, where the neighbour has the same.
+        # All columns have the same y axis, so only the first is labelled.
         axes.tick_params(labelleft=column == 0)
         axes.set_ylim(low, high)
         axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -55,30 +55,30 @@ def settings_plot(sweep: Mapping[str, Any], name: str) -> str:
 
 
 def _legend(drawing: Figure, sweep: Mapping[str, Any], height: int) -> None:
-    """What is drawn, and which dots are the start and the best: named once, for names beside dots would collide."""
+    """Draw the legend, with the start and the best trial: labels next to the dots would overlap."""
     side = "lower" if lower_is_better(sweep) else "higher"
     drawing.text(LEFT / WIDTH, 1 - 14 / height, f"{metric_name(sweep)}, {side} is better", color=MUTED, fontsize=12)
     across = WIDTH - RIGHT
-    for trial, found in zip(sweep["trials"], sweep["analysis"]["rows"], strict=True):
+    for trial, row in zip(sweep["trials"], sweep["analysis"]["rows"], strict=True):
         marked = marks(sweep, trial["number"])
-        if marked and found["value"] is not None:
+        if marked and row["value"] is not None:
             text = f"{'●' if 'best' in marked else '■'} {trial['number']} {' & '.join(marked)}"
             drawing.text(across / WIDTH, 1 - 32 / height, text, color=tone(sweep, trial), fontsize=12, ha="right")
             across -= 26 + 7 * len(text)
 
 
 def _one_setting(axes: Axes, sweep: Mapping[str, Any], name: str, width: float) -> None:
-    """The dots of one setting: on its own scale, or a column for each choice, where equal dots are moved apart."""
+    """Draw the dots of one setting: on its own scale, or as a jittered column for each choice."""
     low, high = axes.get_ylim()[0], axes.get_ylim()[1]
-    held, log = choices(sweep, name), bool(sweep["space"][name].get("log"))
+    categories, log = choices(sweep, name), bool(sweep["space"][name].get("log"))
     points = _points(sweep, name)
-    if held is not None:
-        places = {setting(value): float(place) for place, value in enumerate(held)}
-        axes.set_xlim(-0.5, len(held) - 0.5)
-        every = math.ceil(len(held) / max(1, width // 30))
-        room = width / math.ceil(len(held) / every) / 6.6
-        kept = range(0, len(held), every)
-        axes.set_xticks([*kept], [cut(setting(held[place]), room) for place in kept], fontsize=11)
+    if categories is not None:
+        places = {setting(value): float(place) for place, value in enumerate(categories)}
+        axes.set_xlim(-0.5, len(categories) - 0.5)
+        every = math.ceil(len(categories) / max(1, width // 30))
+        room = width / math.ceil(len(categories) / every) / 6.6
+        ticks = range(0, len(categories), every)
+        axes.set_xticks([*ticks], [cut(setting(categories[place]), room) for place in ticks], fontsize=11)
         axes.grid(visible=False, axis="x")
     else:
         spots = [_scaled(value, log) for _, value, _ in points]
@@ -87,16 +87,16 @@ def _one_setting(axes: Axes, sweep: Mapping[str, Any], name: str, width: float) 
         room = (max(known) - min(known)) * 0.05 or 0.5
         axes.set_xlim(min(known) - room, max(known) + room)
         _ticks(axes, log, min(known), max(known))
-    if held is not None:
+    if categories is not None:
         for text, place in places.items():
             group = [figure_ for _, value, figure_ in points if setting(value) == text]
             if len(group) > 2:
                 middle = within(median(group), low, high)
                 axes.plot([place - 0.32, place + 0.32], [middle, middle], color=MUTED, linewidth=2)
     for trial, value, height in sorted(points, key=lambda point: len(marks(sweep, point[0]["number"]))):
-        # The golden ratio spreads neighbours wide, and the same every time.
+        # Deterministic jitter: multiples of the golden ratio spread neighbours apart.
         aside = ((trial["number"] * 0.618034) % 1 - 0.5) * 0.5
-        spot = places[setting(value)] + aside if held is not None else _scaled(value, log)
+        spot = places[setting(value)] + aside if categories is not None else _scaled(value, log)
         if spot is None:
             continue
         marked, inside = marks(sweep, trial["number"]), within(height, low, high)
@@ -109,13 +109,13 @@ def _one_setting(axes: Axes, sweep: Mapping[str, Any], name: str, width: float) 
 
 
 def _points(sweep: Mapping[str, Any], name: str) -> list[tuple[Mapping[str, Any], Any, float]]:
-    """Trials that have both a value of the setting and a metric, with both."""
+    """Return (trial, setting value, metric) of the trials that have both."""
     drawn = sweep["space"][name].get("low") is not None
     pairs = zip(sweep["trials"], sweep["analysis"]["rows"], strict=True)
     return [
-        (trial, value, found["value"])
-        for trial, found in pairs
-        if found["value"] is not None
+        (trial, value, row["value"])
+        for trial, row in pairs
+        if row["value"] is not None
         and (value := trial["settings"].get(name)) is not None
         and not (drawn and _scaled(value, bool(sweep["space"][name].get("log"))) is None)
     ]
@@ -131,14 +131,14 @@ def _bare(axes: Axes) -> None:
 
 
 def _scaled(value: object, log: bool) -> float | None:
-    found = number(value)
-    if found is None or not log:
-        return found
-    return math.log10(found) if found > 0 else None
+    numeric = number(value)
+    if numeric is None or not log:
+        return numeric
+    return math.log10(numeric) if numeric > 0 else None
 
 
 def _ticks(axes: Axes, log: bool, low: float, high: float) -> None:
-    """At most four ticks; logarithms are drawn as such and named by what they are the logarithm of."""
+    """Set at most four ticks; a logarithmic axis is labelled with the original values."""
     if not log:
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")

@@ -1,4 +1,4 @@
-"""The tables of a sweep as rows of ready text: its settings and its trials; and its trials as CSV."""
+"""Tables of a sweep as display text (settings, trials), and its trials as CSV."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ from genre_models.report.sweep.query import (
     values_in_words,
 )
 
-# Figures on the test films: their name among the differences, in words, and among the figures of a trial.
+# Metrics on the test films: key in `differences`, name in words, key in `start` and `best`.
 GAINS = (
     ("mean_average_precision", "mean average precision", "mean_average_precision"),
     ("at_tuned_micro_f1", "tuned micro-F1", "micro_f1"),
@@ -36,7 +36,7 @@ GAINS = (
 
 @dataclass(frozen=True)
 class SettingRow:
-    """One setting of the search space: what it was drawn from, why, and what it is at the start and at the best."""
+    """One setting of the search space: searched values, unit, reason, and its start and best values."""
 
     name: str
     values: str
@@ -48,7 +48,7 @@ class SettingRow:
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One trial: its number, what it is beside a trial (`start`, `best`), and a cell for each of `trial_columns`."""
+    """One trial: its number, its marks (`start`, `best`), and a cell for each of `trial_columns`."""
 
     number: int
     marks: list[str]
@@ -57,8 +57,8 @@ class TrialRow:
 
 
 def setting_rows(sweep: Mapping[str, Any]) -> list[SettingRow]:
-    """A row for each searched setting, in the order of the search space."""
-    start, found = (trial(sweep, which).get("settings") or {} for which in (START, best(sweep)))
+    """Return a row for each searched setting, in the order of the search space."""
+    start, best_settings = (trial(sweep, which).get("settings") or {} for which in (START, best(sweep)))
     return [
         SettingRow(
             name,
@@ -66,61 +66,61 @@ def setting_rows(sweep: Mapping[str, Any]) -> list[SettingRow]:
             str(space.get("unit") or ""),
             str(space.get("why") or ""),
             setting(start.get(name)),
-            setting(found.get(name)),
+            setting(best_settings.get(name)),
         )
         for name, space in sweep["space"].items()
     ]
 
 
 def trial_columns(sweep: Mapping[str, Any]) -> list[str]:
-    """The heads over the cells of a trial."""
+    """Return the headers of a trial's cells."""
     return ["status", metric_name(sweep), "at epoch", "epochs", other_name(sweep), "time", *sweep["space"]]
 
 
 def trial_rows(sweep: Mapping[str, Any], most: int | None = None) -> list[TrialRow]:
-    """A row for each trial, or for the `most` best ones and the starting point; best first."""
+    """Return a row for each trial, best first; `most` limits them to the best ones and the starting point."""
     pairs = ranked(sweep)
     shown = [pair for place, pair in enumerate(pairs) if most is None or place < most or pair[0]["number"] == START]
     return [
         TrialRow(
-            one["number"],
-            marks(sweep, one["number"]),
-            str(one["status"]),
+            record["number"],
+            marks(sweep, record["number"]),
+            str(record["status"]),
             [
-                Cell(STATUS.get(one["status"], str(one["status"]))),
-                Cell(figure(found["value"]), value=number(found["value"]), best="best" in marks(sweep, one["number"])),
-                Cell(count(found["best_epoch"]), value=number(found["best_epoch"])),
-                Cell(count(found["epochs"]), value=number(found["epochs"])),
-                Cell(figure(found["other"]), value=number(found["other"])),
-                Cell(duration(found["seconds"]), value=number(found["seconds"])),
-                *(_setting_cell(one["settings"].get(name)) for name in sweep["space"]),
+                Cell(STATUS.get(record["status"], str(record["status"]))),
+                Cell(figure(row["value"]), value=number(row["value"]), best="best" in marks(sweep, record["number"])),
+                Cell(count(row["best_epoch"]), value=number(row["best_epoch"])),
+                Cell(count(row["epochs"]), value=number(row["epochs"])),
+                Cell(figure(row["other"]), value=number(row["other"])),
+                Cell(duration(row["seconds"]), value=number(row["seconds"])),
+                *(_setting_cell(record["settings"].get(name)) for name in sweep["space"]),
             ],
         )
-        for one, found in shown
+        for record, row in shown
     ]
 
 
 def metric_head(sweep: Mapping[str, Any]) -> str:
-    """The metric with an arrow where lower is better, as the comparison has it."""
+    """Return the metric's header, with an arrow where lower is better."""
     return metric_name(sweep) + (" ↓" if lower_is_better(sweep) else "")
 
 
 def trials_csv(sweep: Mapping[str, Any]) -> str:
-    """The trials as CSV, a line a trial in their order, figures in full precision.
+    """Return the trials as CSV, a line each in their order, at full precision.
 
-    Columns: number, status, reason, epochs, best_epoch, the metric and the other figure at that epoch, seconds,
-    a column for each setting, checkpoint. What is not known is empty.
+    Columns: number, status, reason, epochs, best_epoch, the metric and the other metric at that epoch, seconds,
+    a column for each setting, checkpoint. Unknown values are empty.
     """
     require_analysis(sweep)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     figures = ["epochs", "best_epoch", sweep["metric"], other_metric(sweep), "seconds"]
     writer.writerow(["number", "status", "reason", *figures, *sweep["space"], "checkpoint"])
-    for one, found in zip(sweep["trials"], sweep["analysis"]["rows"], strict=True):
-        values = [found[name] for name in ("epochs", "best_epoch", "value", "other", "seconds")]
-        values += [one["settings"].get(name) for name in sweep["space"]]
-        about = [one["number"], one["status"], one.get("reason") or ""]
-        writer.writerow([*about, *map(_plain, values), one.get("checkpoint") or ""])
+    for record, row in zip(sweep["trials"], sweep["analysis"]["rows"], strict=True):
+        values = [row[name] for name in ("epochs", "best_epoch", "value", "other", "seconds")]
+        values += [record["settings"].get(name) for name in sweep["space"]]
+        leading = [record["number"], record["status"], record.get("reason") or ""]
+        writer.writerow([*leading, *map(_plain, values), record.get("checkpoint") or ""])
     return text.getvalue()
 
 
@@ -129,22 +129,22 @@ def _setting_cell(value: object) -> Cell:
 
 
 def _plain(value: object) -> str:
-    """A value as a program reads it back: numbers and lists as JSON writes them, texts as they are."""
+    """Return a value for CSV: strings as they are, numbers and lists as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def gain_rows(sweep: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
-    """What the best trial and the start reach on test films: figure, start, best, difference, its interval."""
+    """Return (metric, start, best, difference, interval) for each metric on the test films."""
     gain = sweep.get("gain") or {}
     rows = []
-    for name, words, kept in GAINS:
-        start, found = ((gain.get(which) or {}).get(kept) for which in ("start", "best"))
+    for name, words, key in GAINS:
+        start, best_value = ((gain.get(which) or {}).get(key) for which in ("start", "best"))
         entry = (gain.get("differences") or {}).get(name) or {}
         difference = number(entry.get("difference"))
-        if number(start) is None and number(found) is None and difference is None:
+        if number(start) is None and number(best_value) is None and difference is None:
             continue
         between = span(entry.get("interval"), 4)
-        rows.append((words, figure(start), figure(found), signed(difference, 4), between))
+        rows.append((words, figure(start), figure(best_value), signed(difference, 4), between))
     return rows

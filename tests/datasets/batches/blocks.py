@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets.batches.batching import Batch, Batching, Block, training_batches
+from datasets.batches.batching import Batch, BatchConfig, Block, training_batches
 
 MAX_TOKENS = 256
 
@@ -45,7 +45,7 @@ def both(lengths: np.ndarray, block: int = 100) -> Iterator[Block]:
 
 
 def epoch_of(blocks: Iterator[Block], size: int = 4, window: int = 1000, **order: Any) -> list[Batch]:
-    return list(training_batches(blocks, Batching(size, window), **{"seed": 0, "epoch": 1, "rank": 0, **order}))
+    return list(training_batches(blocks, BatchConfig(size, window), **{"seed": 0, "epoch": 1, "rank": 0, **order}))
 
 
 def films_of(batches: list[Batch]) -> list[int]:

@@ -10,12 +10,12 @@ import pytest
 from datasets.batches.batching import (
     LENGTHS,
     Batch,
-    Batching,
+    BatchConfig,
     Block,
     bytes_array,
-    narrowed,
     padded_length,
     training_batches,
+    truncate_tokens,
     validation_batches,
 )
 from datasets.text.vocabulary import Vocabulary
@@ -85,14 +85,14 @@ def test_steps_fill_up_with_batches_that_count_nothing() -> None:
     assert [batch["weights"].tolist() for batch in batches] == [[1] * 4, [1, 1, 0, 0], [0] * 4, [0] * 4]
     assert sorted(films_of(batches)) == list(range(6))
     assert {batch["inputs"].shape for batch in batches} == {(4, 2, 2, 3)}
-    validation = list(validation_batches(posters(6), Batching(4), steps=3))
+    validation = list(validation_batches(posters(6), BatchConfig(4), steps=3))
     assert [batch["weights"].sum() for batch in validation] == [4, 2, 0]
 
 
 def test_more_films_than_steps_is_an_error() -> None:
     for batches in (
-        training_batches(posters(9), Batching(4), seed=0, epoch=1, rank=0, steps=2),
-        validation_batches(posters(9), Batching(4), steps=2),
+        training_batches(posters(9), BatchConfig(4), seed=0, epoch=1, rank=0, steps=2),
+        validation_batches(posters(9), BatchConfig(4), steps=2),
     ):
         with pytest.raises(ValueError, match="films for more than the 2 steps agreed"):
             list(batches)
@@ -102,7 +102,7 @@ def test_no_step_more_than_agreed_is_given_out() -> None:
     """The other workers take no such step: the one that does waits for them forever, and never gets to the error."""
     given: list[Batch] = []
     with pytest.raises(ValueError, match="steps"):
-        given.extend(training_batches(posters(90), Batching(4), seed=0, epoch=1, rank=0, steps=2))
+        given.extend(training_batches(posters(90), BatchConfig(4), seed=0, epoch=1, rank=0, steps=2))
     assert len(given) == 2
 
 
@@ -112,10 +112,10 @@ def test_no_films_where_steps_were_agreed_is_an_error() -> None:
 
 
 def test_validation_in_a_fixed_order_each_once() -> None:
-    read = [films_of(list(validation_batches(posters(21), Batching(4)))) for _ in range(2)]
+    read = [films_of(list(validation_batches(posters(21), BatchConfig(4)))) for _ in range(2)]
     assert read[0] == read[1] == list(range(21))
     lengths = long_tailed(90)
-    read = [films_of(list(validation_batches(overviews(lengths, b), Batching(4, 40)))) for b in (100, 11)]
+    read = [films_of(list(validation_batches(overviews(lengths, b), BatchConfig(4, 40)))) for b in (100, 11)]
     assert read[0] == read[1]
     assert sorted(read[0]) == list(range(90))
 
@@ -203,7 +203,7 @@ def test_narrowing_equals_encoding_with_the_smaller_vocabulary_and_length(size: 
     films = ["The old man and the sea", "unheard of", "", "sea sea sea sea sea sea sea sea"]
     largest = Vocabulary.from_counts(counts, size=7)
     ids, lengths = largest.encode(films, max_tokens=6)
-    told = narrowed(
+    told = truncate_tokens(
         {"inputs": ids, "lengths": lengths, "labels": np.zeros((4, 1))}, vocabulary_size=size, max_tokens=most
     )
     wanted, wanted_lengths = Vocabulary.from_counts(counts, size=min(size, 7)).encode(films, max_tokens=min(most, 6))
@@ -212,7 +212,7 @@ def test_narrowing_equals_encoding_with_the_smaller_vocabulary_and_length(size: 
     assert told["inputs"].dtype == np.int32
     seen = np.zeros((4, 2, 2, 3), np.uint8)
     block = {"poster": seen, "tokens": ids, "lengths": lengths, "labels": np.zeros((4, 1))}
-    of_both = narrowed(block, vocabulary_size=size, max_tokens=most)
+    of_both = truncate_tokens(block, vocabulary_size=size, max_tokens=most)
     assert of_both["poster"] is seen
     np.testing.assert_array_equal(of_both["tokens"], wanted)
     np.testing.assert_array_equal(of_both["lengths"], wanted_lengths)
@@ -235,8 +235,8 @@ def test_both_come_as_overviews_alone_would() -> None:
     lengths = long_tailed(90)
     read = epoch_of(overviews(lengths), size=16, window=40, steps=8)
     together = epoch_of(both(lengths, 11), size=16, window=40, steps=8)
-    read += validation_batches(overviews(lengths), Batching(16))
-    together += validation_batches(both(lengths, 11), Batching(16))
+    read += validation_batches(overviews(lengths), BatchConfig(16))
+    together += validation_batches(both(lengths, 11), BatchConfig(16))
     for mine, theirs in zip(together, read, strict=True):
         assert mine["inputs"]["tokens"].tolist() == theirs["inputs"].tolist()
         assert mine["labels"].tolist() == theirs["labels"].tolist()
@@ -277,8 +277,8 @@ def test_vectors_of_tokens_are_padded_batch_by_batch() -> None:
 def test_vectors_of_tokens_are_cut_to_fewer_tokens() -> None:
     lengths = np.array([3, 9, 5], np.int32)
     (block,) = vectors(lengths)
-    cut = narrowed(block, vocabulary_size=10, max_tokens=5)
+    cut = truncate_tokens(block, vocabulary_size=10, max_tokens=5)
     assert cut["lengths"].tolist() == [3, 5, 5]
-    (batch,) = validation_batches([cut], Batching(3))
+    (batch,) = validation_batches([cut], BatchConfig(3))
     assert batch["inputs"][:, :, 1].max() == 4
     assert batch["inputs"][:, 0, 0].tolist() == [1, 2, 3]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.batches.batching import Batch, Batching, Block, training_batches, validation_batches
+from datasets.batches.batching import Batch, BatchConfig, Block, training_batches, validation_batches
 from tests.datasets.batches.blocks import both, films_of, long_tailed, posters
 
 RARE = 10
@@ -28,7 +28,7 @@ def numbers_of(batches: list[Batch]) -> list[int]:
 
 def oversampled(films: int, share: float, **order: Any) -> list[Batch]:
     where = {"seed": 0, "epoch": 1, "rank": 0, **order}
-    return list(training_batches(with_genres(films), Batching(4, oversampling=share), **where))
+    return list(training_batches(with_genres(films), BatchConfig(4, oversample_share=share), **where))
 
 
 def test_rare_genres_are_drawn_by_their_inverse_frequency() -> None:
@@ -58,13 +58,13 @@ def test_oversampling_keeps_steps_and_has_a_seed() -> None:
 
 
 def test_validation_is_never_oversampled() -> None:
-    batches = list(validation_batches(with_genres(50), Batching(4, oversampling=1.0)))
+    batches = list(validation_batches(with_genres(50), BatchConfig(4, oversample_share=1.0)))
     assert numbers_of(batches) == list(range(50))
 
 
 def test_oversampling_of_overviews_stays_in_batches_of_like_length() -> None:
     lengths = long_tailed(1000)
-    batching = Batching(16, oversampling=0.5)
+    batching = BatchConfig(16, oversample_share=0.5)
     batches = list(training_batches(both(lengths), batching, seed=0, epoch=1, rank=0))
     assert len(films_of(batches)) == 1000
     computed = sum(batch["inputs"]["tokens"].size for batch in batches)
@@ -73,11 +73,11 @@ def test_oversampling_of_overviews_stays_in_batches_of_like_length() -> None:
 
 def test_films_without_any_genre_can_be_oversampled() -> None:
     nothing = {"inputs": np.zeros((9, 2, 2, 3)), "labels": np.zeros((9, 3), np.float32)}
-    batches = list(training_batches([nothing], Batching(4, oversampling=0.5), seed=0, epoch=1, rank=0))
+    batches = list(training_batches([nothing], BatchConfig(4, oversample_share=0.5), seed=0, epoch=1, rank=0))
     assert sum(batch["weights"].sum() for batch in batches) == 9
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_no_share_to_oversample(share: float) -> None:
     with pytest.raises(ValueError, match="oversampling must be 0 to 1"):
-        Batching(4, oversampling=share)
+        BatchConfig(4, oversample_share=share)

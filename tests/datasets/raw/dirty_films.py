@@ -42,7 +42,7 @@ class DirtyFolder:
     repeats: int
     """Films that occur again with the same content."""
     rejects: dict[str, int]
-    """Films set aside, by reason: for what the CSV says, and for their poster."""
+    """Films rejected, by reason: for what the CSV says, and for their poster."""
     rejected: dict[str, str]
     """Reason by id, for those that have an id of their own."""
 

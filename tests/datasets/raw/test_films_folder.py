@@ -1,4 +1,4 @@
-"""Reading a films folder: what is kept, what is set aside and why, and what ends a job."""
+"""Reading a films folder: what is kept, what is rejected and why, and what ends a job."""
 
 from __future__ import annotations
 

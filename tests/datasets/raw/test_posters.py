@@ -129,7 +129,7 @@ def test_other_formats_are_not_opened(kind: str) -> None:
 
 @pytest.mark.parametrize("side", [7000, 10_000, 20_000, 60_000])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP", "GIF"])
-def test_size_is_judged_on_the_header(kind: str, side: int) -> None:
+def test_size_is_evaluated_on_the_header(kind: str, side: int) -> None:
     """The pixels are not there: anything that tried to decode them would find the file broken."""
     data = bytearray(encoded(drawn(1), kind))
     if kind == "JPEG":

@@ -1,4 +1,4 @@
-"""The drawn sample: repeatable, in the coursework's layout, and never half written."""
+"""The synthetic sample: repeatable, in the coursework's layout, and never half written."""
 
 import ast
 import csv

@@ -9,7 +9,7 @@ import pyarrow.fs as pafs
 import pytest
 
 from datasets.storage import atomic, files
-from datasets.storage.atomic import aside, put_in_place
+from datasets.storage.atomic import aside, publish
 
 GONE = 2**22 + 12345  # above Linux' largest process id
 
@@ -42,7 +42,7 @@ def test_on_an_object_store_the_old_store_stays_until_the_new_one_is_whole(monke
             atomic.write_text(files.join(work, "manifest.json"), text)
             if text == "new":
                 assert files.read_text("mock://bucket/store/manifest.json") == "old"
-            put_in_place(work, "mock://bucket/store", last="manifest.json")
+            publish(work, "mock://bucket/store", last="manifest.json")
         written.append(files.read_text("mock://bucket/store/films/a.parquet"))
     assert written == ["old", "new"]
     assert files.folders("mock://bucket") == ["store"]

@@ -63,6 +63,6 @@ def test_giving_memory_back_hurts_nobody_who_has_none_to_give(monkeypatch: pytes
     calls = []
     monkeypatch.setattr(malloc_trim, "_last", 0.0)
     monkeypatch.setattr(malloc_trim.ctypes, "CDLL", lambda name: calls.append(name) or absent(name))
-    malloc_trim.give_back()
-    malloc_trim.give_back()
+    malloc_trim.malloc_trim()
+    malloc_trim.malloc_trim()
     assert calls == ["libc.so.6"]  # the second came too soon

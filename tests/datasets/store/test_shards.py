@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 import ray
 
-from datasets.store.shards import do_parts, read_parts, tasks_for
+from datasets.store.shards import map_shards, num_tasks, read_shards
 
 EMPTY = pa.schema([("name", pa.string()), ("film", pa.int64())]).empty_table()
 
@@ -30,33 +30,33 @@ def cpus(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 @pytest.mark.parametrize(("parts", "tasks"), [(0, 1), (1, 1), (64, 64), (65, 64), (2_000, 64)])
 @pytest.mark.usefixtures("cpus")
 def test_tasks_do_not_grow_with_the_parts(parts: int, tasks: int) -> None:
-    assert tasks_for(parts) == tasks
+    assert num_tasks(parts) == tasks
 
 
 def test_every_core_has_several_tasks(cpus: dict[str, float]) -> None:
     cpus["CPU"] = 100.0
-    assert tasks_for(2_000) == 800
+    assert num_tasks(2_000) == 800
     cpus["CPU"] = 4_000.0
-    assert tasks_for(2_000) == 2_000
+    assert num_tasks(2_000) == 2_000
 
 
 @pytest.mark.usefixtures("cpus")
 def test_a_task_holds_a_bounded_number_of_bytes() -> None:
-    assert tasks_for(2_000, part_bytes=1e3) == 64
-    assert tasks_for(2_000, part_bytes=10e6) == 666  # three parts each
-    assert tasks_for(2_000, part_bytes=100e6) == 2_000
+    assert num_tasks(2_000, part_bytes=1e3) == 64
+    assert num_tasks(2_000, part_bytes=10e6) == 666  # three parts each
+    assert num_tasks(2_000, part_bytes=100e6) == 2_000
 
 
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("parts", [0, 3, 130])
 def test_parts_are_read_in_their_order_whoever_reads_them(parts: int) -> None:
-    read = read_parts(named(parts), three_films, EMPTY)
+    read = read_shards(named(parts), three_films, EMPTY)
     assert pa.concat_tables(ray.get(read.to_arrow_refs())) == pa.concat_tables([EMPTY, *map(three_films, named(parts))])
 
 
 @pytest.mark.usefixtures("local_ray")
 def test_every_part_is_done_once() -> None:
-    done = do_parts(named(130), lambda name: {"name": name, "film": 7}, EMPTY.schema)
+    done = map_shards(named(130), lambda name: {"name": name, "film": 7}, EMPTY.schema)
     rows = [row for table in done.iter_batches(batch_size=None, batch_format="pyarrow") for row in table.to_pylist()]
     assert sorted(row["name"] for row in rows) == named(130)
     assert {row["film"] for row in rows} == {7}
@@ -74,7 +74,7 @@ def test_tasks_fit_into_what_is_left_of_a_cpu(parts: int) -> None:
     worker = Worker.remote()
     ray.get(worker.wait.remote())
     try:
-        read = read_parts(named(parts), three_films, EMPTY, cpus=0.25)
+        read = read_shards(named(parts), three_films, EMPTY, cpus=0.25)
         read = read.map_batches(lambda films: films, batch_format="pyarrow", num_cpus=0.25)
         assert sum(map(len, read.iter_batches(batch_size=None, batch_format="pyarrow"))) == 3 * parts
     finally:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from datasets.raw.rejects import FilmsError
-from datasets.store.split import _FILM, _Handout, hash_words, pack_labels, split_hashed, stratified_split
+from datasets.store.split import _FILM, _Handout, hash_ids, pack_bits, split_hashed, stratified_split
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
@@ -78,7 +78,7 @@ def test_genre_at_once_is_the_paper_film_by_film() -> None:
     has, parts = labels.astype(bool), [_FILM * 7 // 10, _FILM // 10, _FILM * 2 // 10]
     has[:5] = False  # Films without any genre come last.
     words = np.random.default_rng(1).integers(0, 2**63, size=len(has)).astype(np.uint64)
-    handout = _Handout(pack_labels(has), 9, parts, words, seed=3)
+    handout = _Handout(pack_bits(has), 9, parts, words, seed=3)
     draw = [int(word) for word in handout.draw]
     genre_desire = [[part * int(has[:, genre].sum()) for genre in range(9)] for part in parts]
     film_desire = [part * len(has) for part in parts]
@@ -148,7 +148,7 @@ def test_order_of_the_films_does_not_matter() -> None:
 def test_what_is_held_of_a_film_is_a_few_bytes() -> None:
     """Of ids and labels as numpy columns; ten million films must not fill a machine."""
     ids, labels = films(60_000, genres=25)
-    words, packed = hash_words(ids, 4), pack_labels(labels)
+    words, packed = hash_ids(ids, 4), pack_bits(labels)
     tracemalloc.start()
     subset = split_hashed(words, packed, genres=25, shares=SHARES, seed=4)
     most = tracemalloc.get_traced_memory()[1]

@@ -13,7 +13,7 @@ import pytest
 from genre_models.checkpoint import load_model
 from genre_models.encoders import backbones
 from genre_models.encoders.backbones import Backbone, backbone_of
-from genre_models.layers.random_view import OneView
+from genre_models.layers.random_view import RandomView
 from genre_models.models import overview_lstm, poster_cnn
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
@@ -25,7 +25,7 @@ CNN = PosterCNN(backbone="efficientnet-lite0", dense_units=8, dense_layers=1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{"pooling": "all", "word_bag": True}, {"pooling": "last"}])
+@pytest.mark.parametrize("options", [{"pooling": "all", "bow_embedding": True}, {"pooling": "last"}])
 def test_the_head_of_overviews_reads_nothing_in_padding(options: dict, tmp_path: Path) -> None:
     model = overview_lstm.build(dataclasses.replace(LSTM, **options), genres=3, units=6)
     states = DRAW.normal(size=(2, 5, 6)).astype(np.float16)
@@ -40,7 +40,7 @@ def test_the_head_of_overviews_reads_nothing_in_padding(options: dict, tmp_path:
 
 def test_the_bag_of_an_overview_is_its_mean_brought_to_one_scale() -> None:
     """With all weights but the bag's at 0 the answers are those of (mean - its mean) / its deviation."""
-    model = overview_lstm.build(dataclasses.replace(LSTM, word_bag=True), genres=3, units=6)
+    model = overview_lstm.build(dataclasses.replace(LSTM, bow_embedding=True), genres=3, units=6)
     kernel, bias = model.get_layer("genres").get_weights()
     kernel[:-6] = 0
     model.get_layer("genres").set_weights([kernel, bias])
@@ -51,20 +51,20 @@ def test_the_bag_of_an_overview_is_its_mean_brought_to_one_scale() -> None:
     np.testing.assert_allclose(model.predict_on_batch(states)[0], 1 / (1 + np.exp(-wanted)), atol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{"normalization": "batch"}, {"mirroring": False}, {"dense_layers": 0}])
+@pytest.mark.parametrize("options", [{"normalization": "batch"}, {"horizontal_flip": False}, {"dense_layers": 0}])
 def test_the_head_of_posters(options: dict, tmp_path: Path) -> None:
     model = poster_cnn.build(dataclasses.replace(CNN, **options), genres=3, units=6)
     views = DRAW.normal(size=(5, 2, 6)).astype(np.float16)
     scores = model.predict_on_batch(views)
     assert scores.shape == (5, 3) and np.ptp(scores, axis=0).min() > 0
     same = np.allclose(model.predict_on_batch(views[:, ::-1]), scores, atol=1e-6)
-    assert same == options.get("mirroring", True)
+    assert same == options.get("horizontal_flip", True)
     model.save(tmp_path / "model.keras")
     np.testing.assert_array_equal(load_model(tmp_path).predict_on_batch(views), scores)
 
 
 def test_in_training_each_poster_shows_one_of_its_views() -> None:
-    layer, views = OneView(), DRAW.normal(size=(400, 2, 3)).astype(np.float32)
+    layer, views = RandomView(), DRAW.normal(size=(400, 2, 3)).astype(np.float32)
     shown = np.asarray(layer(views, training=True))
     of_first, of_second = ((shown == views[:, view]).all(axis=1) for view in (0, 1))
     assert (of_first ^ of_second).all() and 140 < of_first.sum() < 260
@@ -73,10 +73,10 @@ def test_in_training_each_poster_shows_one_of_its_views() -> None:
 
 
 def test_options_that_a_backbone_has_no_use_for_are_refused() -> None:
-    for options in ({"word_votes": True}, {"embedding_start": "svd"}):
+    for options in ({"bow_logits": True}, {"embedding_init": "svd"}):
         with pytest.raises(ValueError, match="not for a backbone"):
             dataclasses.replace(LSTM, **options)
-    for options in ({"augmentation": 0.5}, {"cutout": 0.1}, {"normalization": "group"}):
+    for options in ({"augmentation": 0.5}, {"random_erasing": 0.1}, {"normalization": "group"}):
         with pytest.raises(ValueError, match="backbone"):
             dataclasses.replace(CNN, **options)
     with pytest.raises(ValueError, match="none, minilm"):
@@ -108,11 +108,11 @@ def test_a_network_of_keras_sees_posters(tmp_path: Path) -> None:
     network.save_weights(tmp_path / "random.weights.h5")
     backbone = Backbone("MobileNetV3Small", str(tmp_path / "random.weights.h5"), 32, 32)
     posters = DRAW.integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
-    made = backbones.looking(backbone)(posters)
+    made = backbones.load_image_encoder(backbone)(posters)
     np.testing.assert_allclose(made, network.predict_on_batch(posters.astype(np.float32)), atol=1e-5)
     arrays = b"".join(weight.numpy().tobytes() for weight in network.weights)
     assert backbones.digest(backbone) == hashlib.sha256(arrays).hexdigest()
     with pytest.raises(OSError, match=r"cannot be fetched or do not fit.*--backbone-weights"):
-        backbones.looking(dataclasses.replace(backbone, weights=str(tmp_path / "none.weights.h5")))
+        backbones.load_image_encoder(dataclasses.replace(backbone, weights=str(tmp_path / "none.weights.h5")))
     with pytest.raises(ValueError, match="there is no backbone Mobile"):
-        backbones.looking(dataclasses.replace(backbone, name="Mobile"))
+        backbones.load_image_encoder(dataclasses.replace(backbone, name="Mobile"))

@@ -1,4 +1,4 @@
-"""The bootstrap: each resample's figures are the judge's on the films drawn, and models are compared film by film."""
+"""The bootstrap: metrics of each resample are those of the films drawn, and models are compared film by film."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def drawn_films(resamples: int) -> list[np.ndarray]:
     return [rng.integers(0, FILMS, FILMS) for _ in range(resamples)]
 
 
-def test_figures_are_the_judges_on_the_films_drawn(films: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+def test_figures_are_the_evaluates_on_the_films_drawn(films: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     labels, scores, thresholds = films
     found = bootstrap.resample(labels, scores, thresholds, resamples=30, seed=SEED)
     without_last = 0

@@ -1,4 +1,4 @@
-"""Every figure of the judge agrees with scikit-learn, which computes it in another way."""
+"""Every figure of the evaluate agrees with scikit-learn, which computes it in another way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_FILM = 5  # the genre that no film has
 CONSTANT = 6  # the genre that every film has the same score for
 
 
-def judged(seed: int, *, films: int = 60, digits: int = 6) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def evaluated(seed: int, *, films: int = 60, digits: int = 6) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random labels, scores and thresholds; with few digits, many scores are equal.
 
     No film has one genre, one genre's scores are constant, three films have no genre, three
@@ -32,7 +32,7 @@ def judged(seed: int, *, films: int = 60, digits: int = 6) -> tuple[np.ndarray, 
     return labels, scores, draw.uniform(0.2, 0.7, GENRES)
 
 
-CASES = [judged(seed, digits=digits) for seed in range(2) for digits in (6, 1)]
+CASES = [evaluated(seed, digits=digits) for seed in range(2) for digits in (6, 1)]
 cases = pytest.mark.parametrize(("labels", "scores", "thresholds"), CASES)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from genre_models.metrics.comparison import Entrant, compare, figure
+from genre_models.metrics.comparison import EvaluatedModel, compare, figure
 
 GENRES = ["Action", "Comedy", "Drama", "Western"]  # no film has the last
 HEADLINE = {
@@ -30,7 +30,7 @@ def compared(labels: np.ndarray) -> dict:
     draw = np.random.default_rng(1)
     noise = [draw.uniform(0.0, 0.2, labels.shape) for _ in range(3)]
     scores = {"good": 0.7 * labels + noise[0], "guess": 2.5 * noise[1], "bad": 0.7 * (1 - labels) + noise[2]}
-    entrants = [Entrant(key, s, np.full(4, 0.4), {"label": key.title()}) for key, s in scores.items()]
+    entrants = [EvaluatedModel(key, s, np.full(4, 0.4), {"label": key.title()}) for key, s in scores.items()]
     return compare(labels, entrants, GENRES, resamples=100) | {"scores": scores}
 
 
@@ -95,7 +95,7 @@ def test_genre_that_no_film_has(compared: dict) -> None:
 
 
 def test_one_model_differs_from_none(labels: np.ndarray) -> None:
-    alone = compare(labels, [Entrant("cnn", labels * 0.5, np.full(4, 0.4))], GENRES, resamples=100)
+    alone = compare(labels, [EvaluatedModel("cnn", labels * 0.5, np.full(4, 0.4))], GENRES, resamples=100)
     assert list(alone["models"]) == ["cnn"]
     assert alone["differences"] == []
 

@@ -10,7 +10,7 @@ import pytest
 from genre_models.metrics.example_films import choose
 
 GENRES = 8
-KINDS = {"cnn right, lstm wrong", "lstm right, cnn wrong", "both right", "both wrong"}
+REGISTRY = {"cnn right, lstm wrong", "lstm right, cnn wrong", "both right", "both wrong"}
 
 
 def films(number: int, seed: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -46,7 +46,7 @@ def test_right_and_wrong_are_so(seed: int) -> None:
     chosen = choose(labels, scores)
     assert len(chosen) == 12
     assert len({shown.film for shown in chosen}) == 12
-    assert Counter(shown.kind for shown in chosen) == dict.fromkeys(KINDS, 3)
+    assert Counter(shown.kind for shown in chosen) == dict.fromkeys(REGISTRY, 3)
     for shown in chosen:
         for key, verdict in verdicts(shown.kind).items():
             recall = recall_of(labels[shown.film], scores[key][shown.film])

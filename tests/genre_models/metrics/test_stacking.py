@@ -71,10 +71,10 @@ def test_an_optional_model_takes_part_only_where_it_helps() -> None:
     labels, scores = films(400)
     two = {key: scores[key] for key in ("poster", "noise")}
     helped = fuse(labels, two | {"overview": scores["overview"]}, optional=["overview"])
-    assert helped.model.voices == ("poster", "noise", "overview")
+    assert helped.model.members == ("poster", "noise", "overview")
     labels, scores = films(60)
     alone = fuse(labels, scores, optional=["noise"])
-    assert alone.model.voices == ("poster", "overview")
+    assert alone.model.members == ("poster", "overview")
     assert {tuple(way["voices"]) for way in alone.tried} == {("poster", "overview"), ("poster", "overview", "noise")}
 
 

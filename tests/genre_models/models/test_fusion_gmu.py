@@ -14,14 +14,14 @@ import pytest
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint, load_model
 from genre_models.encoders.backbones import frozen_backbones, is_pretrained
-from genre_models.layers.modality_dropout import AbsentModalities
-from genre_models.layers.pooling import WordVotes
+from genre_models.layers.modality_dropout import MissingModality
+from genre_models.layers.pooling import BagOfWordsLogits
 from genre_models.models import fusion_gmu
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from genre_models.training.train_state import FitState
+from genre_models.training.train_state import TrainState
 from genre_models.training.trainer import fit
 
 TINY = FusionGMU(
@@ -118,10 +118,10 @@ ABSENT = {
 }
 
 
-@pytest.mark.parametrize("word_votes", [False, True])
-def test_without_an_overview_the_poster_alone_counts(word_votes: bool) -> None:
-    model = made(word_votes=word_votes)
-    deaf = without(model, (keras.layers.Embedding, keras.layers.Bidirectional, WordVotes))
+@pytest.mark.parametrize("bow_logits", [False, True])
+def test_without_an_overview_the_poster_alone_counts(bow_logits: bool) -> None:
+    model = made(bow_logits=bow_logits)
+    deaf = without(model, (keras.layers.Embedding, keras.layers.Bidirectional, BagOfWordsLogits))
     wanted = scores(model, tokens=ABSENT["one unknown word"])
     assert np.isfinite(wanted).all()
     for tokens in ABSENT.values():
@@ -146,7 +146,7 @@ def test_films_without_one_of_the_two_do_not_touch_their_neighbours() -> None:
         assert np.abs(told[film] - whole[film]).max() > 1e-4
 
 
-def hidden_of(layer: AbsentModalities, see: np.ndarray, read: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def hidden_of(layer: MissingModality, see: np.ndarray, read: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of features that are all 1: which posters and which overviews are gone in training."""
     posters = np.broadcast_to(see[:, None, None, None], (len(see), 2, 2, 3)).astype(np.uint8)
     tokens = np.where(read[:, None], 2, 1).repeat(3, axis=1)
@@ -158,7 +158,7 @@ def hidden_of(layer: AbsentModalities, see: np.ndarray, read: np.ndarray) -> tup
 
 
 def test_training_hides_as_many_of_each_and_never_both() -> None:
-    layer = AbsentModalities(0.2, seed=1)
+    layer = MissingModality(0.2, seed=1)
     all_there = np.ones(5_000, bool)
     first = hidden_of(layer, all_there, all_there)
     for gone in first:
@@ -169,7 +169,7 @@ def test_training_hides_as_many_of_each_and_never_both() -> None:
 
 def test_a_film_that_lacks_one_keeps_the_other() -> None:
     see, read = np.arange(900) % 3 > 0, np.arange(900) % 3 > 1
-    no_poster, no_overview = hidden_of(AbsentModalities(0.5, seed=1), see, read)
+    no_poster, no_overview = hidden_of(MissingModality(0.5, seed=1), see, read)
     assert no_poster[~see].all()
     assert no_overview[~read].all()
     assert not no_poster[see & ~read].any()
@@ -181,7 +181,7 @@ def test_nothing_is_hidden_outside_training_or_without_the_option() -> None:
     model = made(modality_dropout=0.5)
     assert scores(model).tolist() == scores(model).tolist()
     still = np.ones(50, bool)
-    for gone in hidden_of(AbsentModalities(0.0), still, still):
+    for gone in hidden_of(MissingModality(0.0), still, still):
         assert not gone.any()
 
 
@@ -209,7 +209,7 @@ def test_padding_does_not_change_the_scores() -> None:
 
 
 def test_saved_and_loaded_in_safe_mode(tmp_path: Path) -> None:
-    model = made(augmentation=0.5, modality_dropout=0.3, word_votes=True, overview_pooling="all", residual=True)
+    model = made(augmentation=0.5, modality_dropout=0.3, bow_logits=True, overview_pooling="all", residual=True)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
     for films in (FILMS, {**FILMS, "tokens": ABSENT["padding"]}, {**FILMS, "poster": np.zeros_like(FILMS["poster"])}):
@@ -222,7 +222,7 @@ def test_a_run_gone_on_with_hides_what_the_unbroken_one_hides(strategy: Any, tmp
     """Which films are hidden is kept in the checkpoint; otherwise the second epoch's loss would be another."""
     config, recipe = replace(TINY, augmentation=0.0), Recipe(epochs=2, batch_size=6, learning_rate=0.01)
 
-    def save(state: FitState) -> None:
+    def save(state: TrainState) -> None:
         if len(state.history) == 1:
             about = Checkpoint("fusion", ("a", "b", "c"), config, recipe, {}, epoch=1, history=tuple(state.history))
             checkpoints.save(tmp_path, about, state.model, state.optimizer)
@@ -262,7 +262,7 @@ def test_more_than_all_cannot_be_hidden(value: float) -> None:
     with pytest.raises(ValueError, match=r"modality_dropout must be 0 to 0\.5"):
         FusionGMU(modality_dropout=value)
     with pytest.raises(ValueError, match=r"hidden must be 0 to 0\.5"):
-        AbsentModalities(value)
+        MissingModality(value)
 
 
 def test_shares_that_are_none() -> None:
@@ -276,30 +276,36 @@ def test_shares_that_are_none() -> None:
 def test_branches_are_the_two_models_own() -> None:
     """Every option of theirs is either given on or replaced by one of the joint model's."""
     posters = {
-        "height": 8, "width": 6, "augmentation": 0.1, "mirroring": False, "colour_jitter": 0.2, "cutout": 0.3,
+        "height": 8, "width": 6, "augmentation": 0.1, "horizontal_flip": False, "colour_jitter": 0.2,
+        "random_erasing": 0.3,
         "stem_filters": 2, "block_filters": (8,), "residual": True, "normalization": "group", "conv_dropout": 0.4,
     }  # fmt: skip
     overviews = {
-        "tokenizer": "stems", "vocabulary_size": 20, "fewest_uses": 3, "max_tokens": 9, "embedding_units": 5,
-        "embedding_start": "svd", "word_dropout": 0.1, "embedding_dropout": 0.2, "lstm_dropout": 0.6,
-        "recurrent_dropout": 0.7, "word_bag": True,
+        "tokenizer": "stems", "vocabulary_size": 20, "min_count": 3, "max_tokens": 9, "embedding_units": 5,
+        "embedding_init": "svd", "word_dropout": 0.1, "embedding_dropout": 0.2, "lstm_dropout": 0.6,
+        "recurrent_dropout": 0.7, "bow_embedding": True,
     }  # fmt: skip
     config = FusionGMU(
         **posters, **overviews, poster_pooling="mean", poster_units=4, overview_pooling="all", lstm_units=3,
         branch_dropout=0.8,
     )  # fmt: skip
-    assert config.looker == PosterCNN(**posters, pooling="mean", dense_units=4, dense_layers=1, dense_dropout=0.8)
-    assert replace(config, poster_units=0).looker.dense_layers == 0
+    assert config.poster_branch == PosterCNN(
+        **posters, pooling="mean", dense_units=4, dense_layers=1, dense_dropout=0.8
+    )
+    assert replace(config, poster_units=0).poster_branch.dense_layers == 0
     ends = {"first_lstm_units": 3, "second_lstm_units": 0, "pooling": "all", "dense_units": 0, "dense_dropout": 0.8}
-    assert config.reader == OverviewLSTM(**overviews, **ends)
-    output_s_own = {"pooling", "dense_units", "dense_layers", "dense_dropout", "start_at_prior", "word_votes"}
+    assert config.overview_branch == OverviewLSTM(**overviews, **ends)
+    output_s_own = {"pooling", "dense_units", "dense_layers", "dense_dropout", "init_bias_from_prior", "bow_logits"}
     lstm_s_own = {"first_lstm_units", "second_lstm_units"}
     known = {field.name for branch in (PosterCNN, OverviewLSTM) for field in fields(branch)}
-    encoders = {"backbone", "backbone_weights", "fine_tuning"}  # by other names, and frozen
+    encoders = {"backbone", "backbone_weights", "trainable_blocks"}  # by other names, and frozen
     assert known - output_s_own - lstm_s_own - encoders == posters.keys() | overviews.keys()
     on_encoders = replace(FROZEN, poster_weights="a", overview_weights="b")
-    for branch, name, weights in ((on_encoders.looker, "efficientnet-lite0", "a"), (on_encoders.reader, "minilm", "b")):
-        assert (branch.backbone, branch.backbone_weights, branch.fine_tuning) == (name, weights, 0)
+    for branch, name, weights in (
+        (on_encoders.poster_branch, "efficientnet-lite0", "a"),
+        (on_encoders.overview_branch, "minilm", "b"),
+    ):
+        assert (branch.backbone, branch.backbone_weights, branch.trainable_blocks) == (name, weights, 0)
 
 
 # -- on features of pretrained encoders -------------------------------------------------------------------------------
@@ -309,7 +315,7 @@ FROZEN = replace(
     augmentation=0.0,
     poster_backbone="efficientnet-lite0",
     overview_backbone="minilm",
-    word_bag=True,
+    bow_embedding=True,
 )
 UNITS = {"poster": 5, "tokens": 6}
 FEATURES = {
@@ -361,7 +367,7 @@ def test_backbones_go_together() -> None:
         with pytest.raises(ValueError, match="name both"):
             replace(FROZEN, **options)
     with pytest.raises(ValueError, match="not of a backbone"):
-        replace(FROZEN, word_votes=True)
+        replace(FROZEN, bow_logits=True)
     assert {column: backbone.input for column, backbone in frozen_backbones(FROZEN).items()} == {
         "poster": "8x6",
         "tokens": "256-tokens",

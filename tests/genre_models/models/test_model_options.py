@@ -20,7 +20,7 @@ from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.overview_lstm import build as build_lstm
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.models.poster_cnn import build as build_cnn
-from genre_models.models.registry import KINDS
+from genre_models.models.registry import REGISTRY
 from genre_models.presets import lookup as presets
 from genre_models.training.recipe import Recipe
 
@@ -42,9 +42,9 @@ def reloaded(model: keras.Model, folder: Path) -> keras.Model:
     [
         {"pooling": "mean_max", "dense_units": 0},
         {"pooling": "attention", "second_lstm_units": 4},
-        {"pooling": "all", "word_dropout": 0.4, "embedding_dropout": 0.3, "word_votes": True},
+        {"pooling": "all", "word_dropout": 0.4, "embedding_dropout": 0.3, "bow_logits": True},
         {"pooling": "last", "second_lstm_units": 0, "dense_units": 0},
-        {"word_bag": True, "pooling": "all"},
+        {"bow_embedding": True, "pooling": "all"},
     ],
 )
 def test_overview_model(options: dict, tmp_path: Path) -> None:
@@ -62,7 +62,13 @@ def test_overview_model(options: dict, tmp_path: Path) -> None:
         {"residual": True, "normalization": "batch", "pooling": "mean"},
         {"residual": True, "normalization": "group", "pooling": "mean_max", "dense_layers": 1, "dense_units": 4},
         {"residual": True, "conv_dropout": 0.0},
-        {"normalization": "batch", "augmentation": 1.0, "mirroring": False, "colour_jitter": 0.4, "cutout": 0.5},
+        {
+            "normalization": "batch",
+            "augmentation": 1.0,
+            "horizontal_flip": False,
+            "colour_jitter": 0.4,
+            "random_erasing": 0.5,
+        },
     ],
 )
 def test_poster_model(options: dict, tmp_path: Path) -> None:
@@ -74,7 +80,7 @@ def test_poster_model(options: dict, tmp_path: Path) -> None:
     np.testing.assert_array_equal(reloaded(model, tmp_path).predict_on_batch(POSTERS), scores)
 
 
-@pytest.mark.parametrize("option", ["augmentation", "colour_jitter", "cutout"])
+@pytest.mark.parametrize("option", ["augmentation", "colour_jitter", "random_erasing"])
 def test_training_posters_are_varied(option: str) -> None:
     model = build_cnn(PosterCNN(**{**SMALL_CNN, "conv_dropout": 0.0, "dense_dropout": 0.0, option: 1.0}), genres=3)
     plain, varied = np.asarray(model(POSTERS)), np.asarray(model(POSTERS, training=True))
@@ -91,7 +97,7 @@ def varied(option: str, share: float, posters: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("share", [0.25, 1.0])
 def test_cutout_wipes_out_its_share_of_the_posters(share: float) -> None:
     posters = np.random.default_rng(0).integers(1, 100, (800, 16, 16, 3))
-    wiped = (varied("cutout", share, posters) != posters).any(axis=(1, 2, 3)).mean()
+    wiped = (varied("random_erasing", share, posters) != posters).any(axis=(1, 2, 3)).mean()
     assert wiped == pytest.approx(share, abs=0.06)
 
 
@@ -122,18 +128,18 @@ def test_impossible_overview_models_are_refused(values: dict) -> None:
 def test_mean_and_max_of_words_that_count() -> None:
     values = np.array([[[1.0, -5.0], [3.0, -1.0], [9.0, 9.0]], [[7.0, 7.0]] * 3], np.float32)
     mask = np.array([[True, True, False], [False] * 3])
-    np.testing.assert_allclose(pooling.MeanAndMax()(values, mask=mask), [[2, -3, 3, -1], [0, 0, 0, 0]])
+    np.testing.assert_allclose(pooling.MeanMaxPooling()(values, mask=mask), [[2, -3, 3, -1], [0, 0, 0, 0]])
 
 
 def test_attention_is_a_mean_of_words_that_count() -> None:
     values = np.array([[[1.0, 2.0], [3.0, 6.0], [900.0, 900.0]]], np.float32)
-    pooled = np.asarray(pooling.Attention(4)(values, mask=np.array([[True, True, False]])))[0]
+    pooled = np.asarray(pooling.AttentionPooling(4)(values, mask=np.array([[True, True, False]])))[0]
     assert 1 <= pooled[0] <= 3
     assert pooled[1] == pytest.approx(2 * pooled[0], rel=1e-5)
 
 
 def test_votes_start_at_nothing_and_are_summed_over_the_root_of_their_number() -> None:
-    layer = pooling.WordVotes(10, 2)
+    layer = pooling.BagOfWordsLogits(10, 2)
     assert not np.asarray(layer(TOKENS)).any()
     layer.votes.embeddings.assign(np.arange(20, dtype=np.float32).reshape(10, 2))
     np.testing.assert_allclose(
@@ -141,14 +147,14 @@ def test_votes_start_at_nothing_and_are_summed_over_the_root_of_their_number() -
     )
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in KINDS for name in presets.names(kind)])
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in REGISTRY for name in presets.names(kind)])
 def test_presets(kind: str, name: str) -> None:
     recipe, model = presets.preset(kind, name)
-    assert isinstance(recipe, Recipe) and isinstance(model, KINDS[kind].config_class)
+    assert isinstance(recipe, Recipe) and isinstance(model, REGISTRY[kind].config_class)
     told = " ".join(str(inspect.getdoc(importlib.import_module(f"genre_models.presets.{kind}_{name}"))).split())
     assert presets.name_of(kind, replace(recipe, seed=7), model) == name
     assert presets.name_of(kind, replace(recipe, epochs=99), model) == f"{name} with another recipe"
-    assert presets.name_of(kind, recipe, replace(model, start_at_prior=not model.start_at_prior)) == ""
+    assert presets.name_of(kind, recipe, replace(model, init_bias_from_prior=not model.init_bias_from_prior)) == ""
     assert f"--preset {name}" in told and "mean average precision" in told and " min" in told
 
 

@@ -16,7 +16,7 @@ from genre_models.models import fusion_gmu, overview_lstm, poster_cnn
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.models.registry import KINDS
+from genre_models.models.registry import REGISTRY
 
 ROOT = Path(__file__).parents[3]
 
@@ -207,21 +207,25 @@ def test_padding_does_not_change_what_the_lstm_answers(embedding_dropout: float)
 
 
 def test_catalog_builds_each_kind() -> None:
-    assert list(KINDS) == ["cnn", "lstm", "fusion"]
-    assert [kind.sees for kind in KINDS.values()] == ["poster", "overview", "both"]
-    assert [(kind.looks, kind.reads) for kind in KINDS.values()] == [(True, False), (False, True), (True, True)]
+    assert list(REGISTRY) == ["cnn", "lstm", "fusion"]
+    assert [kind.modality for kind in REGISTRY.values()] == ["poster", "overview", "both"]
+    assert [(kind.uses_poster, kind.uses_overview) for kind in REGISTRY.values()] == [
+        (True, False),
+        (False, True),
+        (True, True),
+    ]
     configs = {
         "cnn": PosterCNN(height=8, width=8, stem_filters=2, block_filters=(2,), dense_units=2),
         "lstm": OverviewLSTM(vocabulary_size=5, embedding_units=2, first_lstm_units=2, second_lstm_units=2),
         "fusion": FusionGMU(height=8, width=8, block_filters=(2,), vocabulary_size=5, lstm_units=2, fusion_units=2),
     }
-    for key, kind in KINDS.items():
+    for key, kind in REGISTRY.items():
         assert kind.key == key
         assert isinstance(configs[key], kind.config_class)
         assert kind.build(configs[key], genres=6).output_shape == (None, 6)
-    assert KINDS["cnn"].search_space is poster_cnn.SEARCH_SPACE
-    assert KINDS["lstm"].search_space is overview_lstm.SEARCH_SPACE
-    assert KINDS["fusion"].search_space is fusion_gmu.SEARCH_SPACE
+    assert REGISTRY["cnn"].search_space is poster_cnn.SEARCH_SPACE
+    assert REGISTRY["lstm"].search_space is overview_lstm.SEARCH_SPACE
+    assert REGISTRY["fusion"].search_space is fusion_gmu.SEARCH_SPACE
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.models.registry import KINDS, ModelKind
+from genre_models.models.registry import REGISTRY, ModelSpec
 from genre_models.models.search_space import (
     Choice,
     Range,
@@ -152,8 +152,8 @@ def test_what_cannot_be_searched(make: Any) -> None:
 # -- the models' own spaces -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_own_space_holds_the_coursework(kind: ModelKind) -> None:
+@pytest.mark.parametrize("kind", REGISTRY.values(), ids=REGISTRY)
+def test_own_space_holds_the_coursework(kind: ModelSpec) -> None:
     recipe, config = Recipe(), kind.config_class()
     start = values_of(kind.search_space, recipe, config)
     assert list(start) == list(kind.search_space)
@@ -163,16 +163,16 @@ def test_own_space_holds_the_coursework(kind: ModelKind) -> None:
         assert len(setting.why) > 10
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_all_of_the_own_space_can_be_made(kind: ModelKind) -> None:
+@pytest.mark.parametrize("kind", REGISTRY.values(), ids=REGISTRY)
+def test_all_of_the_own_space_can_be_made(kind: ModelSpec) -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
         settings = {name: setting.sample(rng) for name, setting in kind.search_space.items()}
         assert values_of(settings, *split(settings, Recipe(), kind.config_class())) == settings
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_names_are_of_the_recipe_or_of_the_model(kind: ModelKind) -> None:
+@pytest.mark.parametrize("kind", REGISTRY.values(), ids=REGISTRY)
+def test_names_are_of_the_recipe_or_of_the_model(kind: ModelSpec) -> None:
     assert not {field.name for field in fields(Recipe)} & {field.name for field in fields(kind.config_class)}
 
 

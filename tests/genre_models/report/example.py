@@ -87,10 +87,10 @@ JOINT: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 ALL = ["cnn", "lstm", "fusion", "ensemble", "prior", "tfidf"]
 TRAINED = ("cnn", "lstm", "fusion")
-KINDS = ["cnn right, lstm wrong", "lstm right, cnn wrong", "both right", "both wrong"]
+REGISTRY = ["cnn right, lstm wrong", "lstm right, cnn wrong", "both right", "both wrong"]
 
 
-def example_comparison(seed: int = 0, models: list[str] | None = None, showcase: int = 12) -> dict[str, Any]:
+def example_comparison(seed: int = 0, models: list[str] | None = None, example_films: int = 12) -> dict[str, Any]:
     """A whole comparison; the same for the same seed. `models` picks some of MODELS and JOINT, in that order."""
     chance = random.Random(seed)
     keys = models or list(MODELS)
@@ -100,21 +100,21 @@ def example_comparison(seed: int = 0, models: list[str] | None = None, showcase:
         "command": "python ray_jobs/evaluate.py --store runs/store --models runs/cnn runs/lstm",
         "versions": {"film-genres": "0.1.0", "keras": "3.15.1", "python": "3.11.9", "ray": "2.60.0"},
         "genres": list(JUDGED),
-        "films": {"train": 3370, "validation": 480, "test": FILMS, "rejected": 0, "judged": FILMS},
-        "judged_on": "the test split of the store",
-        "judged_rejects": {},
+        "films": {"train": 3370, "validation": 480, "test": FILMS, "rejected": 0, "evaluated": FILMS},
+        "evaluated_on": "the test split of the store",
+        "evaluated_rejects": {},
         "seen_in_training": 0,
         "source": "films/films.csv",
         "store": "runs/store",
         "genre_counts": {
             "train": {genre: round(3.5 * n) + (1 if n else 0) for genre, n in JUDGED.items()},
             "validation": {genre: round(0.5 * n) for genre, n in JUDGED.items()},
-            "judged": dict(JUDGED),
+            "evaluated": dict(JUDGED),
         },
         "bootstrap": {"resamples": 1000, "level": 0.95},
         "models": made,
         "differences": [_difference(made, a, b) for a, b in combinations(keys, 2)],
-        "showcase": [_film(place, keys, chance) for place in range(showcase)],
+        "example_films": [_film(place, keys, chance) for place in range(example_films)],
     }
 
 
@@ -285,8 +285,8 @@ def _history(key: str, chance: random.Random) -> list[dict[str, Any]]:
 
 def _film(place: int, keys: list[str], chance: random.Random) -> dict[str, Any]:
     title, genres, overview = STORIES[place % len(STORIES)]
-    kind = KINDS[(place * 4 // 12) % 4]
-    right = {"cnn": kind in (KINDS[0], KINDS[2]), "lstm": kind in (KINDS[1], KINDS[2])}
+    kind = REGISTRY[(place * 4 // 12) % 4]
+    right = {"cnn": kind in (REGISTRY[0], REGISTRY[2]), "lstm": kind in (REGISTRY[1], REGISTRY[2])}
     top3, score = {}, {}
     for key in keys:
         wrong = [genre for genre in ("Drama", "Comedy", "Action", "Romance", "Crime") if genre not in genres]

@@ -1,4 +1,4 @@
-"""An ablation of made scores: one cure helps by construction, one does nothing, one hurts."""
+"""An ablation of made scores: one component helps by construction, one does nothing, one hurts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genre_models.studies.ablation_effects import JudgedRun, analysed, judge_run
+from genre_models.studies.ablation_effects import RunScores, analysed, evaluate_run
 
 FILMS = {"validation": 150, "test": 300}
 GENRES = 5
@@ -21,11 +21,11 @@ SHARPNESS = {
 _GROUPS = {"best": ("preset", "", ""), "coursework": ("preset", "", "best")}
 
 
-def judged_runs(seeds: int) -> dict[str, dict[int, JudgedRun]]:
-    """Judge made scores: labels times a sharpness of the variant, plus noise of the seed that all variants share."""
+def evaluated_runs(seeds: int) -> dict[str, dict[int, RunScores]]:
+    """Evaluate made scores: labels times a sharpness of the variant, plus noise of the seed that all variants share."""
     rng = np.random.default_rng(0)
     labels = {split: (rng.random((films, GENRES)) < 0.3).astype(np.float32) for split, films in FILMS.items()}
-    judged: dict[str, dict[int, JudgedRun]] = {name: {} for name in SHARPNESS}
+    evaluated: dict[str, dict[int, RunScores]] = {name: {} for name in SHARPNESS}
     for seed in range(seeds):
         noise = {split: rng.normal(size=labels[split].shape) for split in labels}
         for place, (name, sharpness) in enumerate(SHARPNESS.items()):
@@ -35,28 +35,28 @@ def judged_runs(seeds: int) -> dict[str, dict[int, JudgedRun]]:
                 / (1 + np.exp(1 - sharpness * labels[split] - noise[split] - own.normal(0, 0.05, noise[split].shape)))
                 for split in labels
             }
-            judged[name][seed] = judge_run(labels, scores, resamples=200)
-    return judged
+            evaluated[name][seed] = evaluate_run(labels, scores, resamples=200)
+    return evaluated
 
 
-def made_ablation(seeds: int = 3, judged: dict[str, dict[int, JudgedRun]] | None = None) -> dict[str, Any]:
+def made_ablation(seeds: int = 3, evaluated: dict[str, dict[int, RunScores]] | None = None) -> dict[str, Any]:
     """Return an ablation as the job hands it to the report."""
-    judged = judged_runs(seeds) if judged is None else judged
+    evaluated = evaluated_runs(seeds) if evaluated is None else evaluated
     variants = []
     for name in SHARPNESS:
-        cure = name.split(maxsplit=2)[2] if " " in name else ""
+        component = name.split(maxsplit=2)[2] if " " in name else ""
         side = name.split()[1] if " " in name else ""
-        group, cure, against = _GROUPS.get(name, (side, cure, "best"))
+        group, component, against = _GROUPS.get(name, (side, component, "best"))
         runs = [
             {
                 "seed": seed, "trial": 1, "status": "finished", "reason": "", "path": f"/runs/ablation/{name}-{seed}",
                 "epochs": 3, "epoch": 2, "seconds": 60.0, "figures": run.figures,
             }
-            for seed, run in judged.get(name, {}).items()
+            for seed, run in evaluated.get(name, {}).items()
         ]  # fmt: skip
         variants.append(
             {
-                "name": name, "what": f"<what> {name} is", "group": group, "cure": cure, "against": against,
+                "name": name, "what": f"<what> {name} is", "group": group, "component": component, "against": against,
                 "settings": {"word_dropout": 0.0}, "runs": runs,
             }
         )  # fmt: skip
@@ -67,5 +67,5 @@ def made_ablation(seeds: int = 3, judged: dict[str, dict[int, JudgedRun]] | None
             "store": {"fingerprint": "f", "path": "/store", "films": {"train": 700, **FILMS}}, "preset": "best",
             "metric": "validation_loss", "seeds": seeds, "resamples": 200, "variants": variants,
         },
-        judged,
+        evaluated,
     )  # fmt: skip

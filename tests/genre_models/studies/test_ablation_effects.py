@@ -1,4 +1,4 @@
-"""What an ablation makes of its runs: the mean and spread over seeds, what a cure bought, and how sure that is."""
+"""What an ablation makes of its runs: the mean and spread over seeds, what a effect of each, and how sure that is."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from genre_models.report.ablation.query import group, side
 from genre_models.report.ablation.section import ablation_parts
 from genre_models.report.ablation.tables import variants_csv
 from genre_models.report.comparison.page import write_report
-from genre_models.studies.ablation_effects import FIGURES, SPLITS, JudgedRun, bought, judge_run, over_seeds
+from genre_models.studies.ablation_effects import FIGURES, SPLITS, RunScores, effect, evaluate_run, over_seeds
 from tests.genre_models.report.example import example_comparison
-from tests.genre_models.studies.made_ablation import judged_runs, made_ablation
+from tests.genre_models.studies.made_ablation import evaluated_runs, made_ablation
 
 
 @pytest.fixture(scope="module")
-def runs() -> dict[str, dict[int, JudgedRun]]:
-    return judged_runs(3)
+def runs() -> dict[str, dict[int, RunScores]]:
+    return evaluated_runs(3)
 
 
-def run_with(value: float, draws: np.ndarray) -> JudgedRun:
+def run_with(value: float, draws: np.ndarray) -> RunScores:
     """A run with one value for every figure, and these values on the resamples."""
-    return JudgedRun(
+    return RunScores(
         {split: dict.fromkeys(FIGURES, value) for split in SPLITS},
         {split: dict.fromkeys(FIGURES, draws) for split in SPLITS},
     )
 
 
-def test_a_run_is_judged_as_scikit_learn_does() -> None:
+def test_a_run_is_evaluated_as_scikit_learn_does() -> None:
     rng = np.random.default_rng(1)
     labels = {split: (rng.random((40, 3)) < 0.4).astype(np.float32) for split in SPLITS}
     scores = {split: rng.random((40, 3)) for split in SPLITS}
-    run = judge_run(labels, scores, resamples=100)
+    run = evaluate_run(labels, scores, resamples=100)
     for split in SPLITS:
         wanted = average_precision_score(labels[split], scores[split], average="macro")
         assert run.figures[split]["mean_average_precision"] == pytest.approx(wanted)
@@ -65,7 +65,7 @@ def test_a_difference_is_paired_by_seed_and_clear_only_where_every_seed_agrees()
     zero = np.zeros(101)
     cured = {0: run_with(0.30, draws), 1: run_with(0.32, draws), 7: run_with(0.9, draws)}
     uncured = {0: run_with(0.25, zero), 1: run_with(0.25, zero)}
-    told = bought(cured, uncured)
+    told = effect(cured, uncured)
     assert told is not None
     found = told["test"]["mean_average_precision"]
     assert found["difference"] == pytest.approx(0.06)  # the seed without a partner has no say
@@ -73,36 +73,36 @@ def test_a_difference_is_paired_by_seed_and_clear_only_where_every_seed_agrees()
     assert found["interval"] == pytest.approx([0.06 - 0.00095, 0.06 + 0.00095])
     assert found["clear"]
     cured[1] = run_with(0.249, draws)
-    split = bought(cured, uncured)
+    split = effect(cured, uncured)
     assert split is not None
     # The mean over seeds lies beyond its interval, which knows nothing of seeds; but they do not agree.
     assert split["test"]["mean_average_precision"]["interval"][0] > 0
     assert not split["test"]["mean_average_precision"]["clear"]
-    assert bought(cured, {5: uncured[0]}) is None
+    assert effect(cured, {5: uncured[0]}) is None
 
 
-def test_cures_are_ranked_by_what_they_bought_and_told_apart(runs: dict[str, dict[int, JudgedRun]]) -> None:
-    told = made_ablation(judged=runs)
-    assert [one["cure"] for one in group(told, "without")] == ["word dropout", "idle"]
-    assert [one["cure"] for one in group(told, "with")] == ["mixup", "focal loss"]
-    found = {one["cure"]: one for one in told["variants"]}
-    assert [side(found[cure]) for cure in ("word dropout", "idle", "focal loss", "mixup")] == [1, 0, -1, 0]
+def test_components_are_ranked_by_their_effect_and_told_apart(runs: dict[str, dict[int, RunScores]]) -> None:
+    told = made_ablation(evaluated=runs)
+    assert [one["component"] for one in group(told, "without")] == ["word dropout", "idle"]
+    assert [one["component"] for one in group(told, "with")] == ["mixup", "focal loss"]
+    found = {one["component"]: one for one in told["variants"]}
+    assert [side(found[component]) for component in ("word dropout", "idle", "focal loss", "mixup")] == [1, 0, -1, 0]
     # A lower loss is the better one.
-    assert found["word dropout"]["bought"]["test"]["loss"]["difference"] < 0
+    assert found["word dropout"]["effect"]["test"]["loss"]["difference"] < 0
     assert side(found["word dropout"], "test", "loss") == 1
     ours, theirs = (runs[name][1].figures["test"]["micro_f1"] for name in ("best", "best without word dropout"))
-    assert found["word dropout"]["bought"]["test"]["micro_f1"]["by_seed"][1] == pytest.approx(ours - theirs)
+    assert found["word dropout"]["effect"]["test"]["micro_f1"]["by_seed"][1] == pytest.approx(ours - theirs)
 
 
-def test_the_words_say_what_helped_and_what_did_not(runs: dict[str, dict[int, JudgedRun]]) -> None:
-    told = made_ablation(judged=runs)
-    assert headline(told) == "Overview LSTM: 1 of the 2 cures in its preset best earns its keep"
+def test_the_words_say_what_helped_and_what_did_not(runs: dict[str, dict[int, RunScores]]) -> None:
+    told = made_ablation(evaluated=runs)
+    assert headline(told) == "Overview LSTM: 1 of the 2 components in its preset best earns its keep"
     said = {finding.title: finding.text for finding in findings(told)}
     assert (
-        "one bought mean average precision on the test films, beyond the interval: word dropout (+"
-        in said["What its cures bought"]
+        "one added mean average precision on the test films, beyond the interval: word dropout (+"
+        in said["What its components add"]
     )
-    assert "One bought nothing that can be told from chance: idle" in said["What its cures bought"]
+    assert "One added nothing that can be told from chance: idle" in said["What its components add"]
     assert "One would cost some of it: focal loss (−" in said["What it leaves off"]
     assert "brings the coursework's mean AP from" in said["All of it together"]
     assert "one seed" not in said["How sure this is"]
@@ -110,67 +110,69 @@ def test_the_words_say_what_helped_and_what_did_not(runs: dict[str, dict[int, Ju
     assert any(line.startswith("word dropout") and line.endswith("+") for line in screen_table(told))
 
 
-def test_one_cure_that_nobody_described_reads_well(runs: dict[str, dict[int, JudgedRun]]) -> None:
-    told = made_ablation(judged=runs)
+def test_one_cure_that_nobody_described_reads_well(runs: dict[str, dict[int, RunScores]]) -> None:
+    told = made_ablation(evaluated=runs)
     kept = ("best", "best with mixup")
     told["variants"] = [one | {"what": ""} for one in told["variants"] if one["name"] in kept]
     written = "\n".join(ablation_parts(told))
     assert "\n| mixup | " in written
-    assert "cures that do nothing" not in written
+    assert "components that do nothing" not in written
 
 
 def test_an_ablation_without_results_says_so(tmp_path: Path) -> None:
-    empty = made_ablation(judged={})
+    empty = made_ablation(evaluated={})
     assert "nothing can be said" in headline(empty)
     assert "nothing can be said yet" in outcome(empty)
     write_ablation(empty, tmp_path)
     assert (tmp_path / "ablation.html").exists() and not list(tmp_path.glob("*.svg"))
 
 
-def test_a_variant_that_failed_is_named_and_the_others_are_told(runs: dict[str, dict[int, JudgedRun]]) -> None:
-    told = made_ablation(judged={name: found for name, found in runs.items() if name != "best with focal loss"})
-    failed = next(one for one in told["variants"] if one["cure"] == "focal loss")
+def test_a_variant_that_failed_is_named_and_the_others_are_told(runs: dict[str, dict[int, RunScores]]) -> None:
+    told = made_ablation(evaluated={name: found for name, found in runs.items() if name != "best with focal loss"})
+    failed = next(one for one in told["variants"] if one["component"] == "focal loss")
     failed["runs"] = [
         {"seed": 0, "trial": 4, "status": "failed", "reason": "no memory", "path": "", "epochs": 0, "epoch": None,
          "seconds": 0.0, "figures": None}
     ]  # fmt: skip
     said = {finding.title: finding.text for finding in findings(told)}
     assert "best with focal loss, seed 0 (no memory)" in said["What is missing"]
-    assert [one["cure"] for one in group(told, "with")] == ["mixup"]
+    assert [one["component"] for one in group(told, "with")] == ["mixup"]
 
 
-def test_the_files_hold_every_variant(runs: dict[str, dict[int, JudgedRun]], tmp_path: Path) -> None:
-    told = made_ablation(judged=runs)
+def test_the_files_hold_every_variant(runs: dict[str, dict[int, RunScores]], tmp_path: Path) -> None:
+    told = made_ablation(evaluated=runs)
     write_ablation(told, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
-        "ablation.json", "ablation.csv", "ablation_runs.csv", "ablation.md", "ablation.html", "bought.svg",
+        "ablation.json", "ablation.csv", "ablation_runs.csv", "ablation.md", "ablation.html", "effect.svg",
         "left-off.svg",
     }  # fmt: skip
     rows = {row["variant"]: row for row in csv.DictReader(io.StringIO(variants_csv(told)))}
     assert set(rows) == set(runs)
     mean = np.mean([run.figures["test"]["loss"] for run in runs["coursework"].values()])
     assert float(rows["coursework"]["test_loss_mean"]) == pytest.approx(float(mean))
-    assert rows["best"]["test_loss_bought"] == ""
+    assert rows["best"]["test_loss_effect"] == ""
     assert "&lt;what&gt;" in (tmp_path / "ablation.html").read_text()
     assert "<what>" not in (tmp_path / "ablation.html").read_text()
     with (tmp_path / "ablation_runs.csv").open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 18
 
 
-def test_the_comparison_s_page_shows_what_each_cure_bought(
-    runs: dict[str, dict[int, JudgedRun]], tmp_path: Path
+def test_the_comparison_s_page_shows_the_effect_of_each_component(
+    runs: dict[str, dict[int, RunScores]], tmp_path: Path
 ) -> None:
-    told = made_ablation(judged=runs)
-    paths = write_report(example_comparison(showcase=0) | {"ablations": [told, made_ablation(judged={})]}, tmp_path)
+    told = made_ablation(evaluated=runs)
+    paths = write_report(
+        example_comparison(example_films=0) | {"ablations": [told, made_ablation(evaluated={})]}, tmp_path
+    )
     html, text = paths.html.read_text(), paths.markdown.read_text()
     for page in (html, text):
         # The one that nothing can be said of yet is not shown.
-        assert page.count("Overview LSTM: 1 of the 2 cures in its preset best earns its keep") == 1
-        assert "What each cure bought" in page
+        assert page.count("Overview LSTM: 1 of the 2 components in its preset best earns its keep") == 1
+        assert "The effect of each component" in page
         assert "word dropout (+" in page
-    assert ".cures {" in html and "ablation-1-bought" in html
-    assert "cure bought" not in write_report(example_comparison(showcase=0), tmp_path).html.read_text()
+    assert ".components {" in html and "ablation-1-effect" in html
+    assert "effect of each" not in write_report(example_comparison(example_films=0), tmp_path).html.read_text()
     with pytest.raises(ValueError, match="analysed first"):
         bare = {**told, "variants": [{"name": "best"}]}
-        write_report(example_comparison(showcase=0) | {"ablations": [bare]}, tmp_path)
+        write_report(example_comparison(example_films=0) | {"ablations": [bare]}, tmp_path)

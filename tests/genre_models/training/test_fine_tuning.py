@@ -14,7 +14,7 @@ import pytest
 from genre_models import checkpoint
 from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.encoders import backbones, efficientnet_lite, minilm
-from genre_models.encoders.backbones import Backbone, own_encoder, trained_further
+from genre_models.encoders.backbones import Backbone, find_encoder, trainable_encoder
 from genre_models.models import overview_lstm, poster_cnn
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
@@ -29,11 +29,12 @@ DRAW = np.random.default_rng(0)
 GENRES, UNITS = 3, 6
 FROZEN = OverviewLSTM(
     backbone="minilm", max_tokens=12, first_lstm_units=4, second_lstm_units=0, recurrent_dropout=0.0, pooling="all",
-    word_bag=True, dense_units=0, dense_dropout=0.2,
+    bow_embedding=True, dense_units=0, dense_dropout=0.2,
 )  # fmt: skip
-TUNED = replace(FROZEN, fine_tuning=1)
+TUNED = replace(FROZEN, trainable_blocks=1)
 POSTERS = PosterCNN(
-    backbone="MobileNet", height=32, width=32, dense_layers=0, mirroring=False, conv_dropout=0.0, dense_dropout=0.0,
+    backbone="MobileNet", height=32, width=32, dense_layers=0, horizontal_flip=False, conv_dropout=0.0,
+    dense_dropout=0.0,
 )  # fmt: skip
 IDS = np.array([[3, 5, 7, 2, 19], [4, 9, 3, 0, 0], [9, 1, 6, 11, 0]], np.int32)
 LABELS = np.eye(GENRES, dtype=np.float32)
@@ -75,30 +76,30 @@ def trained(model: Any) -> set[str]:
 
 def test_the_last_layers_train_and_no_batch_normalisation() -> None:
     read = {"attention", "attended", "wide", "narrow"}
-    assert trained(trained_further(Backbone("minilm", ""), last=1)) == {"layer_1", *(f"layer_1_{n}" for n in read)}
-    assert len(trained(trained_further(Backbone("minilm", ""), last=2))) == 10  # and never words or positions
-    seen = trained_further(Backbone("efficientnet-lite0", "", 32, 32), last=2)
+    assert trained(trainable_encoder(Backbone("minilm", ""), last=1)) == {"layer_1", *(f"layer_1_{n}" for n in read)}
+    assert len(trained(trainable_encoder(Backbone("minilm", ""), last=2))) == 10  # and never words or positions
+    seen = trainable_encoder(Backbone("efficientnet-lite0", "", 32, 32), last=2)
     convolutions = {f"blocks_{i}_{what}_conv" for i in (14, 15) for what in ("expand", "depthwise", "project")}
     assert trained(seen) == {*convolutions, "conv_head"}
-    assert trained(trained_further(Backbone("MobileNet", "", 32, 32), last=2)) == {"conv_dw_13", "conv_pw_13"}
+    assert trained(trainable_encoder(Backbone("MobileNet", "", 32, 32), last=2)) == {"conv_dw_13", "conv_pw_13"}
     assert len(efficientnet_lite.stages(seen)) == 16
-    with pytest.raises(ValueError, match="--fine-tuning 3: minilm has 2 layers"):
-        trained_further(Backbone("minilm", ""), last=3)
+    with pytest.raises(ValueError, match="--trainable-blocks 3: minilm has 2 layers"):
+        trainable_encoder(Backbone("minilm", ""), last=3)
 
 
 def test_options_that_do_not_go_together_are_refused() -> None:
     for config in (OverviewLSTM, PosterCNN):
         with pytest.raises(ValueError, match="name one as backbone"):
-            config(fine_tuning=1)
+            config(trainable_blocks=1)
     with pytest.raises(ValueError, match="0 or more"):
-        replace(FROZEN, fine_tuning=-1)
+        replace(FROZEN, trainable_blocks=-1)
     with pytest.raises(ValueError, match="a frozen backbone sees each poster once"):
         replace(POSTERS, augmentation=0.5)
-    replace(POSTERS, augmentation=0.5, fine_tuning=1)
+    replace(POSTERS, augmentation=0.5, trainable_blocks=1)
     with pytest.raises(ValueError, match="--max-tokens 13: minilm reads at most 12"):
         overview_lstm.build(replace(TUNED, max_tokens=13), genres=GENRES)
-    with pytest.raises(ValueError, match="encoder_rate"):
-        Recipe(encoder_rate=-1)
+    with pytest.raises(ValueError, match="encoder_lr_scale"):
+        Recipe(encoder_lr_scale=-1)
 
 
 def feed(inputs: np.ndarray) -> Any:
@@ -109,7 +110,7 @@ def feed(inputs: np.ndarray) -> Any:
 POSTER_BATCH = DRAW.integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
 BUILDS = {
     "overviews": (lambda: overview_lstm.build(TUNED, genres=GENRES), IDS),
-    "posters": (lambda: poster_cnn.build(replace(POSTERS, fine_tuning=2), genres=GENRES), POSTER_BATCH),
+    "posters": (lambda: poster_cnn.build(replace(POSTERS, trainable_blocks=2), genres=GENRES), POSTER_BATCH),
 }
 
 
@@ -117,11 +118,11 @@ BUILDS = {
 def test_the_encoder_steps_at_its_share_of_the_rate(what: str, strategy: Any) -> None:
     """Adam's first step is the learning rate, whatever the gradient, where that is not about 0."""
     build, inputs = BUILDS[what]
-    recipe = Recipe(epochs=1, batch_size=3, learning_rate=0.01, encoder_rate=0.1, seed=3)
+    recipe = Recipe(epochs=1, batch_size=3, learning_rate=0.01, encoder_lr_scale=0.1, seed=3)
     keras.utils.set_random_seed(recipe.seed)
     before = [weight.numpy() for weight in build().weights]
     model = fit(build, recipe, strategy=strategy, **feed(inputs)).model
-    encoder = own_encoder(model)
+    encoder = find_encoder(model)
     assert encoder is not None
     within = {id(weight) for weight in encoder.weights}
     steps: dict[str, list[float]] = {"head": [], "encoder": []}
@@ -159,39 +160,39 @@ def test_begun_from_a_frozen_run_it_answers_as_that_did(tmp_path: Path) -> None:
     keras.utils.set_random_seed(5)
     tuned = overview_lstm.build(TUNED, genres=GENRES)
     assert np.abs(tuned.predict_on_batch(IDS) - wanted).max() > 1e-3
-    checkpoint.begin_from(tmp_path / "frozen", tuned, where="frozen")
+    checkpoint.load_initial_weights(tmp_path / "frozen", tuned, where="frozen")
     np.testing.assert_allclose(tuned.predict_on_batch(IDS), wanted, atol=1e-5)
     np.testing.assert_allclose(tuned.predict_on_batch(np.pad(IDS, ((0, 0), (0, 4)))), wanted, atol=1e-5)
 
-    own_encoder(tuned).trainable_variables[0].assign_add(own_encoder(tuned).trainable_variables[0])
+    find_encoder(tuned).trainable_variables[0].assign_add(find_encoder(tuned).trainable_variables[0])
     checkpoint.save(tmp_path / "tuned", about(TUNED, encoder="a", tokenizer='{"of": "minilm"}'), tuned)
     again = checkpoint.load_model(tmp_path / "tuned")
     np.testing.assert_array_equal(again.predict_on_batch(IDS), tuned.predict_on_batch(IDS))
     back = checkpoint.read(tmp_path / "tuned")
-    assert (back.encoder, back.tokenizer, back.encoders, back.fed_units) == ("a", '{"of": "minilm"}', ("a",), {})
+    assert (back.encoder, back.tokenizer, back.encoders, back.feature_dims) == ("a", '{"of": "minilm"}', ("a",), {})
     # And from a run that was fine-tuned itself, encoder and all.
     other = overview_lstm.build(TUNED, genres=GENRES)
-    checkpoint.begin_from(tmp_path / "tuned", other, where="tuned")
+    checkpoint.load_initial_weights(tmp_path / "tuned", other, where="tuned")
     np.testing.assert_array_equal(other.predict_on_batch(IDS), tuned.predict_on_batch(IDS))
     with pytest.raises(CheckpointError, match="RUNS/x holds another model"):
         wider = overview_lstm.build(replace(TUNED, first_lstm_units=5), genres=GENRES)
-        checkpoint.begin_from(tmp_path / "frozen", wider, where="RUNS/x")
+        checkpoint.load_initial_weights(tmp_path / "frozen", wider, where="RUNS/x")
 
 
 def test_posters_begun_from_a_frozen_run(tmp_path: Path) -> None:
     """The network scales pixels as it did when it was frozen, though they come as uint8."""
     backbone = backbones.backbone_of(POSTERS)
     assert backbone is not None
-    views = np.stack([backbones.looking(backbone)(POSTER_BATCH)] * 2, axis=1)
+    views = np.stack([backbones.load_image_encoder(backbone)(POSTER_BATCH)] * 2, axis=1)
     frozen = poster_cnn.build(POSTERS, genres=GENRES, units=views.shape[-1])
     checkpoint.save(tmp_path, about(POSTERS, "cnn"), frozen)
-    tuned = poster_cnn.build(replace(POSTERS, fine_tuning=2), genres=GENRES)
-    checkpoint.begin_from(tmp_path, tuned, where="frozen")
+    tuned = poster_cnn.build(replace(POSTERS, trainable_blocks=2), genres=GENRES)
+    checkpoint.load_initial_weights(tmp_path, tuned, where="frozen")
     np.testing.assert_allclose(tuned.predict_on_batch(POSTER_BATCH), frozen.predict_on_batch(views), atol=1e-5)
 
 
 def test_posters_are_mirrored_in_training_alone() -> None:
-    model = poster_cnn.build(replace(POSTERS, mirroring=True, fine_tuning=1), genres=GENRES)
+    model = poster_cnn.build(replace(POSTERS, horizontal_flip=True, trainable_blocks=1), genres=GENRES)
     assert [layer.name for layer in model.layers if isinstance(layer, keras.layers.RandomFlip)]
     np.testing.assert_array_equal(model(POSTER_BATCH), model(POSTER_BATCH))
     assert (np.asarray(model(POSTER_BATCH)) != np.asarray(model(POSTER_BATCH[:, :, ::-1]))).any()
@@ -206,4 +207,4 @@ def test_a_checkpoint_of_one_encoder_s_features_is_read_as_before(tmp_path: Path
     del older["encoder"]
     path.write_text(json.dumps(older))
     read = checkpoint.read(tmp_path)
-    assert read.features == {"inputs": told} and read.fed_units == {"units": UNITS}
+    assert read.features == {"inputs": told} and read.feature_dims == {"units": UNITS}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genre_models.models.overview_lstm import OverviewLSTM, build
-from genre_models.training.initialization import begin
+from genre_models.training.initialization import initialize
 from genre_models.training.svd_embeddings import svd_word_vectors
 
 SMALL = OverviewLSTM(
@@ -17,8 +17,8 @@ SMALL = OverviewLSTM(
     first_lstm_units=4,
     second_lstm_units=0,
     dense_units=0,
-    start_at_prior=True,
-    embedding_start="svd",
+    init_bias_from_prior=True,
+    embedding_init="svd",
 )
 
 
@@ -57,15 +57,15 @@ def test_more_units_than_films_leaves_the_rest_zero() -> None:
 def test_a_model_begins_with_the_prior_and_the_vectors() -> None:
     model = build(SMALL, genres=2)
     vectors = np.arange(60, dtype=np.float32).reshape(20, 3)  # of a larger vocabulary, as in a sweep
-    begin(model, SMALL, genre_films=[9, 0], films=19, word_vectors=vectors)
+    initialize(model, SMALL, genre_films=[9, 0], films=19, word_vectors=vectors)
     np.testing.assert_array_equal(model.get_layer("embedding").embeddings.numpy(), vectors[:12])
     bias = model.get_layer("genres").bias.numpy()
     np.testing.assert_allclose(1 / (1 + np.exp(-bias)), [9.5 / 20, 0.5 / 20], rtol=1e-6)
 
 
 def test_nothing_changes_unless_asked() -> None:
-    model = build(replace(SMALL, start_at_prior=False), genres=2)
+    model = build(replace(SMALL, init_bias_from_prior=False), genres=2)
     before = [weight.numpy() for weight in model.weights]
-    begin(model, OverviewLSTM(), genre_films=[9, 1], films=19, word_vectors=None)
+    initialize(model, OverviewLSTM(), genre_films=[9, 1], films=19, word_vectors=None)
     for weight, value in zip(model.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)

@@ -26,25 +26,25 @@ def told(recipe: Recipe, labels: Any = LABELS, scores: Any = SCORES, films: Any 
 
 def test_nothing_by_default() -> None:
     assert trained_on(Recipe(), None) is None
-    assert trained_on(Recipe(focus=5.0), np.array([1, 2])) is None
+    assert trained_on(Recipe(gamma=5.0), np.array([1, 2])) is None
 
 
-@pytest.mark.parametrize("focus", [0.0, 0.5, 2.0, 5.0])
-def test_focal_is_that_of_keras(focus: float) -> None:
-    wanted = keras.losses.binary_focal_crossentropy(LABELS, SCORES, gamma=focus)
-    assert told(Recipe(loss="focal", focus=focus)) == pytest.approx(np.asarray(wanted), rel=1e-5)
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
+def test_focal_is_that_of_keras(gamma: float) -> None:
+    wanted = keras.losses.binary_focal_crossentropy(LABELS, SCORES, gamma=gamma)
+    assert told(Recipe(loss="focal", gamma=gamma)) == pytest.approx(np.asarray(wanted), rel=1e-5)
 
 
 def test_no_focus_is_cross_entropy() -> None:
     wanted = keras.losses.binary_crossentropy(LABELS, SCORES, label_smoothing=0.2)
-    recipe = Recipe(loss="asymmetric", focus=0.0, margin=0.0, label_smoothing=0.2)
+    recipe = Recipe(loss="asymmetric", gamma=0.0, prob_margin=0.0, label_smoothing=0.2)
     assert told(recipe) == pytest.approx(np.asarray(wanted), rel=1e-5)
 
 
 def test_asymmetric_by_hand() -> None:
     """A genre had, told 0.8: -log 0.8 = 0.2231436. One not had, told 0.3: 0.25^2 * -log 0.75 = 0.0179801; told 0.04, it
     is below the margin and free."""
-    recipe = Recipe(loss="asymmetric", focus=2.0, margin=0.05)
+    recipe = Recipe(loss="asymmetric", gamma=2.0, prob_margin=0.05)
     assert told(recipe, [[1.0], [0.0], [0.0]], [[0.8], [0.3], [0.04]]) == pytest.approx(
         [0.2231436, 0.0179801, 0.0], abs=1e-6
     )
@@ -53,16 +53,16 @@ def test_asymmetric_by_hand() -> None:
 
 def test_soft_labels_are_between() -> None:
     """Mixed films have them: a quarter of a positive and three of a negative."""
-    recipe = Recipe(loss="focal", focus=1.5)
+    recipe = Recipe(loss="focal", gamma=1.5)
     positive, negative = (told(recipe, [[label]], [[0.3]])[0] for label in (1.0, 0.0))
     assert told(recipe, [[0.25]], [[0.3]]) == pytest.approx([0.25 * positive + 0.75 * negative])
 
 
-@pytest.mark.parametrize("focus", [0.0, 0.5, 2.0])
-@pytest.mark.parametrize(("loss", "margin"), [("focal", 0.0), ("asymmetric", 0.0), ("asymmetric", 0.05)])
-def test_gradients_at_the_ends(loss: Any, margin: float, focus: float) -> None:
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize(("loss", "prob_margin"), [("focal", 0.0), ("asymmetric", 0.0), ("asymmetric", 0.05)])
+def test_gradients_at_the_ends(loss: Any, prob_margin: float, gamma: float) -> None:
     """Probabilities of 0 and 1 to float32: nothing is infinite, and what is wrong is still drawn to what is right."""
-    losses = trained_on(Recipe(loss=loss, margin=margin, focus=focus), None)
+    losses = trained_on(Recipe(loss=loss, prob_margin=prob_margin, gamma=gamma), None)
     assert losses is not None
     logits = tf.constant([[-200.0], [-30.0], [-5.0], [0.0], [5.0], [30.0], [200.0]])
 

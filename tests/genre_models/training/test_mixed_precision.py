@@ -18,7 +18,7 @@ from genre_models.layers import fused_lstm
 from genre_models.models import fusion_gmu
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
-from genre_models.training.prefetch import in_stacks
+from genre_models.training.prefetch import stack_batches
 from genre_models.training.recipe import Recipe
 from genre_models.training.train_state import TrainingDivergedError
 from genre_models.training.trainer import Batch, Trainer, fit
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 HALVES = ("bfloat16", "float16")
 BOTH = FusionGMU(
     height=8, width=8, vocabulary_size=8, stem_filters=4, block_filters=(4,), normalization="none", embedding_units=6,
-    lstm_units=4, fusion_units=8, recurrent_dropout=0.1, overview_pooling="all", word_bag=True, word_votes=True,
+    lstm_units=4, fusion_units=8, recurrent_dropout=0.1, overview_pooling="all", bow_embedding=True, bow_logits=True,
     augmentation=0.0,
 )  # fmt: skip
 
@@ -52,13 +52,13 @@ def with_posters(*_: int) -> Iterator[Batch]:
 def test_losses_are_near_float32s(strategy: Any) -> None:
     """Weights, scores and what is predicted stay float32; the optimizer keeps nothing in less."""
     wanted = losses(train(strategy, config=PLAIN))
-    for precision in HALVES:
-        state = train(strategy, replace(RECIPE, precision=precision), PLAIN)
-        assert losses(state) == pytest.approx(wanted, abs=0.01), precision
-        assert losses(state) != pytest.approx(wanted, abs=1e-7), precision
+    for dtype_policy in HALVES:
+        state = train(strategy, replace(RECIPE, dtype_policy=dtype_policy), PLAIN)
+        assert losses(state) == pytest.approx(wanted, abs=0.01), dtype_policy
+        assert losses(state) != pytest.approx(wanted, abs=1e-7), dtype_policy
         assert state.validation_scores.dtype == np.float32
         assert state.model.layers[-1].compute_dtype == "float32"
-        assert {layer.compute_dtype for layer in state.model.layers[1:-1]} == {precision}
+        assert {layer.compute_dtype for layer in state.model.layers[1:-1]} == {dtype_policy}
         assert {variable.dtype for variable in state.model.trainable_variables} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"  # for who builds the next model
 
@@ -71,7 +71,7 @@ def test_layers_of_our_own(strategy: Any) -> None:
     plain, *halves = (
         fit(
             build,
-            replace(recipe, precision=p),
+            replace(recipe, dtype_policy=p),
             strategy=strategy,
             training=lambda _: iter([*feed()][:1]),
             validation=feed,
@@ -83,11 +83,11 @@ def test_layers_of_our_own(strategy: Any) -> None:
         assert half.history[0].validation_loss == pytest.approx(plain.history[0].validation_loss, abs=0.01)
 
 
-@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.1, "ema": 0.5}], ids=["plain", "clipped and averaged"])
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.1, "ema_decay": 0.5}], ids=["plain", "clipped and averaged"])
 def test_overflow_is_left_out_and_mended(strategy: Any, options: dict[str, float]) -> None:
     """At a scale far beyond float16 the first steps overflow: nothing moves, until halving has mended it."""
     trainer = Trainer(
-        lambda: _hidden(), Recipe(batch_size=BATCH, learning_rate=0.02, precision="float16", **options), strategy
+        lambda: _hidden(), Recipe(batch_size=BATCH, learning_rate=0.02, dtype_policy="float16", **options), strategy
     )
     before = [weight.numpy() for weight in trainer.model.trainable_variables]
     trainer.optimizer.dynamic_scale.assign(2.0**26)
@@ -113,11 +113,11 @@ def test_float16_that_never_holds_is_divergence(strategy: Any) -> None:
     """Posters a thousand times as bright as white are infinite in float16: no step is taken, which is told."""
     films = (TRAIN[0].astype(np.float32) * 1000, TRAIN[1])
     with pytest.raises(TrainingDivergedError, match="epoch 1 is nan"):
-        train(strategy, replace(RECIPE, precision="float16"), build=_hidden, training=lambda _: batches(*films))
+        train(strategy, replace(RECIPE, dtype_policy="float16"), build=_hidden, training=lambda _: batches(*films))
 
 
 def test_checkpoint_goes_on_and_predicts_as_validated(strategy: Any, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, epochs=3, precision="float16", ema=0.5)
+    recipe = replace(RECIPE, epochs=3, dtype_policy="float16", ema_decay=0.5)
 
     def save(state: Any) -> None:
         if len(state.history) == 2:
@@ -137,20 +137,22 @@ def test_checkpoint_goes_on_and_predicts_as_validated(strategy: Any, tmp_path: P
 def test_steps_in_one_call_change_nothing(strategy: Any) -> None:
     """Three batches of an epoch as two and one; the losses are those of one step after the other."""
     told: list[int] = []
-    state = train(strategy, config=PLAIN, steps_per_call=2, on_step=lambda step: told.append(step.step))
+    state = train(strategy, config=PLAIN, steps_per_execution=2, on_step=lambda step: told.append(step.step))
     assert losses(state) == pytest.approx(losses(train(strategy, config=PLAIN)), abs=1e-6)
     assert told == [2, 3, 0] * 2
 
 
 def test_stacks_are_of_one_shape_and_in_order() -> None:
     lengths = [3, 3, 5, 3, 3, 3, 3, 5]
-    fed = [{"inputs": {"tokens": np.full((2, n), i)}, "weights": np.full(2, i)} for i, n in enumerate(lengths)]
-    stacks = list(in_stacks(fed, 2))
+    feature_specs = [
+        {"inputs": {"tokens": np.full((2, n), i)}, "weights": np.full(2, i)} for i, n in enumerate(lengths)
+    ]
+    stacks = list(stack_batches(feature_specs, 2))
     assert [steps for steps, _ in stacks] == [2, 1, 2, 2, 1]
     seen = [batch["weights"].reshape(-1, 2)[:, 0].tolist() for _, batch in stacks]
     assert seen == [[0, 1], [2], [3, 4], [5, 6], [7]]
     assert stacks[0][1]["inputs"]["tokens"].shape == (2, 2, 3)
-    assert [steps for steps, _ in in_stacks(fed, 1)] == [1] * 8
+    assert [steps for steps, _ in stack_batches(feature_specs, 1)] == [1] * 8
 
 
 def test_no_retracing_after_two_lengths(strategy: Any) -> None:
@@ -160,8 +162,10 @@ def test_no_retracing_after_two_lengths(strategy: Any) -> None:
         lambda: keras.Sequential([*words, keras.layers.Dense(GENRES, "sigmoid")]), replace(RECIPE, epochs=1), strategy
     )
     for epoch, lengths in enumerate([(8, 16, 8, 24, 48), (16, 64, 8), (96, 24)], start=1):
-        fed = ({**batch, "inputs": np.ones((BATCH, n), np.int32)} for n in lengths for batch in [next(overviews())])
-        trainer.train_epoch(epoch, fed, lambda _: None)
+        feature_specs = (
+            {**batch, "inputs": np.ones((BATCH, n), np.int32)} for n in lengths for batch in [next(overviews())]
+        )
+        trainer.train_epoch(epoch, feature_specs, lambda _: None)
     assert trainer._train.experimental_get_tracing_count() == 2
 
 
@@ -192,5 +196,5 @@ def test_says_what_rules_out_cudnn() -> None:
 
 
 def test_refuses_an_unknown_precision() -> None:
-    with pytest.raises(ValueError, match="precision must be one of float32, bfloat16, float16, not 'half'"):
-        Recipe(precision="half")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="dtype_policy must be one of float32, bfloat16, float16, not 'half'"):
+        Recipe(dtype_policy="half")  # type: ignore[arg-type]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from genre_models.training.history import Epoch, best_epoch, from_csv, to_csv
+from genre_models.training.history import EpochMetrics, best_epoch, from_csv, to_csv
 from genre_models.training.recipe import Recipe
 
-EPOCH = Epoch(1, 0.1 + 0.2, 1 / 3, 0.25, 0.3, 0.5, 0.6, 2 / 7, 1e-4, 12.5, 11.0, 1e5 / 3)
+EPOCH = EpochMetrics(1, 0.1 + 0.2, 1 / 3, 0.25, 0.3, 0.5, 0.6, 2 / 7, 1e-4, 12.5, 11.0, 1e5 / 3)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,12 @@ def test_warmup_leaves_the_last_epoch(schedule: Any) -> None:
         {"label_smoothing": 1.0},
         {"label_smoothing": math.nan},
         {"loss": "hinge"},
-        {"focus": -1.0},
-        {"margin": 1.0},
+        {"gamma": -1.0},
+        {"prob_margin": 1.0},
         {"genre_weights": "inverse"},
-        {"oversampling": 1.1},
-        {"oversampling": math.nan},
-        {"ema": 1.0},
+        {"oversample_share": 1.1},
+        {"oversample_share": math.nan},
+        {"ema_decay": 1.0},
         {"mixup": -0.2},
         {"mixup": math.inf},
         {"clip_norm": math.nan},
@@ -97,7 +97,7 @@ def test_recipe_that_cannot_be_trained(values: dict[str, Any]) -> None:
         Recipe(**values)
 
 
-def same(one: list[Epoch], other: list[Epoch]) -> bool:
+def same(one: list[EpochMetrics], other: list[EpochMetrics]) -> bool:
     """Equal to the last digit, NaN being equal to NaN."""
     return [list(map(repr, astuple(e))) for e in one] == [list(map(repr, astuple(e))) for e in other]
 
@@ -119,7 +119,7 @@ def test_csv_of_no_epochs() -> None:
     assert from_csv(to_csv([])) == []
 
 
-def with_losses(*losses: float) -> list[Epoch]:
+def with_losses(*losses: float) -> list[EpochMetrics]:
     return [replace(EPOCH, epoch=i, validation_loss=loss) for i, loss in enumerate(losses, start=1)]
 
 
@@ -151,7 +151,7 @@ def test_best_epoch(losses: tuple[float, ...], wanted: int) -> None:
     ],
 )
 def test_patience(patience: int, losses: tuple[float, ...], over: bool) -> None:
-    assert Recipe(epochs=5, patience=patience).is_over(with_losses(*losses)) is over
+    assert Recipe(epochs=5, patience=patience).is_finished(with_losses(*losses)) is over
 
 
 def test_patience_with_another_metric() -> None:
@@ -161,8 +161,8 @@ def test_patience_with_another_metric() -> None:
         for epoch, loss, precision in ((1, 0.5, 0.3), (2, 0.4, 0.2), (3, 0.3, 0.1))
     ]
     recipe = Recipe(patience=2)
-    assert not recipe.is_over(history)
-    assert recipe.is_over(history, "validation_mean_average_precision")
+    assert not recipe.is_finished(history)
+    assert recipe.is_finished(history, "validation_mean_average_precision")
 
 
 def test_no_best_of_none() -> None:

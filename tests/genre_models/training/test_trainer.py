@@ -23,8 +23,8 @@ from genre_models.models import overview_lstm
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from genre_models.training.train_state import FitState, Step, TrainingDivergedError
-from genre_models.training.trainer import Batch, Trainer, fit, forget, set_up_tensorflow
+from genre_models.training.train_state import Step, TrainingDivergedError, TrainState
+from genre_models.training.trainer import Batch, Trainer, fit, release_memory, set_up_tensorflow
 from tests.genre_models.training.tiny_training import (
     BATCH,
     DROPPING,
@@ -160,7 +160,7 @@ def test_seed_sets_everything(strategy: Any) -> None:
 
 REGULARISED = replace(
     RECIPE, schedule="cosine", warmup_epochs=1, weight_decay=0.1, label_smoothing=0.1, loss="asymmetric",
-    ema=0.5, mixup=0.4, clip_norm=0.1, patience=4,
+    ema_decay=0.5, mixup=0.4, clip_norm=0.1, patience=4,
 )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def test_resumed_run_is_the_unbroken_one(strategy: Any, tmp_path: Path, recipe: 
     """Saved after two epochs of four and taken up by another fit."""
     recipe = replace(recipe, epochs=4)
 
-    def save(state: FitState) -> None:
+    def save(state: TrainState) -> None:
         if len(state.history) == 2:
             about = Checkpoint("cnn", ("a", "b", "c"), config, recipe, {}, epoch=2, history=tuple(state.history))
             checkpoints.save(tmp_path, about, state.model, state.optimizer)
@@ -209,7 +209,7 @@ def test_tells_of_every_step_and_epoch(strategy: Any) -> None:
 
 
 def test_diverged_loss_stops(strategy: Any) -> None:
-    told: list[FitState] = []
+    told: list[TrainState] = []
     with pytest.raises(TrainingDivergedError, match=r"epoch 1 is nan.*--learning-rate"):
         train(strategy, build=dense, training=lambda _: batches(TRAIN[0], TRAIN[1] * np.nan), on_epoch=told.append)
     assert told == []  # so that no checkpoint is made of it
@@ -230,7 +230,7 @@ def test_diverged_step_stops_within_the_epoch(strategy: Any) -> None:
 
 
 def test_diverged_validation_stops(strategy: Any) -> None:
-    told: list[FitState] = []
+    told: list[TrainState] = []
     with pytest.raises(TrainingDivergedError, match=r"epoch 1 is \d+\.\d+, on validation nan: try a lower"):
         train(
             strategy, build=dense, validation=lambda: batches(VALIDATION[0], VALIDATION[1] * np.nan),
@@ -311,10 +311,10 @@ def test_set_up_again_keeps_the_threads(strategy: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("workers", "side_by_side", "wanted"), [(1, False, [4, None]), (1, True, [1, 4]), (2, True, [4, None])]
+    ("workers", "inter_op_parallel", "wanted"), [(1, False, [4, None]), (1, True, [1, 4]), (2, True, [4, None])]
 )
 def test_threads_side_by_side(
-    workers: int, side_by_side: bool, wanted: list[int | None], monkeypatch: pytest.MonkeyPatch
+    workers: int, inter_op_parallel: bool, wanted: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four threads for each operation, or four operations of one thread each."""
     set_to: dict[str, int] = {}
@@ -322,7 +322,7 @@ def test_threads_side_by_side(
         setter = f"set_{kind}_op_parallelism_threads"
         monkeypatch.setattr(tf.config.threading, setter, partial(set_to.__setitem__, kind))
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: None)
-    set_up_tensorflow(workers=workers, threads=4, side_by_side=side_by_side)
+    set_up_tensorflow(workers=workers, threads=4, inter_op_parallel=inter_op_parallel)
     assert [set_to.get("intra"), set_to.get("inter")] == wanted
 
 
@@ -333,10 +333,10 @@ def test_forget_leaves_nothing_of_a_training(strategy: Any) -> None:
     def graphs() -> int:
         return sum(isinstance(thing, tf.Graph) for thing in gc.get_objects())
 
-    forget()
+    release_memory()
     before = graphs()
     model = weakref.ref(train(strategy, replace(RECIPE, epochs=1)).model)
-    forget()
+    release_memory()
     assert model() is None
     assert graphs() <= before
     assert losses(train(strategy)) == pytest.approx(losses(train(strategy)), abs=1e-7)  # and training goes on as ever

@@ -12,9 +12,9 @@ import pytest
 
 from genre_models.models import overview_lstm
 from genre_models.models.overview_lstm import OverviewLSTM
-from genre_models.training.history import Epoch
+from genre_models.training.history import EpochMetrics
 from genre_models.training.recipe import Recipe
-from genre_models.training.train_state import FitState, Step
+from genre_models.training.train_state import Step, TrainState
 from genre_models.training.trainer import Batch, fit
 from tests.genre_models.training.tiny_training import (
     BATCH,
@@ -38,7 +38,7 @@ pytestmark = [
 ]
 
 
-def same_weights(state: FitState, model: Any) -> None:
+def same_weights(state: TrainState, model: Any) -> None:
     for mine, keras_own in zip(state.model.get_weights(), model.get_weights(), strict=True):
         assert mine == pytest.approx(keras_own, abs=1e-5)
 
@@ -48,7 +48,7 @@ def same_weights(state: FitState, model: Any) -> None:
 
 def test_focal_loss_is_trained_on_but_not_told(strategy: Any) -> None:
     """Keras' focal loss moves the weights alike; its metric, plain cross-entropy, is the loss that is told."""
-    state = train(strategy, replace(RECIPE, loss="focal", focus=2.0), PLAIN)
+    state = train(strategy, replace(RECIPE, loss="focal", gamma=2.0), PLAIN)
     model, told = in_keras(*TRAIN, loss=keras.losses.BinaryFocalCrossentropy(gamma=2.0))
     assert [e.loss for e in state.history] == pytest.approx(told["binary_crossentropy"], abs=1e-5)
     assert [e.validation_loss for e in state.history] == pytest.approx(told["val_binary_crossentropy"], abs=1e-5)
@@ -72,7 +72,7 @@ def test_weighed_genres_are_trained_on(strategy: Any) -> None:
 def test_moving_average_is_validated_and_trained_weights_go_on(strategy: Any) -> None:
     """By hand: momentum 1/10, 2/11, 3/12, then 0.3 as told. The steps are those without an average, to the last bit."""
 
-    def run(ema: float) -> tuple[FitState, list[np.ndarray], list[np.ndarray]]:
+    def run(ema_decay: float) -> tuple[TrainState, list[np.ndarray], list[np.ndarray]]:
         """Return the kernel at the start and after each step, and as it was validated after each epoch."""
         models: list[Any] = []
         stepped: list[np.ndarray] = []
@@ -87,10 +87,10 @@ def test_moving_average_is_validated_and_trained_weights_go_on(strategy: Any) ->
             if step.phase == "training":
                 stepped.append(models[0].get_weights()[0])
 
-        def on_epoch(state: FitState) -> None:
+        def on_epoch(state: TrainState) -> None:
             validated.append(state.model.get_weights()[0])
 
-        recipe = replace(RECIPE, ema=ema)
+        recipe = replace(RECIPE, ema_decay=ema_decay)
         return train(strategy, recipe, build=build, on_step=on_step, on_epoch=on_epoch), stepped, validated
 
     state, steps, validated = run(0.3)
@@ -155,10 +155,11 @@ def lstm() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("build", "reads"), [(lstm, r"overview_lstm reads tokens \(int32\)"), (fusion, "fusion reads poster.*, tokens")]
+    ("build", "uses_overview"),
+    [(lstm, r"overview_lstm reads tokens \(int32\)"), (fusion, "fusion reads poster.*, tokens")],
 )
-def test_words_cannot_be_mixed(build: Any, reads: str, strategy: Any) -> None:
-    with pytest.raises(ValueError, match=f"mixup is for models that see posters alone, and {reads}"):
+def test_words_cannot_be_mixed(build: Any, uses_overview: str, strategy: Any) -> None:
+    with pytest.raises(ValueError, match=f"mixup is for models that see posters alone, and {uses_overview}"):
         train(strategy, replace(RECIPE, mixup=0.2), build=build)
 
 
@@ -180,7 +181,7 @@ def test_patience_ends_the_run(strategy: Any) -> None:
     upside_down = TRAIN[0], 1 - TRAIN[1]
     epochs: list[int] = []
 
-    def run(**options: Any) -> FitState:
+    def run(**options: Any) -> TrainState:
         return train(strategy, recipe, build=dense, validation=lambda: batches(*upside_down), **options)
 
     state = run(on_epoch=lambda state: epochs.append(len(state.history)))
@@ -190,7 +191,7 @@ def test_patience_ends_the_run(strategy: Any) -> None:
     def never(_: int) -> Iterator[Batch]:
         raise AssertionError("a run that has ended trains no more")
 
-    def resume(*_: Any) -> list[Epoch]:
+    def resume(*_: Any) -> list[EpochMetrics]:
         return list(state.history)
 
     assert run(resume=resume, training=never).history == state.history

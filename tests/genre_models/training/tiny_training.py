@@ -12,7 +12,7 @@ import numpy as np
 from genre_models.models import poster_cnn
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from genre_models.training.train_state import FitState
+from genre_models.training.train_state import TrainState
 from genre_models.training.trainer import Batch, fit
 
 BATCH, GENRES = 4, 3
@@ -43,7 +43,7 @@ def cnn(config: PosterCNN = DROPPING) -> Callable[[], Any]:
     return lambda: poster_cnn.build(config, genres=GENRES)
 
 
-def train(strategy: Any, recipe: Recipe = RECIPE, config: PosterCNN = DROPPING, **options: Any) -> FitState:
+def train(strategy: Any, recipe: Recipe = RECIPE, config: PosterCNN = DROPPING, **options: Any) -> TrainState:
     """Fit the tiny CNN on the tiny films, unless told otherwise."""
     feeds = {"training": lambda _: batches(*TRAIN), "validation": lambda: batches(*VALIDATION)}
     return fit(options.pop("build", cnn(config)), recipe, strategy=strategy, **{**feeds, **options})
@@ -54,7 +54,7 @@ def dense() -> Any:
     return keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(GENRES, "sigmoid")])
 
 
-def losses(state: FitState) -> list[float]:
+def losses(state: TrainState) -> list[float]:
     return [loss for epoch in state.history for loss in (epoch.loss, epoch.validation_loss)]
 
 

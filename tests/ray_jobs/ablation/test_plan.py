@@ -18,18 +18,18 @@ from ray_jobs.runs.sweep_folder import SweepFolder
 
 def test_preset_and_coursework_are_set_alike_and_only_some_cures_are_looked_at() -> None:
     options = AblateOptions(set=("epochs: 4", "learning_rate: 1e-3"), only=("word dropout", "higher learning rate"))
-    ablation, left_out = ablation_of(options)
+    ablation, skipped = ablation_of(options)
     recipe, _ = presets.preset("lstm", "best")
     assert (ablation.recipe.epochs, ablation.recipe.learning_rate) == (4, 0.001)
     assert ablation.recipe.schedule == recipe.schedule
     names = ["best", "coursework", "best without word dropout", "best without higher learning rate"]
     assert [variant.name for variant in ablation.variants] == names
     assert ablation.of(ablation.variants[1].settings)[0].learning_rate == 0.001
-    assert left_out == []
+    assert skipped == []
 
 
 def test_a_kind_without_a_coursework_is_compared_with_its_preset_alone() -> None:
-    ablation, _ = ablation_of(AblateOptions(model="fusion", on_coursework=True))
+    ablation, _ = ablation_of(AblateOptions(model="fusion", on_baseline=True))
     assert [variant.name for variant in ablation.variants if variant.group == "preset"] == ["best"]
     assert {variant.group for variant in ablation.variants} == {"preset", "without", "with"}
 
@@ -41,7 +41,7 @@ def test_trainings_are_found_again_when_seeds_and_cures_are_added(tmp_path: Path
     assert rounds == [{1, 2, 3}]
     more, _ = ablation_of(AblateOptions(only=("focal loss", "word dropout")))
     again, rounds = _trials(more, folder, AblateOptions(seeds=2))
-    # The first seed of the new cure is made up for in the first round.
+    # The first seed of the new component is made up for in the first round.
     assert rounds == [{1, 2, 3, 4}, {5, 6, 7, 8}]
     assert [trial for trial in again if trial.number < 4] == trials
     assert {trial.number: trial.settings["seed"] for trial in again} == dict(
@@ -54,8 +54,8 @@ def test_trainings_are_found_again_when_seeds_and_cures_are_added(tmp_path: Path
     ("options", "message"),
     [
         ({"preset": "none"}, "there is no such preset of lstm"),
-        ({"only": ("magic",)}, "there is no such cure; there are better words"),
-        ({"cures": "/no/such/file.yaml"}, "--cures /no/such/file.yaml cannot be read"),
+        ({"only": ("magic",)}, "there is no such component; there are better words"),
+        ({"components": "/no/such/file.yaml"}, "--components /no/such/file.yaml cannot be read"),
         ({"set": ("epoch: 3",)}, "did you mean epochs"),
         ({"set": ("epochs",)}, "does not map options to values"),
         ({"set": ("epochs: 0",)}, "epochs must be at least 1"),

@@ -19,7 +19,7 @@ JOINT = FusionGMU(poster_backbone="MobileNet", poster_weights="a.h5", overview_b
     ("one", "change"),
     [
         (FROZEN, {"backbone_weights": "b.h5"}),
-        (FROZEN, {"fine_tuning": 2}),
+        (FROZEN, {"trainable_blocks": 2}),
         (JOINT, {"poster_weights": "b.h5"}),
         (JOINT, {"poster_backbone": "none", "poster_weights": "", "overview_backbone": "none"}),
     ],

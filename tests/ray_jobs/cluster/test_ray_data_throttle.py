@@ -6,7 +6,7 @@ import pytest
 import ray.data
 
 from ray_jobs.cluster import ray_data_throttle, resources
-from ray_jobs.cluster.ray_data_throttle import LONGEST_S, SHORTEST_S, Paced, PacedWhileTraining
+from ray_jobs.cluster.ray_data_throttle import LONGEST_S, SHORTEST_S, IdleThrottle, SchedulerThrottle
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return clock
 
 
-def steps(pace: Paced, now: list[float], count: int, each: float) -> float:
+def steps(pace: SchedulerThrottle, now: list[float], count: int, each: float) -> float:
     """Take steps that last so long themselves; return the time that they and the waiting took."""
     begun = now[0]
     for _ in range(count):
@@ -28,21 +28,21 @@ def steps(pace: Paced, now: list[float], count: int, each: float) -> float:
 
 
 def test_a_loop_that_waits_for_nothing_comes_to_ten_steps_a_second(now: list[float]) -> None:
-    pace = PacedWhileTraining()
+    pace = IdleThrottle()
     assert steps(pace, now, 10, 0.0005) < 10 * LONGEST_S  # not from the first on
     assert steps(pace, now, 100, 0.0005) == pytest.approx(100 * LONGEST_S)
 
 
 def test_elsewhere_it_comes_to_a_hundred(now: list[float]) -> None:
-    assert steps(Paced(), now, 100, 0.0005) == pytest.approx(100 * SHORTEST_S, rel=0.05)
+    assert steps(SchedulerThrottle(), now, 100, 0.0005) == pytest.approx(100 * SHORTEST_S, rel=0.05)
 
 
 def test_a_loop_that_waits_for_its_tasks_waits_no_longer(now: list[float]) -> None:
-    assert steps(Paced(), now, 10, 2 * SHORTEST_S) == pytest.approx(20 * SHORTEST_S)
+    assert steps(SchedulerThrottle(), now, 10, 2 * SHORTEST_S) == pytest.approx(20 * SHORTEST_S)
 
 
 def test_the_first_step_with_something_to_do_ends_the_long_pauses(now: list[float]) -> None:
-    pace = PacedWhileTraining()
+    pace = IdleThrottle()
     steps(pace, now, 20, 0.0005)
     assert steps(pace, now, 1, SHORTEST_S) == pytest.approx(SHORTEST_S)
     assert steps(pace, now, 1, 0.0005) == pytest.approx(2 * SHORTEST_S)
@@ -51,6 +51,6 @@ def test_the_first_step_with_something_to_do_ends_the_long_pauses(now: list[floa
 def test_every_job_asks_ray_data_for_it_once() -> None:
     context = ray.data.DataContext.get_current().copy()
     with ray.data.DataContext.current(context):
-        resources.calm_data()
-        resources.calm_data()
-        assert context.execution_callback_classes.count(Paced) == 1
+        resources.configure_ray_data()
+        resources.configure_ray_data()
+        assert context.execution_callback_classes.count(SchedulerThrottle) == 1

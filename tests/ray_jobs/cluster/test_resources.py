@@ -15,7 +15,7 @@ from ray_jobs.cluster.resources import (
     Resources,
     _autoscaler_limit,
     actors_for,
-    cpus_beside,
+    cpus_per_task,
     trials_at_once,
     worker_resources,
 )
@@ -41,7 +41,7 @@ def test_on_kubernetes_any_number_of_workers_is_let_through() -> None:
 @pytest.mark.parametrize(("cpus", "actors"), [(1, 1), (2, 2), (2, 1), (3, 1), (8, 8)])
 def test_actors_leave_a_task_something(monkeypatch: pytest.MonkeyPatch, cpus: float, actors: int) -> None:
     monkeypatch.setattr(resources, "resources", lambda: replace(LAPTOP, cpus=1, most_cpus=cpus))
-    each = cpus_beside(actors)
+    each = cpus_per_task(actors)
     assert 0 < each <= 1 and each * (actors + 1) <= cpus
     assert each == 1 or cpus < actors + 1
 
@@ -89,7 +89,7 @@ def test_our_own_cluster_file_lets_gpu_workers_come(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("asked", "workers", "cpus_per_worker", "wanted"),
+    ("requested", "workers", "cpus_per_worker", "wanted"),
     [
         (0, 1, None, (1.0, 2)),  # a core each
         (1, 1, None, (2.0, 1)),  # all cores for the only one
@@ -100,24 +100,24 @@ def test_our_own_cluster_file_lets_gpu_workers_come(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_no_more_trials_run_than_there_is_room_for(
-    asked: int, workers: int, cpus_per_worker: float | None, wanted: tuple[float, int]
+    requested: int, workers: int, cpus_per_worker: float | None, wanted: tuple[float, int]
 ) -> None:
-    per_worker, at_once = trials_at_once(
-        asked=asked, workers=workers, use_gpu=False, cpus_per_worker=cpus_per_worker, have=LAPTOP
+    per_worker, max_concurrent = trials_at_once(
+        requested=requested, workers=workers, use_gpu=False, cpus_per_worker=cpus_per_worker, have=LAPTOP
     )
-    assert (per_worker["CPU"], at_once) == wanted
+    assert (per_worker["CPU"], max_concurrent) == wanted
 
 
 def test_more_trials_at_a_time_than_fit_are_refused() -> None:
     with pytest.raises(ClusterError, match=r"has room for 2: ask for --max-concurrent 2"):
-        trials_at_once(asked=3, workers=1, use_gpu=False, cpus_per_worker=None, have=LAPTOP)
+        trials_at_once(requested=3, workers=1, use_gpu=False, cpus_per_worker=None, have=LAPTOP)
     with pytest.raises(ClusterError, match=r"ask for --workers-per-trial 8"):
-        trials_at_once(asked=0, workers=9, use_gpu=True, cpus_per_worker=None, have=GROWING)
-    assert trials_at_once(asked=0, workers=2, use_gpu=True, cpus_per_worker=None, have=GROWING)[1] == 4
+        trials_at_once(requested=0, workers=9, use_gpu=True, cpus_per_worker=None, have=GROWING)
+    assert trials_at_once(requested=0, workers=2, use_gpu=True, cpus_per_worker=None, have=GROWING)[1] == 4
 
 
 def test_on_kubernetes_as_many_trials_as_asked_for_are_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
     endless = Resources(cpus=4, gpus=0, nodes=1, object_store_bytes=1e9, most_cpus=float("inf"), most_gpus=float("inf"))
     monkeypatch.setenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "7")
-    assert trials_at_once(asked=64, workers=1, use_gpu=True, cpus_per_worker=None, have=endless)[1] == 64
-    assert trials_at_once(asked=0, workers=1, use_gpu=False, cpus_per_worker=None, have=endless)[1] == 4
+    assert trials_at_once(requested=64, workers=1, use_gpu=True, cpus_per_worker=None, have=endless)[1] == 64
+    assert trials_at_once(requested=0, workers=1, use_gpu=False, cpus_per_worker=None, have=endless)[1] == 4

@@ -16,7 +16,7 @@ from datasets.text.vocabulary import Vocabulary
 from genre_models import checkpoint as checkpoints
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
-from genre_models.models.registry import KINDS
+from genre_models.models.registry import REGISTRY
 from genre_models.training.recipe import Recipe
 
 pytestmark = pytest.mark.cluster
@@ -30,7 +30,7 @@ CONFIGS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Store:
-    """Return a store of 150 drawn films: more than a piece, and no multiple of it."""
+    """Return a store of 150 synthetic films: more than a piece, and no multiple of it."""
     del local_ray
     folder = tmp_path_factory.mktemp("predict")
     write_sample(str(folder / "films"), films=150, seed=0, progress=lambda _: None)
@@ -41,11 +41,11 @@ def store(tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Store:
 
 def saved(kind: str, store: Store, folder: Path) -> Path:
     """Save a model that was never trained."""
-    words = Vocabulary.from_counts(store.word_counts(), size=200).tokens if KINDS[kind].reads else ()
+    words = Vocabulary.from_counts(store.word_counts(), size=200).tokens if REGISTRY[kind].uses_overview else ()
     about = checkpoints.Checkpoint(
         kind, store.manifest.genres, CONFIGS[kind], Recipe(), {"films": store.manifest.films}, vocabulary=words
     )
-    model = KINDS[kind].build(CONFIGS[kind], genres=len(about.genres))
+    model = REGISTRY[kind].build(CONFIGS[kind], genres=len(about.genres))
     for weight in model.weights:
         weight.assign(np.random.default_rng(0).normal(0, 0.5, weight.shape))  # films must differ in their scores
     checkpoints.save(folder, about, model)
@@ -60,8 +60,10 @@ def test_each_film_of_each_split_gets_the_model_s_own_scores(kind: str, store: S
     folder = saved(kind, store, tmp_path / "run" / "epoch-001")
     told_done: list[int] = []
     splits = ("test", "validation", "test")
-    sees = KINDS[kind].sees
-    told = predict_splits([(store, split) for split in splits], str(folder), sees=sees, progress=told_done.append)
+    modality = REGISTRY[kind].modality
+    told = predict_splits(
+        [(store, split) for split in splits], str(folder), modality=modality, progress=told_done.append
+    )
     assert [len(scores) for scores in told] == [store.manifest.films[split] for split in splits]
     assert told[2] == pytest.approx(told[0], abs=1e-6)  # in other pieces, so but for rounding
     assert told_done == sorted(told_done)
@@ -71,7 +73,7 @@ def test_each_film_of_each_split_gets_the_model_s_own_scores(kind: str, store: S
         posters = poster_array(table["poster"], store.manifest.poster_shape)
         ids, lengths = Vocabulary(about.vocabulary).encode(table["overview"].to_pylist(), max_tokens=40)
         for film in range(0, len(scores), 7):
-            inputs = ids[film : film + 1, : lengths[film]] if KINDS[kind].reads else posters[film : film + 1]
+            inputs = ids[film : film + 1, : lengths[film]] if REGISTRY[kind].uses_overview else posters[film : film + 1]
             assert scores[film] == pytest.approx(np.asarray(model(inputs))[0], abs=1e-5)
         assert np.ptp(scores, axis=0).max() > 0.01
 
@@ -81,16 +83,16 @@ def test_predictor_takes_films_without_a_part(store: Store, tmp_path: Path) -> N
 
     posted: list[int] = []
 
-    class Board:
+    class ProgressChannel:
         """Stands in for the board's actor."""
 
-        class post:  # noqa: N801
+        class send:  # noqa: N801
             """Keeps what is posted."""
 
             remote = staticmethod(posted.append)
 
     folder = saved("cnn", store, tmp_path / "run" / "epoch-001")
-    predictor = Predictor(str(folder), store.manifest.poster_shape, Board())
+    predictor = Predictor(str(folder), store.manifest.poster_shape, ProgressChannel())
     films = store.table("test", ["row", "poster"])
     assert len(films) > PIECE
     told = predictor(films)

@@ -12,7 +12,7 @@ from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cluster.resources import Resources
-from ray_jobs.inputs.train_inputs import are_held, films_for_workers
+from ray_jobs.inputs.train_inputs import films_for_workers, fits_in_cache
 
 # 1,000 films of 8 x 5 pixels of 3 bytes, and 4 bytes for each of 2 genres: 128 bytes a film.
 STORE: Any = SimpleNamespace(
@@ -23,7 +23,7 @@ ABOUT = Checkpoint("cnn", ("a", "b"), PosterCNN(height=8, width=5), Recipe(), {}
 
 def held(object_store: float, **how: Any) -> bool:
     have = Resources(2, 0, 1, object_store, 2, 0)
-    return are_held(ABOUT, STORE, have, **{"hold": "auto", "share": 0.5, **how})
+    return fits_in_cache(ABOUT, STORE, have, **{"hold": "auto", "share": 0.5, **how})
 
 
 def test_films_are_held_up_to_their_share_of_the_object_store() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from ray_jobs.runs.find_ablations import ablations_on, variants_below
+from ray_jobs.runs.find_ablations import find_ablations, variants_below
 from ray_jobs.runs.find_checkpoints import best_below
 
 
@@ -33,20 +33,20 @@ def checkpoint(folder: Path, loss: float) -> str:
 
 
 def test_the_best_checkpoint_is_no_variant_of_an_ablation_unless_it_is_named(tmp_path: Path) -> None:
-    ablation(tmp_path, "cures", "2026-01-01")
+    ablation(tmp_path, "components", "2026-01-01")
     run = checkpoint(tmp_path / "run" / "epoch-001", 0.5)
-    preset = checkpoint(tmp_path / "cures" / "trial-001" / "epoch-001", 0.4)
-    variant = checkpoint(tmp_path / "cures" / "trial-002" / "epoch-001", 0.1)
+    preset = checkpoint(tmp_path / "components" / "trial-001" / "epoch-001", 0.4)
+    variant = checkpoint(tmp_path / "components" / "trial-002" / "epoch-001", 0.1)
 
     def best(folder: Path) -> str:
         found = best_below(str(folder), kind="lstm")
         assert found is not None
         return found.path
 
-    assert variants_below(str(tmp_path)) == (str(tmp_path / "cures" / "trial-002"),)
-    assert best(tmp_path) == best(tmp_path / "cures") == preset
+    assert variants_below(str(tmp_path)) == (str(tmp_path / "components" / "trial-002"),)
+    assert best(tmp_path) == best(tmp_path / "components") == preset
     assert best(tmp_path / "run") == run
-    assert best(tmp_path / "cures" / "trial-002") == variant
+    assert best(tmp_path / "components" / "trial-002") == variant
 
 
 def test_the_newest_ablation_of_each_preset_on_the_store_is_shown(tmp_path: Path) -> None:
@@ -58,6 +58,6 @@ def test_the_newest_ablation_of_each_preset_on_the_store_is_shown(tmp_path: Path
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "ablation.json").write_text("{")
     store = cast(Any, SimpleNamespace(manifest=SimpleNamespace(fingerprint="f")))
-    found = ablations_on(store, str(tmp_path))
+    found = find_ablations(store, str(tmp_path))
     assert [one["name"] for one in found] == ["new", "pretrained"]
     assert found[0]["path"] == str(tmp_path / "new")

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ray_jobs.cli.console import Screen
+from ray_jobs.cli.console import Console
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
-from ray_jobs.tuning.progress_callback import CUT_SHORT, Watch, best_of
+from ray_jobs.tuning.progress_callback import CUT_SHORT, SweepCallback, best_of
 from tests.ray_jobs.epochs import epochs
 
 
@@ -92,7 +92,7 @@ def test_checkpoints_come_whole_and_only_the_kept_stay(folder: SweepFolder) -> N
         (local / "checkpoint.json").write_text("{}")
         raise OSError("the disk is full")
     assert sorted(run.checkpoints()) == [1, 2, 3]
-    run.keep({1, 3})
+    run.prune_checkpoints({1, 3})
     assert sorted(run.checkpoints()) == [1, 3]
     assert sorted(path.name for path in Path(run.path).iterdir()) == ["epoch-001", "epoch-003"]
 
@@ -140,21 +140,23 @@ def as_tune(number: int, **settings: Any) -> Any:
     )
 
 
-def watched(folder: SweepFolder, *, stopped: set[int] | None = None, stream: Any = None, **more: Any) -> Watch:
-    return Watch(
+def watched(folder: SweepFolder, *, stopped: set[int] | None = None, stream: Any = None, **more: Any) -> SweepCallback:
+    return SweepCallback(
         folder,
         [],
-        asked=6,
+        requested=6,
         epochs=2,
-        is_over=lambda trial: len(trial.history) >= 2,
+        is_finished=lambda trial: len(trial.history) >= 2,
         metric="validation_loss",
         scheduler=SimpleNamespace(stopped=stopped or set()),
-        screen=Screen(stream or io.StringIO()),
+        console=Console(stream or io.StringIO()),
         **more,
     )
 
 
-def play(watch: Watch, folder: SweepFolder, number: int, *losses: float, failed: str = "", again: bool = False) -> None:
+def play(
+    watch: SweepCallback, folder: SweepFolder, number: int, *losses: float, failed: str = "", again: bool = False
+) -> None:
     """Let a trial run as Tune would tell of it."""
     trial = as_tune(number, learning_rate=0.001 * number)
     watch.on_trial_start(trial=trial)
@@ -216,7 +218,7 @@ def test_the_standing_fits_four_lines_whatever_runs(folder: SweepFolder) -> None
     play(watch, folder, 2, 0.3)
     for number in range(3, 30):
         watch.on_trial_start(trial=as_tune(number))
-    lines = watch.standing()
+    lines = watch.status_lines()
     assert len(lines) == 4
     assert lines[0].startswith("2 of 6 trials ended (1 finished, 1 stopped early, 27 running)")
     assert "trial 2, validation loss 0.3000" in lines[1]

@@ -17,7 +17,7 @@ from ray_jobs.inputs.train_inputs import FilmsForWorkers
 from ray_jobs.training import driver
 from ray_jobs.training.ray_internals import LeanTrainer
 from ray_jobs.training.ray_trainer import TensorFlowWorkers
-from ray_jobs.training.timing import DRIVER, Clock
+from ray_jobs.training.timing import DRIVER, Timer
 
 
 class Group:
@@ -63,8 +63,8 @@ def handed_out(monkeypatch: pytest.MonkeyPatch, read: Any) -> tuple[Any, list[An
     told: list[Any] = []
     for name in ("get", "put"):
         monkeypatch.setattr(driver.ray, name, lambda value: value)
-    board: Any = SimpleNamespace(actor=SimpleNamespace(hand_out=SimpleNamespace(remote=told.append)))
-    return driver._HandedOut(FilmsForWorkers({}, read, {}), board, Clock(DRIVER, None)), told
+    channel: Any = SimpleNamespace(actor=SimpleNamespace(publish=SimpleNamespace(remote=told.append)))
+    return driver._HandedOut(FilmsForWorkers({}, read, {}), channel, Timer(DRIVER, None)), told
 
 
 def test_films_are_handed_out_once_read(monkeypatch: pytest.MonkeyPatch) -> None:

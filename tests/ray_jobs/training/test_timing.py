@@ -8,7 +8,17 @@ from types import SimpleNamespace
 import pytest
 
 from ray_jobs.training import timing
-from ray_jobs.training.timing import DRIVER, WORKER, Clock, Gap, Gaps, Span, critical, process_started, table
+from ray_jobs.training.timing import (
+    DRIVER,
+    WORKER,
+    EpochGap,
+    EpochGapTimer,
+    Span,
+    Timer,
+    critical,
+    process_started,
+    table,
+)
 
 RAY = Span("starting Ray", DRIVER, 100.0, 103.0)
 FILMS = Span("reading the films", DRIVER, 103.0, 104.0)
@@ -31,20 +41,20 @@ def test_the_table_names_what_passed_between_spans() -> None:
 
 def test_a_clock_that_nobody_listens_to_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Span] = []
-    with Clock(DRIVER, told.append).span("work"):
+    with Timer(DRIVER, told.append).span("work"):
         time.sleep(0.01)
     assert told[0].what == "work"
     assert told[0].seconds >= 0.01
-    gaps = Gaps(Clock(WORKER, None))
+    gaps = EpochGapTimer(Timer(WORKER, None))
     monkeypatch.setattr(timing.time, "time", lambda: pytest.fail("asked for the time"))
     gaps.step(SimpleNamespace(phase="training", step=1, epoch=1))
 
 
 def test_a_gap_leaves_out_validation_and_the_first_step_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Gap] = []
+    told: list[EpochGap] = []
     now = 0.0
     monkeypatch.setattr(timing.time, "time", lambda: now)
-    gaps = Gaps(Clock(WORKER, told.append))
+    gaps = EpochGapTimer(Timer(WORKER, told.append))
     now = 10.0
     gaps.trained()
     now = 14.0
@@ -52,7 +62,7 @@ def test_a_gap_leaves_out_validation_and_the_first_step_itself(monkeypatch: pyte
     for step in (1, 2, 3):
         now = 14.5 + 0.75 * step  # a step takes 0.75 s, so that the first began at 14.5
         gaps.step(SimpleNamespace(phase="training", step=step, epoch=2))
-    assert told == [Gap(epoch=2, seconds=0.5, validation_seconds=4.0)]
+    assert told == [EpochGap(epoch=2, seconds=0.5, validation_seconds=4.0)]
 
 
 def test_this_process_started_before_now_and_not_long_ago() -> None:

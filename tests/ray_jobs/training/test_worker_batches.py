@@ -13,41 +13,41 @@ from datasets.batches.batching import Block
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from ray_jobs.training.train_job import TrainJob
-from ray_jobs.training.worker_batches import Feed
+from ray_jobs.training.train_job import TrainSpec
+from ray_jobs.training.worker_batches import WorkerBatches
 
 FILMS, BATCH, EPOCHS = 40, 4, 3
 BLOCKS = [{"inputs": np.arange(start, start + 10), "labels": np.ones((10, 2), np.float32)} for start in (0, 10, 20, 30)]
 
 
-def job(*, window: int, read_ahead: bool = True, shares: tuple[int, ...] = ()) -> TrainJob:
+def job(*, window: int, read_ahead: bool = True, shares: tuple[int, ...] = ()) -> TrainSpec:
     about = Checkpoint("cnn", ("a", "b"), PosterCNN(), Recipe(epochs=EPOCHS, batch_size=BATCH), {})
-    return TrainJob(about, "runs/one", shares, (1,), window, False, read_ahead=read_ahead)
+    return TrainSpec(about, "runs/one", shares, (1,), window, False, read_ahead=read_ahead)
 
 
 class Films:
     """Counts how often they are read from the beginning, and says when that was done `times` times."""
 
     def __init__(self) -> None:
-        self.reads = 0
+        self.uses_overview = 0
         self._more = threading.Condition()
 
     def read(self) -> Iterator[Block]:
         with self._more:
-            self.reads += 1
+            self.uses_overview += 1
             self._more.notify_all()
         yield from BLOCKS
 
     def reads_reach(self, times: int, timeout: float = 10) -> bool:
         with self._more:
-            return self._more.wait_for(lambda: self.reads >= times, timeout)
+            return self._more.wait_for(lambda: self.uses_overview >= times, timeout)
 
 
-def feed_of(films: Films, told: TrainJob) -> Feed:
-    return Feed(told, 0, 1, training=films.read, validation=films.read)
+def feed_of(films: Films, told: TrainSpec) -> WorkerBatches:
+    return WorkerBatches(told, 0, 1, training=films.read, validation=films.read)
 
 
-def batches(told: TrainJob) -> list[list[np.ndarray]]:
+def batches(told: TrainSpec) -> list[list[np.ndarray]]:
     feed = feed_of(Films(), told)
     return [[batch["inputs"] for batch in feed.training(epoch)] for epoch in range(1, EPOCHS + 1)]
 
@@ -67,7 +67,7 @@ def test_the_next_epoch_and_no_other_is_read_before_this_one_ends(window: int) -
     for _ in range(FILMS // BATCH - 2):
         next(under_way)
     assert films.reads_reach(2)  # the last batch is still to come
-    assert films.reads == 2
+    assert films.uses_overview == 2
 
 
 def test_no_epoch_is_read_that_never_comes() -> None:
@@ -75,7 +75,7 @@ def test_no_epoch_is_read_that_never_comes() -> None:
     feed = feed_of(films, job(window=100))
     for epoch in range(1, EPOCHS + 1):
         list(feed.training(epoch))
-    assert films.reads == EPOCHS
+    assert films.uses_overview == EPOCHS
     assert not feed._ahead
 
 
@@ -92,14 +92,14 @@ def test_films_that_the_window_holds_are_read_once() -> None:
     feed = feed_of(films, job(window=100, shares=(FILMS,)))
     for epoch in range(1, EPOCHS + 1):
         assert len(list(feed.training(epoch))) == FILMS // BATCH
-    assert films.reads == 1
+    assert films.uses_overview == 1
 
 
 def test_what_fails_while_reading_ahead_is_raised_by_the_epoch_that_needs_it() -> None:
     class Broken(Films):
         def read(self) -> Iterator[Block]:
             yield from super().read()
-            if self.reads == 2:
+            if self.uses_overview == 2:
                 raise OSError("the disk is gone")
 
     feed = feed_of(Broken(), dataclasses.replace(job(window=100)))

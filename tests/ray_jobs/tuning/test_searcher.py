@@ -9,15 +9,15 @@ import pytest
 from ray.tune.schedulers import TrialScheduler
 
 from genre_models.models.overview_lstm import OverviewLSTM
-from genre_models.models.registry import KINDS
+from genre_models.models.registry import REGISTRY
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.options import TuneOptions
 from ray_jobs.runs.sweep_folder import Trial
 from ray_jobs.tuning import driver
 from ray_jobs.tuning.samplers import OptunaSampler, RandomSampler
-from ray_jobs.tuning.schedulers import Halving
-from ray_jobs.tuning.searcher import Plan
+from ray_jobs.tuning.schedulers import ResumableASHA
+from ray_jobs.tuning.searcher import TrialSearcher
 from tests.ray_jobs.epochs import epochs
 
 SPACE: SearchSpace = {
@@ -28,8 +28,8 @@ SPACE: SearchSpace = {
 START = {"learning_rate": 1e-4, "dense_dropout": 0.5, "block_filters": (8,)}
 
 
-def plan(sampler: Any, **given: Any) -> Plan:
-    return Plan(sampler, **{"start": START, "going_on": [], "ended": [], "metric": "validation_loss", **given})
+def plan(sampler: Any, **given: Any) -> TrialSearcher:
+    return TrialSearcher(sampler, **{"start": START, "going_on": [], "ended": [], "metric": "validation_loss", **given})
 
 
 def test_trial_1_is_the_starting_point_and_numbers_follow() -> None:
@@ -85,15 +85,17 @@ def test_optuna_learns_from_an_earlier_launch_and_not_from_failures() -> None:
 # -- early stopping ---------------------------------------------------------------------------------------------------
 
 
-def halving(**given: Any) -> Halving:
-    return Halving(**{"epochs": 20, "grace_epochs": 2, "reduction_factor": 4, "metric": "validation_loss", **given})
+def halving(**given: Any) -> ResumableASHA:
+    return ResumableASHA(
+        **{"epochs": 20, "grace_epochs": 2, "reduction_factor": 4, "metric": "validation_loss", **given}
+    )
 
 
 def as_tune(number: int) -> Any:
     return SimpleNamespace(trial_id=f"id-{number}", config={"number": number})
 
 
-def run(scheduler: Halving, number: int, losses: list[float]) -> int:
+def run(scheduler: ResumableASHA, number: int, losses: list[float]) -> int:
     """Report a trial's best losses epoch by epoch; return the epoch at which it is stopped, or its last."""
     trial = as_tune(number)
     scheduler.on_trial_add(None, trial)
@@ -132,7 +134,7 @@ def test_earlier_launches_count_at_the_rungs() -> None:
     assert run(scheduler, 5, [0.3] * 20) == 2
 
 
-def test_a_trial_that_goes_on_is_judged_by_the_epochs_it_had_not_by_those_to_come() -> None:
+def test_a_trial_that_goes_on_is_evaluated_by_the_epochs_it_had_not_by_those_to_come() -> None:
     scheduler = halving()
     for number in (2, 3, 4):
         scheduler.replay(number, [0.3] * 2, ended=True)
@@ -154,12 +156,12 @@ def test_grace_beyond_the_last_epoch_stops_nothing(grace: int) -> None:
     ("config", "name"),
     [
         (OverviewLSTM(tokenizer="subwords"), "vocabulary_size"),
-        (OverviewLSTM(backbone="minilm", fine_tuning=1), "max_tokens"),
+        (OverviewLSTM(backbone="minilm", trainable_blocks=1), "max_tokens"),
     ],
 )
 def test_what_all_trials_share_is_left_out_of_the_search(config: OverviewLSTM, name: str) -> None:
-    """Fewer pieces of words cut overviews otherwise: trials would train on other tokens than they are judged on."""
-    assert name in KINDS["lstm"].search_space
+    """Fewer pieces of words cut overviews otherwise: trials would train on other tokens than they are evaluated on."""
+    assert name in REGISTRY["lstm"].search_space
     assert name not in driver._sweep("lstm", config, Recipe(), TuneOptions()).space
     asked = driver._sweep("lstm", config, Recipe(), TuneOptions(vary=(f"{name}: [16, 32]",)))
     assert name in asked.space and name in driver._not_searched("lstm", asked.config)

@@ -44,7 +44,7 @@ def refuse(constant: str) -> None:
 def test_json_keeps_every_figure(written: ReportPaths) -> None:
     read = json.loads(written.json.read_text("utf-8"), parse_constant=refuse)
     given = example_comparison()
-    for film in given["showcase"]:
+    for film in given["example_films"]:
         del film["poster_jpeg"]
     assert read.pop("verdict")[0].startswith("Overview BiLSTM tells genres better")
     assert read["models"]["cnn"].pop("overfitting")["kind"] == "level"
@@ -113,7 +113,7 @@ def test_every_model_and_genre_is_shown(written: ReportPaths, html: str) -> None
             assert model["label"] in text
         for genre in given["genres"]:
             assert genre in text
-        for film in given["showcase"]:
+        for film in given["example_films"]:
             assert film["overview"] in text
     assert sum(tag == "img" for tag, _ in page.tags) == 11
     assert "no poster" in page.text
@@ -121,10 +121,10 @@ def test_every_model_and_genre_is_shown(written: ReportPaths, html: str) -> None
 
 def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     comparison = example_comparison()
-    comparison["showcase"][0] |= {"id": HOSTILE, "overview": HOSTILE * 4, "poster_jpeg": '"><b onclick=x>'}
-    comparison["showcase"][1] |= {"overview": "half a pair \ud800 of surrogates"}
+    comparison["example_films"][0] |= {"id": HOSTILE, "overview": HOSTILE * 4, "poster_jpeg": '"><b onclick=x>'}
+    comparison["example_films"][1] |= {"overview": "half a pair \ud800 of surrogates"}
     comparison["command"] = comparison["source"] = HOSTILE
-    comparison["judged_rejects"] = {HOSTILE: 1}
+    comparison["evaluated_rejects"] = {HOSTILE: 1}
     page, markdown, _ = rewritten(comparison, tmp_path)
     assert page.open == []
     assert [tag for tag, _ in page.tags].count("script") == 1
@@ -145,7 +145,7 @@ def test_labels_may_hold_anything(tmp_path: Path) -> None:
 def test_tables_of_markdown_are_rectangular(written: ReportPaths) -> None:
     lines = [line for line in written.markdown.read_text("utf-8").splitlines() if line.startswith("|")]
     widths = [len(re.findall(r"(?<!\\)\|", line)) for line in lines]
-    # A model and 14 figures; a genre, its films judged and learned from, five figures of two models, one of two.
+    # A model and 14 figures; a genre, its films evaluated and learned from, five figures of two models, one of two.
     # Between them each model with its five figures of calibration.
     assert widths == [16] * (2 + 4) + [7] * (2 + 4) + [16] * (2 + 25)
 
@@ -195,7 +195,7 @@ def test_several_runs_of_a_model_are_listed_with_their_spread(tmp_path: Path) ->
     assert "Of the 3 runs averaged" in json.loads(text)["models"]["cnn"]["overfitting"]["sentence"]
 
 
-def test_runs_with_other_settings_stand_beside_the_judged_models(tmp_path: Path) -> None:
+def test_runs_with_other_settings_stand_beside_the_evaluated_models(tmp_path: Path) -> None:
     def run(kind: str, name: str, preset: str, ahead: float, interval: list[float]) -> dict[str, Any]:
         names = ("loss", "mean_average_precision", "at_tuned_micro_f1", "at_tuned_macro_f1")
         difference = {"difference": ahead, "interval": interval}
@@ -207,7 +207,7 @@ def test_runs_with_other_settings_stand_beside_the_judged_models(tmp_path: Path)
         }  # fmt: skip
 
     comparison = example_comparison()
-    comparison["beside"] = [
+    comparison["reference_runs"] = [
         run("cnn", "old<b>", "coursework", 0.04, [0.02, 0.06]),
         run("cnn", "twin", "", -0.001, [-0.01, 0.008]),
         run("lstm", "more", "pretrained", -0.09, [-0.11, -0.07]),
@@ -219,7 +219,7 @@ def test_runs_with_other_settings_stand_beside_the_judged_models(tmp_path: Path)
         assert "and not to be told apart from Model cnn (twin) (−0.001)." in words
         assert "Overview BiLSTM is clearly behind Model lstm, pretrained (more) (−0.090)." in words
         assert "3 of 9" in words and "−0.090 (−0.110 to −0.070)" in words
-    assert json.loads(text)["beside"] == comparison["beside"]
+    assert json.loads(text)["reference_runs"] == comparison["reference_runs"]
 
 
 def test_a_comparison_from_before_calibration_was_measured_works(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_fewer_models_work(models: list[str], tmp_path: Path) -> None:
 
 
 def test_no_showcase_works(tmp_path: Path) -> None:
-    page, markdown, _ = rewritten(example_comparison(showcase=0), tmp_path)
+    page, markdown, _ = rewritten(example_comparison(example_films=0), tmp_path)
     assert "Some of the films" not in page.text
     assert "## Some films" not in markdown
 
@@ -266,11 +266,11 @@ def test_a_short_and_broken_history_is_drawn(tmp_path: Path) -> None:
 
 def test_a_folder_of_few_films_works(tmp_path: Path) -> None:
     comparison = example_comparison()
-    comparison["films"]["judged"] = 1
-    comparison["judged_on"] = "the films in my-films"
-    comparison["genre_counts"]["judged"] = dict.fromkeys(comparison["genres"], 0) | {"Drama": 1}
+    comparison["films"]["evaluated"] = 1
+    comparison["evaluated_on"] = "the films in my-films"
+    comparison["genre_counts"]["evaluated"] = dict.fromkeys(comparison["genres"], 0) | {"Drama": 1}
     page, _, _ = rewritten(comparison, tmp_path)
-    assert "Only 1 film was judged" in page.text
+    assert "Only 1 film was evaluated" in page.text
     assert "the films in my-films" in page.text
 
 
@@ -279,7 +279,7 @@ def test_films_seen_in_training_raise_an_alarm(html: str, tmp_path: Path) -> Non
     comparison["seen_in_training"] = 961
     page, markdown, _ = rewritten(comparison, tmp_path)
     alarms = [attrs for tag, attrs in page.tags if attrs.get("role") == "alert"]
-    assert len(alarms) == 1 and "961 of the 961 films judged here were also in the training split" in page.text
+    assert len(alarms) == 1 and "961 of the 961 films evaluated here were also in the training split" in page.text
     assert "> **Warning:** 961 of the 961 films" in markdown
     assert 'role="alert"' not in html
 

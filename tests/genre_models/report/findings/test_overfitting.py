@@ -14,8 +14,8 @@ NAN = float("nan")
 def history(training: list[float | None], validation: list[float | None], **more: list[float]) -> list[dict[str, Any]]:
     """A history of two losses, and of further columns by name."""
     rows: list[dict[str, Any]] = [
-        {"epoch": epoch, "loss": loss, "validation_loss": judged}
-        for epoch, (loss, judged) in enumerate(zip(training, validation, strict=True), start=1)
+        {"epoch": epoch, "loss": loss, "validation_loss": evaluated}
+        for epoch, (loss, evaluated) in enumerate(zip(training, validation, strict=True), start=1)
     ]
     for name, values in more.items():
         for row, value in zip(rows, values, strict=True):
@@ -111,4 +111,4 @@ def test_an_order_of_genres_that_still_improves_is_told() -> None:
 def test_the_kept_epoch_is_told() -> None:
     rows = history([0.5, 0.4, 0.3, 0.2], [0.4, 0.25, 0.26, 0.30])
     assert "epoch 2, so what came after did no harm" in overfitting(rows, kept_epoch=2)["sentence"]
-    assert overfitting(rows, kept_epoch=4)["sentence"].endswith("The checkpoint judged here is that of epoch 4.")
+    assert overfitting(rows, kept_epoch=4)["sentence"].endswith("The checkpoint evaluated here is that of epoch 4.")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from genre_models.report.findings.reliability import reliability, unscaled
-from genre_models.report.findings.verdict import findings, headline, judged_films, verdict, warnings
+from genre_models.report.findings.verdict import evaluated_films, findings, headline, verdict, warnings
 from tests.genre_models.report.example import ALL, example_comparison
 
 MEAN_AP = "mean_average_precision"
@@ -111,7 +111,7 @@ def test_only_clear_genres_are_named_and_chance_is_reckoned(comparison: dict[str
     assert "Overview BiLSTM is clearly better at War (+0.30), Crime (+0.20) and Drama (+0.10)." in text
     assert "Poster CNN is clearly better at Animation (+0.20)." in text
     assert "News" not in text  # one film
-    # 19 genres have ten judged films or more; 19 x 0.05 = 0.95.
+    # 19 genres have ten evaluated films or more; 19 x 0.05 = 0.95.
     assert "4 of the 19 genres" in text
     assert "about 1.0 would look clear by chance alone" in text
     assert "nothing should be made of it" not in text
@@ -131,7 +131,7 @@ def set_answers(comparison: dict[str, Any], key: str, at: str, answers: dict[str
 
 
 def test_genres_that_no_model_ever_names(comparison: dict[str, Any]) -> None:
-    genres = [genre for genre, films in comparison["genre_counts"]["judged"].items() if films]
+    genres = [genre for genre, films in comparison["genre_counts"]["evaluated"].items() if films]
     set_answers(comparison, "cnn", "at_half", dict.fromkeys(["Drama", "Comedy"], 10))
     set_answers(comparison, "lstm", "at_half", dict.fromkeys([g for g in genres if g not in ("War", "News")], 10))
     text = said(comparison, "Blind spots")
@@ -143,7 +143,7 @@ def test_genres_that_no_model_ever_names(comparison: dict[str, Any]) -> None:
 def test_a_constant_answer_is_found_out(comparison: dict[str, Any]) -> None:
     # 900 of 1,000 answers are three genres that are 493 + 406 + 189 of 2,330 true labels.
     set_answers(comparison, "cnn", "at_half", {"Drama": 500, "Comedy": 300, "Romance": 100, "Action": 99, "War": 1})
-    set_answers(comparison, "cnn", "at_tuned", dict(comparison["genre_counts"]["judged"]))
+    set_answers(comparison, "cnn", "at_tuned", dict(comparison["genre_counts"]["evaluated"]))
     text = said(comparison, "The same few answers")
     assert (
         "Poster CNN: at 0.5, 90 % of its answers are Drama, Comedy and Romance (47 % of the true labels), nearly "
@@ -161,39 +161,39 @@ def test_one_trained_model() -> None:
     comparison = example_comparison(models=["cnn", "prior", "tfidf"])
     titles = [finding.title for finding in findings(comparison)]
     assert "Genre by genre" not in titles
-    assert "no other trained model was judged" in verdict(comparison)[0]
+    assert "no other trained model was evaluated" in verdict(comparison)[0]
     assert headline(comparison) == "Poster CNN loses to TF-IDF + logistic regression"
 
 
 def test_baselines_only() -> None:
     comparison = example_comparison(models=["prior", "tfidf"])
-    assert verdict(comparison) == ["No trained model was judged, only baselines."]
+    assert verdict(comparison) == ["No trained model was evaluated, only baselines."]
     assert headline(comparison) == "Baselines only: no trained model to compare"
 
 
 def test_films_seen_in_training_are_told_first(comparison: dict[str, Any]) -> None:
     assert warnings(comparison) == []
     comparison["seen_in_training"] = 12
-    assert warnings(comparison)[0].startswith("12 of the 961 films judged here were also in the training split.")
+    assert warnings(comparison)[0].startswith("12 of the 961 films evaluated here were also in the training split.")
     assert "Beware: 12 of these films were trained on" in verdict(comparison)[0]
 
 
 def test_films_that_settings_were_chosen_by_are_told(comparison: dict[str, Any]) -> None:
     comparison["seen_in_validation"] = 1
-    assert warnings(comparison)[0].startswith("1 of the 961 films judged here was also in the validation split, by")
+    assert warnings(comparison)[0].startswith("1 of the 961 films evaluated here was also in the validation split, by")
 
 
 def test_few_films_are_told(comparison: dict[str, Any]) -> None:
-    comparison["films"]["judged"] = 40
-    assert warnings(comparison)[0].startswith("Only 40 films were judged.")
+    comparison["films"]["evaluated"] = 40
+    assert warnings(comparison)[0].startswith("Only 40 films were evaluated.")
 
 
 def test_films_set_aside_are_counted(comparison: dict[str, Any]) -> None:
     comparison["films"]["rejected"] = 3
-    comparison["judged_rejects"] = {"poster missing": 2, "overview empty": 1}
-    text = judged_films(comparison)
+    comparison["evaluated_rejects"] = {"poster missing": 2, "overview empty": 1}
+    text = evaluated_films(comparison)
     assert "3,370 films to train on, 480 to validate and 961 to test; 3 rejected" in text
-    assert "set aside: 2 (poster missing) and 1 (overview empty)" in text
+    assert "rejected: 2 (poster missing) and 1 (overview empty)" in text
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_genres_where_a_joint_model_is_better_or_worse(joined: dict[str, Any]) -
     text = said(joined, "What Ensemble adds")
     assert "It is clearly better than TF-IDF + logistic regression at Drama (+0.10, 0.05 to 0.15)," in text
     assert ", and clearly worse at War (−0.20, −0.30 to −0.10)." in text
-    assert "That is 2 of the 19 genres with at least 10 judged films; about 1.0 would look clear by chance" in text
+    assert "That is 2 of the 19 genres with at least 10 evaluated films; about 1.0 would look clear by chance" in text
 
 
 def test_an_ensemble_no_better_than_its_models_is_told(joined: dict[str, Any]) -> None:
@@ -260,7 +260,7 @@ def test_how_the_ensemble_was_made(joined: dict[str, Any]) -> None:
 
 def test_a_single_joint_model() -> None:
     comparison = example_comparison(models=["fusion", "prior"])
-    assert "no other trained model was judged" in verdict(comparison)[0]
+    assert "no other trained model was evaluated" in verdict(comparison)[0]
     assert headline(comparison) == "Poster + overview fusion beats Genre frequency"
     assert not [finding for finding in findings(comparison) if finding.title.startswith("What")]
 

@@ -266,7 +266,7 @@ def test_settings_of_any_kind_are_drawn(tmp_path: Path) -> None:
     assert "[32, 64] or [32, 64, 128]" in page.text and "0.001 to 0.002, logarithmic" in page.text
 
 
-def test_mean_average_precision_is_judged_upwards(tmp_path: Path) -> None:
+def test_mean_average_precision_is_evaluated_upwards(tmp_path: Path) -> None:
     sweep = example_sweep() | {"metric": "validation_mean_average_precision", "mode": "max", "search": "optuna"}
     page, _ = page_of(sweep, tmp_path)
     highest = max(
@@ -321,7 +321,7 @@ def test_clear_is_said_only_of_intervals_without_zero() -> None:
     assert "better by 0.1000, without an interval" in on_test(bare) and "clearly" not in on_test(bare)
     worse = {"differences": {"mean_average_precision": {"difference": -0.02, "interval": [-0.03, -0.01]}}}
     assert "clearly worse by 0.0200 (interval 0.0100 to 0.0300)" in on_test(bare | {"gain": worse})
-    other = on_test(bare | {"gain": worse | {"films": 50, "judged_on": "the films in new/"}})
+    other = on_test(bare | {"gain": worse | {"films": 50, "evaluated_on": "the films in new/"}})
     assert other.startswith("On 50 films (the films in new/), trial 2 against trial 1")
     assert on_test(bare | {"gain": None}) == "" == on_test(bare | {"gain": {"best": {}}})
 
