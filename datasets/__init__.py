@@ -1,1 +1,1 @@
-"""Where films come from, without TensorFlow or Keras."""
+"""Film data, from raw files to batches, without TensorFlow or Keras."""

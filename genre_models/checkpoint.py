@@ -1,12 +1,11 @@
-"""The checkpoint: a folder that needs nothing else to predict, to be evaluated or to train on.
+"""A checkpoint: a self-contained folder for prediction, evaluation and resumed training.
 
 model.keras         the network and its weights; loads in Keras' safe mode
 checkpoint.json     kind, epoch, genres, thresholds, config, recipe, figures, store, library versions
-vocabulary.txt      one token a line, in the order of the ids from 2 on (models that read)
-tokenizer.json      in its place the tokenizer of a pretrained encoder that is part of the model
-history.csv         the figures of every epoch so far
-training_state.npz  the optimizer, with a moving average the weights it trains on, and where the dropout masks stand:
-                    to go on as if never stopped
+vocabulary.txt      one token per line, in the order of the ids from 2 on (models that use overviews)
+tokenizer.json      instead of it, the tokenizer of a fine-tuned text encoder
+history.csv         the metrics of every epoch so far
+training_state.npz  the optimizer (with a moving average also the raw weights) and the state of the dropout seeds
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ _LIBRARIES = ("ray", "tensorflow", "keras", "numpy")
 
 
 class CheckpointError(ValueError):
-    """A folder that is no checkpoint of this project, or one that does not fit."""
+    """A folder that is not a checkpoint, or does not fit a model."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything a checkpoint says beside the weights."""
+    """The contents of a checkpoint, without the weights."""
 
     kind: str
     """Key in `registry.REGISTRY`."""
@@ -47,64 +46,61 @@ class Checkpoint:
     """The dataclass of the kind's options."""
     recipe: Recipe
     store: dict[str, Any]
-    """Which films it was trained on: {"fingerprint", "path", "films": counts by split}."""
+    """The training store: {"fingerprint", "path", "films": counts by split}."""
     epoch: int = 0
     """Epochs trained so far, from 1."""
     parameters: int = 0
-    """Number of the model's weights, those that stay as they are (of an encoder, of normalisation) included."""
+    """Number of the model's weights, including non-trainable ones (encoder, normalisation statistics)."""
     thresholds: tuple[float, ...] = ()
-    """Decision threshold of each genre, tuned on the validation films at this epoch."""
+    """Decision threshold of each genre, tuned on the validation films after this epoch."""
     vocabulary: tuple[str, ...] = ()
-    """The known tokens; the first has id 2. Empty for a model that does not read."""
+    """The known tokens; the first has id 2. Empty for a model that does not use overviews."""
     history: tuple[EpochMetrics, ...] = ()
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     features: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    """Of a model on frozen encoders, by input ("inputs", or "poster" and "tokens") what it is fed: {"encoder",
-    "weights": SHA-256, "input", "units"}."""
+    """Features from frozen encoders by input ("inputs", or "poster" and "tokens"): {"encoder", "weights": SHA-256,
+    "input", "units"}."""
     encoder: str = ""
-    """Of a model that holds its encoder, the SHA-256 of the weights that training began with."""
+    """SHA-256 of a fine-tuned encoder's initial weights."""
     tokenizer: str = ""
-    """The text of that encoder's tokenizer.json, if it reads."""
+    """The text of a fine-tuned text encoder's tokenizer.json."""
 
     @property
     def model_spec(self) -> ModelSpec:
-        """Return the registry's entry."""
+        """Return the model's registry entry."""
         return REGISTRY[self.kind]
 
     @property
     def inter_op_parallel(self) -> bool:
-        """Return whether the model has operations worth a thread each, as an LSTM's two directions are; an encoder's
-        follow one another."""
+        """Return whether inter-op threads help, as for an LSTM's two directions; an encoder is sequential."""
         return self.model_spec.uses_overview and not is_fine_tuned(self.config)
 
     @property
     def encoders(self) -> tuple[str, ...]:
-        """Return the SHA-256 of the pretrained weights that it is fed by, or began with."""
-        return (self.encoder,) if self.encoder else tuple(told["weights"] for told in self.features.values())
+        """Return the SHA-256 of the weights of each frozen or fine-tuned encoder."""
+        return (self.encoder,) if self.encoder else tuple(feature["weights"] for feature in self.features.values())
 
     @property
     def feature_dims(self) -> dict[str, Any]:
-        """Return the arguments of the kind's `build` that describe its input features: their length, or lengths by
-        input."""
-        units = {column: told["units"] for column, told in self.features.items()}
+        """Return the feature-length arguments of the kind's `build`: one length, or lengths by input."""
+        units = {column: feature["units"] for column, feature in self.features.items()}
         return {"units": units.get("inputs", units)} if units else {}
 
     @property
     def figures(self) -> EpochMetrics:
-        """Return the figures of the epoch this checkpoint was taken at."""
+        """Return the metrics of this checkpoint's epoch."""
         return self.history[self.epoch - 1]
 
 
 def save(folder: Path, checkpoint: Checkpoint, model: Any, optimizer: Any | None = None) -> None:
-    """Write a checkpoint of a Keras model into an empty folder; with its optimizer, if training is to go on."""
+    """Write a checkpoint of a Keras model into an empty folder; resuming needs the optimizer."""
     folder.mkdir(parents=True, exist_ok=True)
     save_weights(folder, model, optimizer)
     save_about(folder, checkpoint, parameters=model.count_params())
 
 
 def save_weights(folder: Path, model: Any, optimizer: Any | None = None) -> None:
-    """Write the part of a checkpoint that is known as soon as an epoch has trained, and takes time: its weights and,
-    with its optimizer, how to go on from them."""
+    """Write a checkpoint's weights and, given an optimizer, the training state; needs no evaluation results."""
     model.save(folder / "model.keras")
     if optimizer is not None:
         state = {f"optimizer-{i:04d}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
@@ -113,13 +109,13 @@ def save_weights(folder: Path, model: Any, optimizer: Any | None = None) -> None
 
 
 def save_about(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> None:
-    """Write the rest: what a checkpoint says beside the weights, which are there already."""
+    """Write the metadata of a checkpoint whose weights are already written."""
     if checkpoint.vocabulary:
         (folder / "vocabulary.txt").write_text("\n".join(checkpoint.vocabulary) + "\n", encoding="utf-8")
     if checkpoint.tokenizer:
         (folder / "tokenizer.json").write_text(checkpoint.tokenizer, encoding="utf-8")
     (folder / "history.csv").write_text(histories.to_csv(checkpoint.history), encoding="utf-8")
-    about = {
+    metadata = {
         "format": FORMAT,
         "kind": checkpoint.kind,
         "epoch": checkpoint.epoch,
@@ -134,33 +130,33 @@ def save_about(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> None
         "encoder": checkpoint.encoder,
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
-    # Written last: a folder with this file is whole.
-    (folder / "checkpoint.json").write_text(json.dumps(about, indent=2, ensure_ascii=False), encoding="utf-8")
+    # Written last: a folder with this file is complete.
+    (folder / "checkpoint.json").write_text(json.dumps(metadata, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def parse(text: str, *, where: str) -> dict[str, Any]:
-    """Read the text of a `checkpoint.json`.
+    """Parse the text of a `checkpoint.json`.
 
     Raises:
-        CheckpointError: it is not one, or of a format this version does not know.
+        CheckpointError: the text is not a checkpoint.json, or its format is unknown to this version.
     """
     try:
-        about = json.loads(text)
-        if about["format"] != FORMAT or about["kind"] not in REGISTRY:
+        metadata = json.loads(text)
+        if metadata["format"] != FORMAT or metadata["kind"] not in REGISTRY:
             raise CheckpointError(
-                f"{where}: format {about['format']}, kind {about['kind']!r}; this version reads format {FORMAT} "
+                f"{where}: format {metadata['format']}, kind {metadata['kind']!r}; this version reads format {FORMAT} "
                 f"and knows {', '.join(REGISTRY)}"
             )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise CheckpointError(f"{where} is not a checkpoint of film-genres ({error!r})") from error
-    return about
+    return metadata
 
 
 def read(folder: Path) -> Checkpoint:
-    """Read what a checkpoint says, without its weights and without TensorFlow.
+    """Read a checkpoint's metadata, without its weights and without TensorFlow.
 
     Raises:
-        CheckpointError: the folder is no checkpoint of this project.
+        CheckpointError: the folder is not a checkpoint of this project.
     """
     path = folder / "checkpoint.json"
     if not path.is_file():
@@ -173,52 +169,52 @@ def read(folder: Path) -> Checkpoint:
         raise CheckpointError(f"{folder} is not a whole checkpoint of film-genres ({error!r})") from error
 
 
-def _read(folder: Path, about: dict[str, Any]) -> Checkpoint:
+def _read(folder: Path, metadata: dict[str, Any]) -> Checkpoint:
     words, tokenizer = folder / "vocabulary.txt", folder / "tokenizer.json"
-    features = about.get("features", {})
+    features = metadata.get("features", {})
     return Checkpoint(
-        kind=about["kind"],
-        genres=tuple(about["genres"]),
-        config=config_from(REGISTRY[about["kind"]].config_class, with_new_names(about["config"])),
-        recipe=Recipe(**with_new_names(about["recipe"])),
-        store=about["store"],
-        epoch=about["epoch"],
-        parameters=about["parameters"],
-        thresholds=tuple(about["thresholds"]),
+        kind=metadata["kind"],
+        genres=tuple(metadata["genres"]),
+        config=config_from(REGISTRY[metadata["kind"]].config_class, with_new_names(metadata["config"])),
+        recipe=Recipe(**with_new_names(metadata["recipe"])),
+        store=metadata["store"],
+        epoch=metadata["epoch"],
+        parameters=metadata["parameters"],
+        thresholds=tuple(metadata["thresholds"]),
         vocabulary=tuple(words.read_text(encoding="utf-8").split("\n")[:-1]) if words.is_file() else (),
         history=tuple(histories.from_csv((folder / "history.csv").read_text(encoding="utf-8"))),
-        versions=about["versions"],
-        # Before there were joint models on features, a checkpoint told of one encoder's alone.
+        versions=metadata["versions"],
+        # Checkpoints from before joint models on features hold the features of a single encoder.
         features={"inputs": features} if "encoder" in features else features,
-        encoder=about.get("encoder", ""),
+        encoder=metadata.get("encoder", ""),
         tokenizer=tokenizer.read_text(encoding="utf-8") if tokenizer.is_file() else "",
     )
 
 
 def config_from(config_class: type[Any], values: dict[str, Any]) -> Any:
-    """Make a config dataclass from what JSON made of it (lists become tuples again)."""
+    """Build a config dataclass from its JSON values; lists become tuples again."""
     return config_class(**with_tuples(values))
 
 
 def with_tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """Return options as they were before JSON or YAML made lists of their tuples."""
+    """Return options with the lists of JSON or YAML converted back to tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def load_model(folder: Path) -> Any:
-    """Load the Keras model, in safe mode: a checkpoint from elsewhere cannot run code."""
+    """Load the Keras model in safe mode: an untrusted checkpoint cannot run code."""
     import keras
 
-    from genre_models.layers import fused_lstm, modality_dropout, pooling, random_view  # noqa: F401  (layers that Keras must know)
+    from genre_models.layers import fused_lstm, modality_dropout, pooling, random_view  # noqa: F401  (registers the custom layers)
 
     return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 
 
 def restore(folder: Path, model: Any, optimizer: Any) -> list[EpochMetrics]:
-    """Fill a model and its optimizer as they stood when the checkpoint was taken; return the history until then.
+    """Restore a model and its optimizer from a checkpoint; return the history until then.
 
     Raises:
-        CheckpointError: the model is of another shape than the checkpoint's.
+        CheckpointError: the model's shapes differ from the checkpoint's.
     """
     saved = load_model(folder)
     _assign(model.weights, [weight.numpy() for weight in saved.weights], folder)
@@ -226,30 +222,32 @@ def restore(folder: Path, model: Any, optimizer: Any) -> list[EpochMetrics]:
         for prefix, variables in (("optimizer", optimizer.variables), ("seed", _seed_states(model))):
             values = [state[name] for name in sorted(state.files) if name.startswith(prefix)]
             _assign(variables, values, folder)
-    about = read(folder)
-    # The best checkpoint of a finished run knows the whole run's curves; training goes on from its own epoch.
-    return list(about.history[: about.epoch])
+    checkpoint = read(folder)
+    # The best checkpoint of a finished run holds the whole run's history; training resumes from its own epoch.
+    return list(checkpoint.history[: checkpoint.epoch])
 
 
 def load_initial_weights(folder: Path, model: Any, *, where: str) -> None:
-    """Give a new model the weights of a checkpoint: all of them or, where only the model holds an encoder, all but the
-    encoder's, which the checkpoint's was fed by. `where` names the checkpoint in messages.
+    """Initialise a new model with the weights of a checkpoint.
+
+    A model with an encoder keeps the encoder's weights if the checkpoint's model used frozen features. `where` names
+    the checkpoint in messages.
 
     Raises:
-        CheckpointError: the checkpoint's layers are of other shapes.
+        CheckpointError: the shapes of the checkpoint's layers differ.
     """
     from genre_models.encoders.backbones import find_encoder
 
     saved, encoder = load_model(folder), find_encoder(model)
-    kept = {id(weight) for weight in encoder.weights} if encoder is not None and find_encoder(saved) is None else set()
-    weights = [weight for weight in model.weights if id(weight) not in kept]
+    skip = {id(weight) for weight in encoder.weights} if encoder is not None and find_encoder(saved) is None else set()
+    weights = [weight for weight in model.weights if id(weight) not in skip]
     _assign(weights, [weight.numpy() for weight in saved.weights], where)
 
 
 def _seed_states(model: Any) -> list[Any]:
-    """Return the variables that `model.keras` leaves out: where each layer's random numbers stand."""
-    kept = {id(weight) for weight in model.weights}
-    return [variable for variable in model.variables if id(variable) not in kept]
+    """Return the state of the layers' seed generators, which `model.keras` does not hold."""
+    weights = {id(weight) for weight in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
 
 
 def _assign(variables: Sequence[Any], values: Sequence[np.ndarray], where: Path | str) -> None:

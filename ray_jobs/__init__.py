@@ -1,1 +1,1 @@
-"""One script a job that a person submits, above the rooms they share."""
+"""Job scripts, and the packages they share."""

@@ -1,4 +1,4 @@
-"""Evaluates the best checkpoints on films they never saw, beside an ensemble of them and two baselines.
+"""Evaluation of the best checkpoints on unseen films, compared with their ensemble and two baselines.
 
     python ray_jobs/evaluate.py --store DIR --runs DIR --report DIR
     python ray_jobs/evaluate.py --store DIR --cnn CHECKPOINT --lstm CHECKPOINT --films FOLDER
@@ -31,78 +31,76 @@ from ray_jobs.runs.find_ablations import find_ablations
 
 @dataclass(frozen=True)
 class Options:
-    """Which models are evaluated on which films."""
+    """Options of an evaluation: models, films and statistics."""
 
     store: str = at_home("store")
-    """The film store the models were trained on: its test films are evaluated, its training films teach the baselines,
-    its validation films the ensemble."""
+    """Film store the models were trained on. Its test films are evaluated, its training films fit the baselines, its
+    validation films the ensemble."""
     runs: str = at_home("runs")
     """Folder or URI with training runs; the best checkpoint of each model on this store is evaluated."""
     report: str = at_home("report")
     """Folder to write the comparison to."""
     metric: Metric = "validation_loss"
-    """What makes a checkpoint the best below --runs, or of a run named by --cnn, --lstm or --fusion."""
+    """Metric that selects the best checkpoint below --runs, or of a run given by --cnn, --lstm or --fusion."""
     cnn: tuple[str, ...] = ()
-    """Poster CNN to evaluate instead of the best one below --runs: a checkpoint, or a run's folder for its best one. Of
-    several, say the same training with other seeds, the mean of their probabilities is evaluated."""
+    """Poster CNN to evaluate instead of the best one below --runs: a checkpoint, or a run's folder for its best one. If
+    several are given, such as one training with several seeds, the mean of their probabilities is evaluated."""
     lstm: tuple[str, ...] = ()
     """Overview LSTM to evaluate instead of the best one below --runs, as --cnn."""
     fusion: tuple[str, ...] = ()
-    """Model of poster and overview together to evaluate instead of the best one below --runs, as --cnn."""
+    """Joint model of poster and overview to evaluate instead of the best one below --runs, as --cnn."""
     reference: tuple[str, ...] = ()
-    """Further checkpoints, runs, or folders of runs (the best of each kind) with other settings, say the coursework's:
-    each is evaluated too, and how far the evaluated model of its kind is ahead of it."""
+    """Further checkpoints, runs, or folders of runs (the best of each kind) with other settings, such as the
+    coursework's. Each is evaluated too, and compared with the evaluated model of its kind."""
     ensemble: bool = True
-    """Evaluate an ensemble of all trained models too (late fusion, learned on the validation films)."""
+    """Also evaluate an ensemble of all trained models (late fusion, fitted on the validation films; no retraining)."""
     ensemble_with_tfidf: bool = True
-    """Let the TF-IDF baseline have a voice in the ensemble where cross-validation on the validation films says that it
-    helps."""
+    """Include the TF-IDF baseline in the ensemble if cross-validation on the validation films shows that it helps."""
     calibrate: bool = False
-    """Bring each model's probabilities in line with how often they come true on the validation films (Platt scaling)
-    before evaluating."""
+    """Calibrate each model's probabilities on the validation films (Platt scaling) before evaluating."""
     films: str = ""
     """Evaluate on this labelled folder of films (laid out as for prepare_data) instead of the store's test films."""
     resamples: int = 1000
-    """Bootstrap resamples behind each interval."""
+    """Bootstrap resamples for each confidence interval."""
     seed: int = 0
-    """Seeds the resamples and the ensemble's cross-validation."""
+    """Seed of the resamples and of the ensemble's cross-validation."""
     use_gpu: bool = False
     """Predict on GPUs."""
 
 
 def main(options: Options) -> None:
-    """Find the models and the films, let models, ensemble and baselines score them, evaluate, and write the report."""
+    """Score the films with models, ensemble and baselines, evaluate, and write the report."""
     console = Console()
     resources.connect(console)
     store = open_store(options.store, console)
     given = {kind: getattr(options, kind, ()) for kind in REGISTRY}
-    found = find_checkpoints(store, options.runs, given, console, metric=options.metric)
-    several = any(len(runs) > 1 for runs in found.values())
+    checkpoints = find_checkpoints(store, options.runs, given, console, metric=options.metric)
+    several = any(len(runs) > 1 for runs in checkpoints.values())
     if not options.films or options.calibrate or several:
-        require_no_leakage(found, store)
+        require_no_leakage(checkpoints, store)
     if options.calibrate:
         require_validation_films(store)
-    no_ensemble = why_no_ensemble(found, store) if options.ensemble else "--no-ensemble"
+    no_ensemble = why_no_ensemble(checkpoints, store) if options.ensemble else "--no-ensemble"
     if no_ensemble and options.ensemble:
         console.line(f"No ensemble: {no_ensemble}")
     validate = not no_ensemble or options.calibrate or several
     with open_eval_set(store, options.films, options.report, console) as eval_set:
         scored = {
             kind: [score(run, store, eval_set, console, validate=validate, use_gpu=options.use_gpu) for run in runs]
-            for kind, runs in found.items()
+            for kind, runs in checkpoints.items()
         }
         models = [average_runs(runs, store, eval_set) for runs in scored.values()]
         baselines = score_baselines(store, eval_set, console)
         if not no_ensemble:
-            optional = [one for one in baselines if one.key == "tfidf" and options.ensemble_with_tfidf]
+            optional = [baseline for baseline in baselines if baseline.key == "tfidf" and options.ensemble_with_tfidf]
             models.append(build_ensemble(models, optional, store, console, seed=options.seed))
         entrants = [*models, *baselines]
         if options.calibrate:
-            entrants = [calibrated(one, store) for one in entrants]
-        how = {"resamples": options.resamples, "seed": options.seed}
-        behind = find_sweeps(scored, store, eval_set, options.runs, console, use_gpu=options.use_gpu, **how)
+            entrants = [calibrated(entrant, store) for entrant in entrants]
+        stats = {"resamples": options.resamples, "seed": options.seed}
+        behind = find_sweeps(scored, store, eval_set, options.runs, console, use_gpu=options.use_gpu, **stats)
         others = compare_reference_runs(
-            options.reference, models, store, eval_set, console, metric=options.metric, use_gpu=options.use_gpu, **how
+            options.reference, models, store, eval_set, console, metric=options.metric, use_gpu=options.use_gpu, **stats
         )
         report(
             store,
@@ -113,7 +111,7 @@ def main(options: Options) -> None:
             find_ablations(store, options.runs),
             options.report,
             console,
-            **how,
+            **stats,
         )
 
 

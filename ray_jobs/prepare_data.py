@@ -1,4 +1,4 @@
-"""Makes a film store: reads, checks, decodes and splits the films once, for every later job.
+"""Preparation of a film store: films are read, checked, decoded and split once for all later jobs.
 
     python ray_jobs/prepare_data.py --films FOLDER --store DIR
     python ray_jobs/prepare_data.py --films sample
@@ -22,33 +22,33 @@ from ray_jobs.inputs.store_setup import SAMPLE, SAMPLE_FILMS, make_store, requir
 
 @dataclass(frozen=True)
 class Options:
-    """Which films become which store."""
+    """Options of a film store's preparation."""
 
     films: str = SAMPLE
-    """Folder or URI of the films, or "sample" to draw some."""
+    """Folder or URI of the films, or "sample" for a synthetic sample."""
     store: str = at_home("store")
-    """Folder or URI of the store to make."""
+    """Folder or URI of the store to create."""
     sample_films: int = SAMPLE_FILMS
-    """Number of films to draw for the sample."""
+    """Number of films in the synthetic sample."""
     seed: int = 0
-    """Seeds the split, the order of the films and the synthetic sample."""
+    """Seed of the split, the order of the films and the synthetic sample."""
     height: int = 64
     """Height in pixels to which posters are resized."""
     width: int = 64
     """Width in pixels to which posters are resized."""
     validation_share: float = 0.1
-    """Share of the films kept to choose epochs and thresholds by."""
+    """Share of the films in the validation split, which selects epochs and thresholds."""
     test_share: float = 0.2
-    """Share of the films kept for the comparison alone."""
+    """Share of the films in the test split, which serves evaluation alone."""
     train_share: float = 1.0
-    """Share of the training films to keep, for a learning curve: validation and test films stay the same, and the films
-    of a smaller share are among those of a larger one."""
+    """Share of the training films to keep, for a learning curve. Validation and test films stay the same, and a smaller
+    share is a subset of a larger one."""
     max_rejects: float = 0.05
-    """Largest share of the films that may be rejected before the job gives up."""
+    """Largest share of the films that may be rejected before the job fails."""
     max_poster_pixels: int = MAX_PIXELS
-    """Posters with more pixels than this are rejected undecoded."""
+    """Posters with more pixels than this are rejected without being decoded."""
     overwrite: bool = False
-    """Replace the store if there is one."""
+    """Replace an existing store."""
 
     def __post_init__(self) -> None:
         shares = (self.validation_share, self.test_share)
@@ -66,14 +66,14 @@ class Options:
 
 
 def main(options: Options) -> None:
-    """Draw the sample if asked to, and make the store."""
+    """Generate the sample if requested, and create the store."""
     console = Console()
     require_place(options.store, overwrite=options.overwrite)
     resources.connect(console)
     folder = options.films
     if folder == SAMPLE:
         folder = sample_folder(options.store, films=options.sample_films, seed=options.seed, console=console)
-    how = Preparation(
+    preparation = Preparation(
         height=options.height,
         width=options.width,
         shares={
@@ -86,7 +86,7 @@ def main(options: Options) -> None:
         max_rejects=options.max_rejects,
         max_pixels=options.max_poster_pixels,
     )
-    make_store(folder, options.store, how, console, overwrite=options.overwrite)
+    make_store(folder, options.store, preparation, console, overwrite=options.overwrite)
 
 
 if __name__ == "__main__":

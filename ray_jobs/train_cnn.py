@@ -1,4 +1,4 @@
-"""Trains the poster CNN under Ray Train; the defaults are the coursework's model and recipe.
+"""Training of the poster CNN with Ray Train; the defaults are the coursework's model and recipe.
 
     python ray_jobs/train_cnn.py --store DIR --runs DIR
     ray job submit --working-dir . -- python ray_jobs/train_cnn.py --store DIR --runs DIR
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options(TrainOptions):
-    """Options of this job."""
+    """Options of a training run of the poster CNN."""
 
     recipe: Recipe = field(default_factory=lambda: Recipe(epochs=40))
     model: PosterCNN = field(default_factory=PosterCNN)
 
 
 def main(options: Options) -> TrainResult:
-    """Train the model; the best checkpoint is named at the end."""
+    """Train the model, and return its results."""
     with imported_behind("ray_jobs.training.driver"):
         start_ray()
     from ray_jobs.training.driver import train

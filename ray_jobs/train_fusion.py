@@ -1,10 +1,10 @@
-"""Trains the joint model of poster and overview under Ray Train.
+"""Training of the joint model of poster and overview with Ray Train.
 
     python ray_jobs/train_fusion.py --store DIR --runs DIR
     ray job submit --working-dir . -- python ray_jobs/train_fusion.py --store DIR --runs DIR
 
-Writes RUNS/NAME: the best and the last checkpoint, history.csv and TensorBoard events. What the model is, and what it
-reached on real films: docs/fusion.md.
+Writes RUNS/NAME: the best and the last checkpoint, history.csv and TensorBoard events. docs/fusion.md describes
+the model and its results on real films.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options(TrainOptions):
-    """Options of this job."""
+    """Options of a training run of the joint model of poster and overview."""
 
     preset: str = "best"
-    """Settings with a name (genre_models/presets/); the coursework had no joint model."""
+    """Named settings (genre_models/presets/); the coursework had no joint model."""
     recipe: Recipe = field(default_factory=lambda: fusion_best.RECIPE)
     model: FusionGMU = field(default_factory=lambda: fusion_best.MODEL)
 
 
 def main(options: Options) -> TrainResult:
-    """Train the model; the best checkpoint is named at the end."""
+    """Train the model, and return its results."""
     with imported_behind("ray_jobs.training.driver"):
         start_ray()
     from ray_jobs.training.driver import train

@@ -1,4 +1,4 @@
-"""Trains the overview LSTM under Ray Train; the defaults are the coursework's model and recipe.
+"""Training of the overview LSTM with Ray Train; the defaults are the coursework's model and recipe.
 
     python ray_jobs/train_lstm.py --store DIR --runs DIR
     ray job submit --working-dir . -- python ray_jobs/train_lstm.py --store DIR --runs DIR
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options(TrainOptions):
-    """Options of this job."""
+    """Options of a training run of the overview LSTM."""
 
     recipe: Recipe = field(default_factory=lambda: Recipe(epochs=20))
     model: OverviewLSTM = field(default_factory=OverviewLSTM)
 
 
 def main(options: Options) -> TrainResult:
-    """Train the model; the best checkpoint is named at the end."""
+    """Train the model, and return its results."""
     with imported_behind("ray_jobs.training.driver"):
         start_ray()
     from ray_jobs.training.driver import train

@@ -1,4 +1,4 @@
-"""Searches regularisation and learning rate of the poster CNN under Ray Tune, from the coursework's setting on.
+"""Search of the poster CNN's regularisation and learning rate with Ray Tune. Starts from the coursework's settings.
 
     python ray_jobs/tune_cnn.py --store DIR --runs DIR --trials 24
     ray job submit --working-dir . -- python ray_jobs/tune_cnn.py --store DIR --runs DIR --name NAME
@@ -6,7 +6,7 @@
 
 Writes RUNS/NAME: a folder for each trial, sweep.html (the page to read) with its tables and pictures, and
 best_config.yaml for `train_cnn.py --config`; evaluate.py finds the best trial's checkpoint below RUNS.
-docs/tuning.md tells the rest.
+Details are in docs/tuning.md.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ray_jobs.tuning.driver import tune
 
 @dataclass(frozen=True)
 class Options(TuneOptions):
-    """Options of this job; trial 1 is the recipe and the model given here."""
+    """Options of a sweep of the poster CNN; trial 1 uses this recipe and model."""
 
     recipe: Recipe = field(default_factory=lambda: Recipe(epochs=40))
     model: PosterCNN = field(default_factory=PosterCNN)
 
 
 def main(options: Options) -> str:
-    """Run the sweep; the best checkpoint is named at the end."""
+    """Run the sweep, and return the path of its best checkpoint."""
     return tune("cnn", options.model, options.recipe, options)
 
 

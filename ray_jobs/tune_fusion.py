@@ -1,4 +1,4 @@
-"""Searches regularisation and learning rate of the joint model of poster and overview under Ray Tune.
+"""Search of the joint poster and overview model's regularisation and learning rate with Ray Tune.
 
     python ray_jobs/tune_fusion.py --store DIR --runs DIR --trials 24
     ray job submit --working-dir . -- python ray_jobs/tune_fusion.py --store DIR --runs DIR --name NAME
@@ -6,7 +6,7 @@
 
 Writes RUNS/NAME: a folder for each trial, sweep.html (the page to read) with its tables and pictures, and
 best_config.yaml for `train_fusion.py --config`; evaluate.py finds the best trial's checkpoint below RUNS.
-docs/tuning.md tells the rest.
+Details are in docs/tuning.md.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ray_jobs.tuning.driver import tune
 
 @dataclass(frozen=True)
 class Options(TuneOptions):
-    """Options of this job; trial 1 is the recipe and the model given here."""
+    """Options of a sweep of the joint model of poster and overview; trial 1 uses this recipe and model."""
 
     preset: str = "best"
-    """Settings with a name (genre_models/presets/); the coursework had no joint model."""
+    """Named settings (genre_models/presets/); the coursework had no joint model."""
     recipe: Recipe = field(default_factory=lambda: fusion_best.RECIPE)
     model: FusionGMU = field(default_factory=lambda: fusion_best.MODEL)
 
 
 def main(options: Options) -> str:
-    """Run the sweep; the best checkpoint is named at the end."""
+    """Run the sweep, and return the path of its best checkpoint."""
     return tune("fusion", options.model, options.recipe, options)
 
 

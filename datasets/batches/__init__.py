@@ -1,1 +1,1 @@
-"""The store as fixed-shape batches of one worker."""
+"""Fixed-shape batches of the store's films for one worker."""

@@ -1,4 +1,4 @@
-"""The features that a store keeps, as a model's inputs, read through Ray Data."""
+"""The store's features as model inputs, read with Ray Data."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def feature_table(store: Store, split: str, feature_specs: FeatureSpecs, *, cpus: float = 1) -> ray.data.Dataset:
-    """Return a split's row, labels and features as they are kept, through Ray Data, in the store's order.
+    """Return a split's row, labels and stored features, in the store's order.
 
-    Features are bytes, in a column for each entry of `feature_specs`, by its name.
+    Features are bytes, one column for each key of `feature_specs`.
     """
     folders = {
         column: files.resolve(folder_of(store, features.name, split)) for column, features in feature_specs.items()
@@ -49,10 +49,10 @@ def feature_table(store: Store, split: str, feature_specs: FeatureSpecs, *, cpus
 def feature_films(
     store: Store, split: str, feature_specs: FeatureSpecs, *, max_tokens: int = 0, cpus: float = 1
 ) -> ray.data.Dataset:
-    """Return a split as features, in a column for each entry of `feature_specs`, and labels float32 [G].
+    """Return a split's features, one column for each key of `feature_specs`, and labels float32 [G].
 
     Features are a poster's views float16 [VIEWS, units], or an overview's vectors as bytes of float16 [length, units],
-    cut at `max_tokens`, with lengths int32 beside them.
+    truncated to `max_tokens`, and lengths int32.
     """
 
     def to_inputs(table: pa.Table) -> Block:

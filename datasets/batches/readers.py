@@ -1,4 +1,4 @@
-"""The store as a model's inputs, read through Ray Data."""
+"""The store's films as model inputs, read with Ray Data."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import ray.data
 
 Tokens = Vocabulary | WordPiece
-"""What cuts overviews into token ids."""
+"""An encoder of overviews into token ids."""
 
 
 def read_films(store: Store, split: str, columns: list[str], *, cpus: float = 1) -> ray.data.Dataset:
-    """Read columns of a split through Ray Data, in the store's order; each task asks Ray for `cpus`."""
+    """Return columns of a split, in the store's order; each task requests `cpus` from Ray."""
     filesystem, _ = files.resolve(store.folder(split))
     shape = store.manifest.poster_shape
     schema = film_schema(len(store.manifest.genres), shape)
@@ -40,7 +40,7 @@ def read_films(store: Store, split: str, columns: list[str], *, cpus: float = 1)
 
 
 def poster_films(store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
-    """Return a split as inputs uint8 [H, W, 3] and labels float32 [G]."""
+    """Return a split's inputs uint8 [H, W, 3] and labels float32 [G]."""
     shape = store.manifest.poster_shape
 
     def to_inputs(table: pa.Table) -> Block:
@@ -53,7 +53,7 @@ def poster_films(store: Store, split: str, *, cpus: float = 1) -> ray.data.Datas
 def overview_films(
     store: Store, split: str, vocabulary: Tokens, *, max_tokens: int, cpus: float = 1
 ) -> ray.data.Dataset:
-    """Return a split as inputs int32 [max_tokens] (token ids), lengths int32 and labels float32 [G]."""
+    """Return a split's inputs int32 [max_tokens] (token ids), lengths int32 and labels float32 [G]."""
 
     def to_inputs(table: pa.Table) -> Block:
         ids, lengths = vocabulary.encode(table["overview"].to_pylist(), max_tokens=max_tokens)
@@ -64,7 +64,7 @@ def overview_films(
 
 
 def both_films(store: Store, split: str, vocabulary: Tokens, *, max_tokens: int, cpus: float = 1) -> ray.data.Dataset:
-    """Return a split as poster uint8 [H, W, 3], tokens int32 [max_tokens], lengths int32 and labels float32 [G]."""
+    """Return a split's poster uint8 [H, W, 3], tokens int32 [max_tokens], lengths int32; labels float32 [G]."""
     shape = store.manifest.poster_shape
 
     def to_inputs(table: pa.Table) -> Block:
@@ -77,5 +77,5 @@ def both_films(store: Store, split: str, vocabulary: Tokens, *, max_tokens: int,
 
 
 def blocks_of(iterator: Any) -> Iterator[Block]:
-    """Read a Ray Data iterator or dataset block by block, as numpy, without copying."""
+    """Yield the blocks of a Ray Data iterator or dataset as numpy, without copying."""
     yield from iterator.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=2)

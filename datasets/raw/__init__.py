@@ -1,1 +1,1 @@
-"""A films folder checked: rows, posters, rejects with their reason."""
+"""Reading and validation of a films folder: CSV rows, posters and rejects."""

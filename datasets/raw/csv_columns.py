@@ -1,4 +1,4 @@
-"""Finds out which column of a films folder's CSV holds what."""
+"""The columns of a films folder's CSV."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NEEDED = ("Id", "Overview")
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the CSV keeps what."""
+    """The CSV's column names, and the indices of id, overview and labels."""
 
     names: list[str]
     id: int
@@ -28,7 +28,7 @@ class Columns:
 
 
 def find_columns(header: Record | None, path: str) -> Columns:
-    """Finds the columns; raises FilmsError where they do not do."""
+    """Return the columns; raise FilmsError where they are unusable."""
     if header is None:
         raise FilmsError(f"{path} is empty: it needs the columns Id, Overview and one for each genre.")
     if header.problem:
@@ -52,7 +52,7 @@ def find_columns(header: Record | None, path: str) -> Columns:
 
 
 def _missing_columns(missing: list[str], names: list[str], path: str) -> str:
-    """The message for needed columns that are missing, with what may have been meant."""
+    """Return the message for missing columns, with suggestions."""
     shown = ", ".join(repr(name) for name in names[:10]) + (" ..." if len(names) > 10 else "")
     message = f"{path} has no column {' and no column '.join(missing)}; found {shown}."
     if len(names) == 1 and (separator := next((mark for mark in ";\t|" if mark in names[0]), "")):

@@ -1,4 +1,4 @@
-"""Reads the records of a CSV, broken ones included, each with the line it starts on."""
+"""The records of a CSV with their line numbers, malformed ones included."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # What spreadsheets write before UTF-8.
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # Spreadsheets write it before UTF-8.
 _UNDECODED = re.compile(r"[\udc80-\udcff]+")
-_FIELD_LIMIT = 1 << 20  # Characters. No overview is longer; a quote left open is, and must not eat the memory.
+_FIELD_LIMIT = 1 << 20  # Characters. Longer than any overview; bounds the memory of an unclosed quote.
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,18 @@ class Record:
     """One record of a CSV."""
 
     row: int
-    """Line it starts on; the file's first line is 1."""
+    """Line on which it starts; the file's first line is 1."""
     fields: list[str]
-    """As many fields as the header has; where there is a problem, as many as could be told."""
+    """As many fields as the header has; where there is a problem, those that could be parsed."""
     problem: str = ""
-    """What is wrong with the record, for a person; "" where nothing is."""
+    """Error message for the user; "" if the record is valid."""
 
 
 class CsvRecords:
-    """The records of a UTF-8 CSV in turn, header first. Blank lines are no records.
+    """Iterator over the records of a UTF-8 CSV, header first, blank lines skipped.
 
-    A quote that is never closed swallows the lines after it. Strict parsing notices; the record then counts
-    as broken, and if whole records were among the swallowed lines, reading goes on with the first of them.
+    A quote that is never closed swallows the lines after it. Strict parsing detects this and the record is reported as
+    malformed. If whole records were among the swallowed lines, reading resumes with the first of them.
     """
 
     def __init__(self, stream: io.BufferedReader) -> None:
@@ -38,11 +38,11 @@ class CsvRecords:
 
     @property
     def sha256(self) -> str:
-        """Digest in hex of the bytes read so far: of the whole file, once every record has been taken."""
+        """Return the hex digest of the bytes read so far: of the whole file after the last record."""
         return self._lines.hash.hexdigest()
 
     def __iter__(self) -> Iterator[Record]:
-        # The limit belongs to the whole process, so it is put back.
+        # The limit is global to the process, so it is restored.
         limit = csv.field_size_limit(_FIELD_LIMIT)
         try:
             yield from self._records()
@@ -60,7 +60,7 @@ class CsvRecords:
             except StopIteration:
                 return
             except csv.Error as error:
-                # The reader drops the fields it had; one that comes first can still be told.
+                # The reader drops the fields it parsed; the first one can be recovered.
                 fields = lines.taken[0].decode(errors="surrogateescape").split(",", 1)[:1]
                 problem = f"not a CSV record ({error})"
             blank = len(fields) <= 1 and not "".join(fields).strip()
@@ -84,14 +84,14 @@ class CsvRecords:
 
 
 class _Lines:
-    """The lines of a stream as text, for csv.reader; bytes that are not UTF-8 become lone surrogates."""
+    """Iterator over a stream's lines as text; bytes that are not UTF-8 become lone surrogates."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
         self.hash = hashlib.sha256()
-        self.taken: list[bytes] = []  # Lines of the record that is being read.
-        self.pending: list[bytes] = []  # Lines to be read once more, the last one first.
-        self.odd = False  # Whether the record holds a NUL, or bytes that are not UTF-8.
+        self.taken: list[bytes] = []  # Lines of the current record.
+        self.pending: list[bytes] = []  # Lines to read again, the last one first.
+        self.odd = False  # Whether the record contains a NUL, or bytes that are not UTF-8.
         if stream.peek(3).startswith(_BYTE_ORDER_MARK):
             self.hash.update(stream.read(3))
 
@@ -116,7 +116,7 @@ class _Lines:
 
 
 def _is_record(line: bytes, width: int) -> bool:
-    """Whether the line alone is a whole record of `width` fields."""
+    """Return whether the line alone is a complete record of `width` fields."""
     try:
         return width > 1 and len(next(csv.reader([line.decode(errors="replace")], strict=True))) == width
     except csv.Error:
@@ -124,10 +124,10 @@ def _is_record(line: bytes, width: int) -> bool:
 
 
 def _odd_text(fields: list[str]) -> str:
-    """Return the reason why the fields are not text, or ""."""
+    """Return the message for fields that are not valid text, or ""."""
     for text in fields:
-        if found := _UNDECODED.search(text):
-            shown = found.group().encode("utf-8", "surrogateescape")
+        if match := _UNDECODED.search(text):
+            shown = match.group().encode("utf-8", "surrogateescape")
             return f"holds {shown!r}, which is not UTF-8 text: save the CSV as UTF-8"
         if "\0" in text:
             return "holds a NUL byte"

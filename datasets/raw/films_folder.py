@@ -1,11 +1,10 @@
-"""Reads a films folder: one CSV with overviews and genres, and a poster file for each film.
+"""Reader of a films folder: a CSV with overviews and genres, and one poster file per film.
 
     FOLDER/IMDB_overview_genres.csv     Id, Genre, Overview, and one 0/1 column for each genre
     FOLDER/Images/<Id>.jpg              the film's poster
 
-Every film of the CSV ends up in exactly one place: in the table, among the rejects with a reason, or in the
-count of repeats. Films are written to a file as they are read, and mapped: what a process keeps of them in memory is
-the eight bytes each by which repeats are found.
+Every film of the CSV is counted exactly once: in the table, among the rejects with a reason, or as a repeat.
+Films are written to a memory-mapped file as they are read. A process keeps 8 bytes of each in memory, to find repeats.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ CSV_NAME = "IMDB_overview_genres.csv"
 POSTERS_NAME = "Images"
 
 _LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
-# What people and tools write where there is no overview; compared without case and closing dots.
+# Placeholders for a missing overview; compared without case and trailing dots.
 _PLACEHOLDERS = frozenset(
     {"n/a", "na", "nan", "none", "null", "no overview", "no overview found", "overview", "add a plot"}
     | {"plot unknown", "unknown", "coming soon", "tba", "tbd", "to be announced"}
@@ -48,32 +47,31 @@ _PLACEHOLDERS = frozenset(
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _FILE_NAME_LIMIT = 255  # Bytes, on every common filesystem.
 _FILMS_A_BATCH = 4096  # Held as Python objects until they are written.
-_PROBED_ROWS = 1000  # So many rows tell that a column is no genre at all.
+_PROBED_ROWS = 1000  # Rows after which columns are checked for being genres.
 
 
 @dataclass(frozen=True)
 class FilmList:
-    """The films of a folder, as its CSV has them; the posters have not been looked at."""
+    """The films of a folder's CSV, with posters unread."""
 
     genres: tuple[str, ...]
     table: pa.Table
     """id string, row int64, overview string, labels fixed_size_list<float32>[G], poster string: the poster's
-    path on the filesystem that `find_folder` gives. Mapped from a file that goes when the table does. May have no
-    rows, where every film is a reject."""
+    path on the filesystem of `find_folder`. Memory-mapped from a file that is deleted with the table. Without rows
+    where every film is rejected."""
     rejects: list[Reject]
     repeats: int
-    """Films that occur again with the same content, dropped quietly."""
+    """Number of exact duplicates of earlier films, dropped silently."""
     fingerprint: str
     """SHA-256 of the CSV's bytes, in hex."""
 
 
 def read_films(folder: str, *, aside: str | None = None) -> FilmList:
-    """Reads and checks the CSV of a films folder, a local path or any URI Arrow can reach.
+    """Read and validate the CSV of a films folder, a local path or Arrow URI.
 
-    `aside` is a local folder with room for the films' rows while they are in use; by default where Python puts
-    temporary files.
+    `aside` is a local folder for the table's memory-mapped file; by default Python's folder for temporary files.
 
-    Raises FilmsError where no film can be had: no folder or CSV, no rows, columns missing or not 0/1.
+    Raises FilmsError where there is no folder, CSV or row, or where columns are missing or not 0/1.
     """
     filesystem, root = find_folder(folder)
     path = _find_csv(filesystem, root, folder)
@@ -95,23 +93,23 @@ def read_films(folder: str, *, aside: str | None = None) -> FilmList:
 
 
 def find_folder(folder: str) -> tuple[pafs.FileSystem, str]:
-    """The filesystem of `folder` and its path there, without a closing slash; "~" means the home folder.
+    """Return the filesystem of `folder` and its path there, without a trailing slash.
 
-    Raises FilmsError where there is no such folder, or Arrow cannot reach it.
+    "~" is expanded. Raises FilmsError where there is no such folder, or Arrow cannot reach it.
     """
     try:
         filesystem, root = files.resolve(folder)
-        found = filesystem.get_file_info(root).type
+        file_type = filesystem.get_file_info(root).type
     except (OSError, ValueError, RuntimeError) as error:
         raise FilmsError(f"The films folder {folder} cannot be reached: {error.__cause__ or error}") from error
-    if found != pafs.FileType.Directory:
-        what = "does not exist" if found == pafs.FileType.NotFound else "is a file"
-        raise FilmsError(f"The films folder {folder} {what}: give the folder that holds {CSV_NAME}.")
+    if file_type != pafs.FileType.Directory:
+        problem = "does not exist" if file_type == pafs.FileType.NotFound else "is a file"
+        raise FilmsError(f"The films folder {folder} {problem}: give the folder that holds {CSV_NAME}.")
     return filesystem, root.rstrip("/")
 
 
 def _find_csv(filesystem: pafs.FileSystem, root: str, folder: str) -> str:
-    """Path of the CSV; raises FilmsError where it or the posters' folder is missing, naming what is there."""
+    """Return the path of the CSV; raise FilmsError where it or the posters' folder is missing."""
     path = f"{root}/{CSV_NAME}"
     csv_info, posters_info = filesystem.get_file_info([path, f"{root}/{POSTERS_NAME}"])
     if csv_info.type == pafs.FileType.File and posters_info.type == pafs.FileType.Directory:
@@ -129,24 +127,24 @@ def _find_csv(filesystem: pafs.FileSystem, root: str, folder: str) -> str:
 
 
 class _Films:
-    """Takes the records of a CSV one by one, and writes the films that can be used to a file."""
+    """Validator of CSV records that writes usable films to a file."""
 
     def __init__(self, path: str, columns: Columns, posters: str, file: str) -> None:
-        """`posters` is the path of the posters' folder; `file` a local one to write to."""
+        """Open the local `file` for writing; `posters` is the path of the posters' folder."""
         self.path, self.columns, self._posters, self._file = path, columns, posters, file
         self.rejects: list[Reject] = []
         self.repeats = 0
         self._records = 0
-        self._evaluated = 0  # Records whose labels were looked at.
-        self._not_binary: Counter[int] = Counter()  # How many values are not 0 or 1, by column.
+        self._evaluated = 0  # Records whose labels were read.
+        self._not_binary: Counter[int] = Counter()  # Number of values that are not 0 or 1, by column.
         self._example: dict[int, str] = {}  # The first such value.
-        self._hashes = array("q")  # Of the ids of all films, to find those that occur again.
+        self._hashes = array("q")  # Of the ids of all films, to find duplicates.
         self._schema = _schema(len(columns.labels))
         self._writer = pa.ipc.new_file(file, self._schema)
         self._start_batch()
 
     def add(self, record: Record) -> None:
-        """Keeps the film of `record`, or sets it aside, or counts it as a repeat."""
+        """Write the film of `record` to the file, or reject it."""
         self._records += 1
         columns, fields = self.columns, record.fields
         film = fields[columns.id].strip() if columns.id < len(fields) else ""
@@ -166,7 +164,7 @@ class _Films:
         return None
 
     def finish(self) -> pa.Table:
-        """The films kept. Raises FilmsError where the CSV as a whole is not one of films."""
+        """Return the accepted films. Raises FilmsError where the CSV as a whole is unusable."""
         if not self._records:
             raise FilmsError(f"{self.path} has a header and no films: add a row for each film.")
         self._check_columns()
@@ -180,7 +178,7 @@ class _Films:
         self.rejects.append(Reject(shown, row, reason, detail))
 
     def _keep(self, film: str, row: int, overview: str, labels: bytes) -> None:
-        """Keeps a sound film."""
+        """Append a valid film."""
         self._hashes.append(hash(film))
         self._ids.append(film)
         self._rows.append(row)
@@ -208,12 +206,12 @@ class _Films:
         self._start_batch()
 
     def _doubles(self, table: pa.Table) -> Iterator[int]:
-        """Finds the films whose id was there before: counts those with the same content, sets others aside."""
+        """Yield the films with the id of an earlier one: exact repeats are counted, others rejected."""
         hashes = np.frombuffer(self._hashes, np.int64)
         order = np.argsort(hashes, kind="stable")
         again = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
         firsts: dict[str, int] = {}
-        # Ids with the same hash may still differ; among the same ids the first comes first.
+        # Different ids may have the same hash; films are visited in file order.
         for place in np.unique(np.concatenate([order[again], order[again + 1]])).tolist():
             film = {name: table[name][place].as_py() for name in ("id", "row", "overview", "labels")}
             first = firsts.setdefault(film["id"], place)
@@ -222,14 +220,14 @@ class _Films:
             yield place
             other_overview = film["overview"] != table["overview"][first].as_py()
             if other_overview or film["labels"] != table["labels"][first].as_py():
-                what = "another overview" if other_overview else "other genres"
-                detail = f"also on row {table['row'][first].as_py()}, with {what}; that one is kept"
+                difference = "another overview" if other_overview else "other genres"
+                detail = f"also on row {table['row'][first].as_py()}, with {difference}; that one is kept"
                 self._reject(film["id"], film["row"], DUPLICATE_ID, detail)
             else:
                 self.repeats += 1
 
     def _read_labels(self, fields: Sequence[str]) -> tuple[bytes, str]:
-        """The labels as bytes of 0 and 1, and "" or what is wrong with them."""
+        """Return the labels as bytes of 0 and 1, and an error message or ""."""
         self._evaluated += 1
         try:
             labels, problem = bytes([_LABELS[fields[column]] for column in self.columns.labels]), ""
@@ -240,7 +238,7 @@ class _Films:
         return labels, problem
 
     def _read_odd_labels(self, fields: Sequence[str]) -> tuple[bytes, str]:
-        """As `_read_labels`, for values with spaces, or none of 0 and 1."""
+        """Return the same as `_read_labels`, for values with spaces or other than 0 and 1."""
         labels, problem = bytearray(), ""
         for column in self.columns.labels:
             label = _LABELS.get(fields[column].strip())
@@ -252,9 +250,9 @@ class _Films:
         return bytes(labels), problem
 
     def _check_columns(self) -> None:
-        """Raises FilmsError for a column that plainly is no genre: it would set every film aside."""
+        """Raise FilmsError for a column that is clearly no genre: it would reject every film."""
         for column, bad in self._not_binary.items():
-            # A few films prove nothing unless all are wrong; among many, a genre is 0 or 1 for most.
+            # Below 20 films all values must be wrong; from 20 on, more than half.
             if bad == self._evaluated or (self._evaluated >= 20 and bad > self._evaluated / 2):
                 name, good = self.columns.names[column], self._evaluated - bad
                 raise FilmsError(
@@ -265,7 +263,7 @@ class _Films:
 
 
 def _schema(genres: int) -> pa.Schema:
-    """The columns of a `FilmList`'s table."""
+    """Return the schema of a `FilmList`'s table."""
     labels = pa.list_(pa.float32(), genres)
     return pa.schema(
         {"id": pa.string(), "row": pa.int64(), "overview": pa.string(), "labels": labels, "poster": pa.string()}
@@ -273,15 +271,15 @@ def _schema(genres: int) -> pa.Schema:
 
 
 def _without(table: pa.Table, places: list[int]) -> pa.Table:
-    """A table without some of its films, not copied."""
+    """Return a table without the rows at `places`, zero-copy."""
     starts, ends = [0, *(place + 1 for place in places)], [*places, len(table)]
     return pa.concat_tables([table.slice(start, end - start) for start, end in zip(starts, ends, strict=True)])
 
 
 def _unsafe_id(film: str) -> str:
-    """Why the poster's path, built from this id, might lead out of the posters' folder; "" if it cannot."""
-    if found := _CONTROL.search(film):
-        return f"Id holds the control character {found.group()!r}"
+    """Return why this id might lead out of the posters' folder, or ""."""
+    if match := _CONTROL.search(film):
+        return f"Id holds the control character {match.group()!r}"
     if "/" in film or "\\" in film:
         return "Id holds a slash; it names a file inside the posters' folder"
     if film in (".", ".."):
@@ -290,7 +288,7 @@ def _unsafe_id(film: str) -> str:
 
 
 def _unusable_id(film: str) -> str:
-    """Why this id cannot name a poster's file; "" if it can."""
+    """Return why this id cannot name a poster's file, or ""."""
     if not film:
         return "Id is empty"
     if len(film) > 60 and (length := len(f"{film}.jpg".encode())) > _FILE_NAME_LIMIT:
@@ -299,7 +297,7 @@ def _unusable_id(film: str) -> str:
 
 
 def _is_placeholder(overview: str) -> bool:
-    """Whether the overview tells nothing: a known placeholder, or no letter or digit of any script."""
+    """Return whether the overview is a known placeholder or has no letter or digit."""
     if len(overview) < 30 and overview.casefold().rstrip(" .\u2026") in _PLACEHOLDERS:
         return True
     return not any(map(str.isalnum, overview))

@@ -1,4 +1,4 @@
-"""Turns the bytes of a poster into pixels, or into a reason why they cannot be one."""
+"""Decoding of poster files to pixels, and JPEG thumbnails."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from datasets.raw.rejects import POSTER_NOT_A_PICTURE, POSTER_TOO_LARGE, POSTER_
 
 try:
     import simplejpeg
-except ImportError:  # no wheel for this platform: Pillow decodes all posters, to the same pixels in twice the time
+except ImportError:  # no wheel for this platform: Pillow decodes to the same pixels in twice the time
     simplejpeg = None
 
 MAX_PIXELS = 40_000_000
 """Largest poster decoded, in pixels: 40 million take 150 MB of memory as RGB, 500 with transparency."""
 MOST_PIXELS = 178_956_970
-"""Beyond that Pillow refuses a picture, whatever it is asked for."""
+"""Pillow's own limit, in pixels: it never decodes a larger picture."""
 
-# Nothing else is ever opened, whatever the file calls itself: some of Pillow's other formats run outside
-# programs. Naming the plugins loads these five only; Pillow would look for them by loading all of its own.
+# No other format is opened: some of Pillow's formats run external programs. Importing the plugins here loads these
+# five only; Pillow would load all of its own.
 _PLUGINS = {
     "JPEG": JpegImagePlugin,
     "PNG": PngImagePlugin,
@@ -45,13 +45,13 @@ _FORMATS = tuple(_PLUGINS)
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
 
 _ORIENTATION_TAG = 0x0112
-# Where Pillow keeps what may hold an orientation (EXIF, or XMP); most posters have none.
+# Keys of Pillow's `info` that may hold an orientation (EXIF or XMP).
 _ORIENTATION_SOURCES = frozenset({"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"})
-# A JPEG decodes at a half, a quarter or an eighth of its size for less work; the rest of the way is resampled. With an
-# eighth to spare the result is nearer to LANCZOS on the whole picture than an antialiased bilinear filter on it is, 2.0
-# of 255 against 3.7 (benchmarks/ingest.py); with nothing to spare posters of 128 by 192 were 4.3 from it.
+# A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, which is cheaper, then resampled. Decoding at 9/8 of the target size
+# or more, the result differs by 2.0 of 255 from LANCZOS on the full picture, against 3.7 for an antialiased bilinear
+# filter (benchmarks/ingest.py). At 8/8 or more, posters of 128 by 192 differed by 4.3.
 _SPARE = (9, 8)
-# How the pixels must be turned to stand upright (EXIF 2.32, tag 274).
+# Transforms to upright, by EXIF orientation (EXIF 2.32, tag 274).
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -65,10 +65,10 @@ _SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 class PosterError(Exception):
-    """A poster that cannot be used; `reason` is one of `datasets.raw.rejects.REASONS`, `detail` what was found."""
+    """A poster that cannot be used; `reason` is one of `datasets.raw.rejects.REASONS`."""
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)  # Both, so that the error survives pickling between processes.
+        super().__init__(reason, detail)  # Both, so that the error can be pickled.
         self.reason = reason
         self.detail = detail
 
@@ -77,22 +77,22 @@ class PosterError(Exception):
 
 
 def decode_poster(data: bytes, *, height: int, width: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decodes a JPEG, PNG, WebP, GIF (its first frame) or BMP and squeezes it to `height` x `width` pixels.
+    """Decode a JPEG, PNG, WebP, GIF (first frame) or BMP, resized to `height` x `width`.
 
-    Whatever the colours of the file, the result is RGB: what is transparent is laid on white, 16 bits
-    become 8, and an EXIF orientation is applied. The proportions of the poster are not kept.
+    The result is RGB for every colour mode: transparency is composited on white, 16 bits become 8, and an EXIF
+    orientation is applied. The aspect ratio is not kept.
 
     Args:
         data: the file's bytes.
         height: rows of the result, at least 1.
         width: columns of the result, at least 1.
-        max_pixels: a poster of more pixels is refused on its header, before a pixel is decoded.
+        max_pixels: a poster of more pixels is rejected from its header, undecoded.
 
     Returns:
         uint8 [height, width, 3], C-contiguous, writable.
 
     Raises:
-        PosterError: the bytes are no picture, a broken one, or too large a one.
+        PosterError: the bytes are no picture, or a corrupt or too large one.
         ValueError: height or width below 1.
     """
     if height < 1 or width < 1:
@@ -110,9 +110,9 @@ def decode_poster(data: bytes, *, height: int, width: int, max_pixels: int = MAX
 
 
 def thumbnail_jpeg(data: bytes, *, height: int = 222, max_pixels: int = MAX_PIXELS) -> bytes:
-    """Returns a JPEG of the poster, at most `height` pixels high and 4 x `height` wide, in its proportions.
+    """Return a JPEG thumbnail, at most `height` pixels high and 4 x `height` wide.
 
-    A smaller poster keeps its size. Accepts, refuses and raises what `decode_poster` does.
+    The aspect ratio is kept, and a smaller poster keeps its size. Accepts and raises the same as `decode_poster`.
     """
     if height < 1:
         raise ValueError(f"A thumbnail {height} pixels high: the height must be at least 1.")
@@ -130,17 +130,17 @@ def thumbnail_jpeg(data: bytes, *, height: int = 222, max_pixels: int = MAX_PIXE
 
 
 def to_jpeg(pixels: np.ndarray) -> bytes:
-    """Returns a JPEG of decoded pixels, uint8 [height, width, 3]."""
+    """Return decoded pixels, uint8 [height, width, 3], as JPEG."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="JPEG", quality=90)
     return stream.getvalue()
 
 
 def _plain_jpeg(data: bytes, height: int, width: int, max_pixels: int) -> Image.Image | None:
-    """Decodes a sound, upright, coloured JPEG as `_resized` would, in half the time; None for every other file.
+    """Decode a valid, upright, coloured JPEG in half of Pillow's time; return None for other files.
 
-    Pillow reads what is None here, so that it alone says what is wrong with a poster, and how. Both are libjpeg-turbo
-    underneath, and are asked for the same fraction of the size: the pixels are the same.
+    Pillow decodes the others, so that all errors come from one decoder. Both use libjpeg-turbo at the same fraction of
+    the size: the pixels are the same.
     """
     if simplejpeg is None or not data.startswith(b"\xff\xd8\xff"):
         return None
@@ -150,7 +150,7 @@ def _plain_jpeg(data: bytes, height: int, width: int, max_pixels: int) -> Image.
         down, across, colours, _ = simplejpeg.decode_jpeg_header(data)
         if colours != "YCbCr" or down * across > min(max_pixels, MAX_PIXELS):
             return None
-        # Pillow's `draft`: the least eighth, quarter or half that is as large as what is asked for, or larger.
+        # As Pillow's `draft`: the smallest of 1/8, 1/4 and 1/2 that is at least the requested size.
         wide, high = _with_spare((width, height))
         room = min(across // wide, down // high)
         shrink = next((step for step in (8, 4, 2) if step <= room), 1)
@@ -161,7 +161,7 @@ def _plain_jpeg(data: bytes, height: int, width: int, max_pixels: int) -> Image.
 
 
 def _says_more_than_pixels(data: bytes) -> bool:
-    """Tells a JPEG with EXIF or XMP, which may say how it is to be turned: both stand in APP1, before its pixels."""
+    """Return whether a JPEG has EXIF or XMP (APP1), which may hold an orientation."""
     place = 2
     while data[place : place + 1] == b"\xff":
         marker = data[place + 1 : place + 2]
@@ -170,18 +170,18 @@ def _says_more_than_pixels(data: bytes) -> bool:
         if marker == b"\xda":  # pixels begin
             return False
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return True  # no plain sequence of segments: for Pillow to evaluate
+    return True  # no plain sequence of segments: left to Pillow
 
 
 def _with_spare(size: tuple[int, int]) -> tuple[int, int]:
-    """Returns the size that a JPEG is decoded at, at least."""
+    """Return the minimum size at which a JPEG is decoded."""
     more, of = _SPARE
     return -(-more * size[0] // of), -(-more * size[1] // of)
 
 
 @contextmanager
 def _opened(data: bytes, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
-    """Opens a poster; refuses one that is too large, and answers whatever a broken file raises."""
+    """Open a poster; raise PosterError for one that is too large or corrupt."""
     if not data:
         raise PosterError(POSTER_NOT_A_PICTURE, "the file is empty (0 bytes)")
     shown = "the file"
@@ -199,15 +199,15 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
             raise PosterError(POSTER_TOO_LARGE, f"{error}; at most {max_pixels:,} are decoded") from None
         except UnidentifiedImageError:
             raise _unidentified(data) from None
-        # Pillow answers broken files with OSError, SyntaxError, ValueError, struct.error, EOFError,
-        # zlib.error, IndexError, TypeError, OverflowError and more, and one film must never end a job.
+        # Pillow raises OSError, SyntaxError, ValueError, struct.error, EOFError, zlib.error, IndexError,
+        # TypeError, OverflowError and more for corrupt files, and one film must never end a job.
         except Exception as error:
             detail = f"{shown} of {len(data):,} bytes cannot be decoded ({type(error).__name__}: {error})"
             raise PosterError(POSTER_TRUNCATED, detail) from error
 
 
 def _unidentified(data: bytes) -> PosterError:
-    """Tells a picture whose header is cut off from a file that never was one."""
+    """Return the error for a truncated header, or for a file that is no picture."""
     if data.startswith(_SIGNATURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
         detail = f"begins as a picture does, but its header cannot be read; the file has {len(data):,} bytes"
         return PosterError(POSTER_TRUNCATED, detail)
@@ -215,19 +215,19 @@ def _unidentified(data: bytes) -> PosterError:
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Decodes an opened image into RGB of `size` (width, height)."""
+    """Decode an opened image to RGB of `size` (width, height)."""
     image.draft("RGB", _with_spare(size))  # other formats ignore this
     return _shrunk(_plain(image), size).convert("RGB")
 
 
 def _shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Resizes to (width, height)."""
-    # The gap lets it shrink a large picture by whole steps first.
+    """Resize to (width, height)."""
+    # `reducing_gap` shrinks a large picture by an integer factor first.
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """The image decoded, as "RGB", or as "L" (8-bit grey, which is quicker to resize than RGB)."""
+    """Return the decoded image as "RGB", or "L" (8-bit grey, faster to resize)."""
     image.load()
     if image.mode.startswith("I"):
         return _from_16_bit(image)
@@ -242,27 +242,27 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey as 8-bit grey. (Pillow's own convert() would clip every value above 255 to white.)"""
+    """Convert 16-bit grey to 8-bit; Pillow's convert() would clip values above 255 to white."""
     values = np.asarray(image).clip(0, 65535).astype(np.uint32)
     return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8, and 1 (upright) where there is none or it cannot be read."""
+    """Return the EXIF orientation 1..8; 1 (upright) where it is missing or unreadable."""
     if _ORIENTATION_SOURCES.isdisjoint(image.info):
         return 1
     try:
-        found = image.getexif().get(_ORIENTATION_TAG, 1)
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:
-        return 1  # Broken EXIF beside sound pixels: a poster worth keeping.
-    return found if isinstance(found, int) else 1
+        return 1  # The pixels may be valid despite corrupt EXIF.
+    return orientation if isinstance(orientation, int) else 1
 
 
 class _NoWarnings:
-    """Silences warnings while any thread is inside.
+    """Context manager that silences warnings while any thread is inside.
 
-    Pillow warns of odd metadata and of large pictures, which posters answer with results instead.
-    `warnings.catch_warnings` alone would, with several threads, restore the filters in the wrong order.
+    Pillow warns of odd metadata and large pictures, which are handled here. `warnings.catch_warnings` alone would
+    restore the filters in the wrong order with several threads.
     """
 
     def __init__(self) -> None:
@@ -291,8 +291,8 @@ _no_warnings = _NoWarnings()
 
 
 def enlarged(posters: np.ndarray, *, height: int, width: int) -> np.ndarray:
-    """Return posters uint8 [n, h, w, 3] as uint8 [n, height, width, 3], resized bicubically where they differ."""
+    """Resize posters uint8 [n, h, w, 3] bicubically to uint8 [n, height, width, 3]."""
     if posters.shape[1:3] == (height, width):
         return posters
-    pictures = (Image.fromarray(one).resize((width, height), Image.Resampling.BICUBIC) for one in posters)
-    return np.stack([np.asarray(one) for one in pictures])
+    pictures = (Image.fromarray(poster).resize((width, height), Image.Resampling.BICUBIC) for poster in posters)
+    return np.stack([np.asarray(picture) for picture in pictures])

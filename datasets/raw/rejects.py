@@ -1,4 +1,4 @@
-"""Words the rooms share about films: what ends a job, and why a film is rejected."""
+"""Reasons for rejecting a film, and the error for unusable films."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-# Reasons for setting a film aside. They are keys in results and are shown on screen as they stand.
+# Reasons for rejecting a film. They are keys in results and are shown on screen unchanged.
 ROW_MALFORMED = "row malformed"
 ID_LEAVES_FOLDER = "id leaves the folder"
 OVERVIEW_EMPTY = "overview empty"
@@ -35,12 +35,12 @@ REASONS: tuple[str, ...] = (
 
 
 class FilmsError(ValueError):
-    """The films cannot be used at all: the message is for the person who started the job, and ends it."""
+    """An error that ends the job: the films cannot be used. The message is for the user."""
 
 
 @dataclass(frozen=True)
 class Reject:
-    """One film rejected, and why."""
+    """A rejected film with the reason."""
 
     id: str
     row: int
@@ -48,11 +48,11 @@ class Reject:
     reason: str
     """One of `REASONS`."""
     detail: str
-    """What was found, for the person who will repair the film."""
+    """The offending value, for the user who repairs the film."""
 
 
 def write_rejects(rejects: Iterable[Reject], target: str | Path | TextIO) -> None:
-    """Writes `rejects` as CSV with the columns id, row, reason, detail, sorted by row.
+    """Write `rejects` as CSV with the columns id, row, reason, detail, sorted by row.
 
     `target` is a local path, or a text stream opened with `newline=""`, which is left open.
     Raises OSError where the path cannot be written.

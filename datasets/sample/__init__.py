@@ -1,1 +1,1 @@
-"""Synthetic films, to try everything without data."""
+"""Synthetic films, to run everything without real data."""

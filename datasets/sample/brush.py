@@ -1,4 +1,4 @@
-"""The brush that draws the sample's motifs, in units of their own size."""
+"""The brush for the sample's motifs, in units relative to their size."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Brush:
-    """Draws in units of `size` pixels round the pixel (`x`, `y`).
+    """Drawing tool in units of `size` pixels around the pixel (`x`, `y`).
 
-    `tint` multiplies red, green and blue of every colour; `rng` is for motifs that scatter things.
+    `tint` multiplies red, green and blue of every colour; `rng` is for motifs with random parts.
     """
 
     canvas: ImageDraw.ImageDraw
@@ -24,7 +24,7 @@ class Brush:
     rng: np.random.Generator
 
     def colour(self, code: str) -> Colour:
-        """The tinted colour of a hex code such as `#ffcc00`."""
+        """Return the tinted colour of a hex code such as `#ffcc00`."""
         red, green, blue = ImageColor.getrgb(code)[:3]
         r, g, b = self.tint
         return min(255, int(red * r)), min(255, int(green * g)), min(255, int(blue * b))
@@ -33,35 +33,35 @@ class Brush:
         return self.x + x * self.size, self.y + y * self.size
 
     def shape(self, code: str, *points: Point) -> None:
-        """A filled polygon."""
+        """Draw a filled polygon."""
         self.canvas.polygon([self._at(*point) for point in points], fill=self.colour(code))
 
     def box(self, code: str, left: float, top: float, right: float, bottom: float) -> None:
-        """A filled rectangle."""
+        """Draw a filled rectangle."""
         self.canvas.rectangle((*self._at(left, top), *self._at(right, bottom)), fill=self.colour(code))
 
     def disc(self, code: str, x: float, y: float, rx: float, ry: float | None = None) -> None:
-        """A filled circle, or an ellipse when `ry` is given."""
+        """Draw a filled circle, or an ellipse when `ry` is given."""
         ry = rx if ry is None else ry
         self.canvas.ellipse((*self._at(x - rx, y - ry), *self._at(x + rx, y + ry)), fill=self.colour(code))
 
     def line(self, code: str, width: float, *points: Point) -> None:
-        """A line through the points, `width` in units too."""
+        """Draw a line through the points, `width` in units too."""
         pixels = max(1, round(width * self.size))
         self.canvas.line([self._at(*p) for p in points], fill=self.colour(code), width=pixels, joint="curve")
 
     def arc(self, code: str, width: float, x: float, y: float, r: float, start: float, end: float) -> None:
-        """Part of a circle, from `start` to `end` degrees clockwise from three o'clock."""
+        """Draw an arc from `start` to `end` degrees, clockwise from three o'clock."""
         corners = (*self._at(x - r, y - r), *self._at(x + r, y + r))
         self.canvas.arc(corners, start, end, fill=self.colour(code), width=max(1, round(width * self.size)))
 
     def dome(self, code: str, x: float, y: float, r: float) -> None:
-        """The upper half of a circle, filled."""
+        """Draw the upper half of a circle, filled."""
         corners = (*self._at(x - r, y - r), *self._at(x + r, y + r))
         self.canvas.pieslice(corners, 180, 360, fill=self.colour(code))
 
     def star(self, code: str, x: float, y: float, outer: float, inner: float, points: int) -> None:
-        """A star with `points` rays, the first one up."""
+        """Draw a star with `points` rays, the first one up."""
         angles = np.pi * np.arange(2 * points) / points - np.pi / 2
         radii = np.where(np.arange(2 * points) % 2, inner, outer)
         corners = zip(x + radii * np.cos(angles), y + radii * np.sin(angles), strict=True)

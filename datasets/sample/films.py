@@ -1,23 +1,23 @@
-"""A sample of invented films in the coursework's layout, to try everything without the real data.
+"""Synthetic films in the coursework's layout, to run everything without the real data.
 
     folder/IMDB_overview_genres.csv     Id, Genre, one 0/1 column per genre, Overview
     folder/Images/<Id>.jpg              posters, 300 by 444 pixels
 
-The genres follow the real file's long tail (every second film a Drama, one in 170 a Western) and keep
-plausible company. Picture and text each tell a part of them, so that each model has something to learn,
-neither can learn everything, and the two err on different films. `_GENRES` below is the whole design:
+The genres follow the real file's long tail (every second film a Drama, one in 170 a Western) and plausible
+co-occurrence. Poster and overview each carry part of the labels, so that each model can learn something, neither can
+learn everything, and their errors differ. `_GENRES` below defines the design:
 
-- told by the picture (motif and palette shown by 7 to 9 in 10 films, key words in 4 in 10): Animation, Fantasy,
-  Horror, Musical, Romance, Sci-Fi, Sport, War, Western; Family leans this way;
-- told by the text (key words in 5 to 9 in 10, motif in 2 to 3 in 10): Biography, Comedy, Crime, Documentary,
+- mostly in the poster (motif and palette in 7 to 9 of 10 films, key words in 4 of 10): Animation, Fantasy, Horror,
+  Musical, Romance, Sci-Fi, Sport, War, Western; Family leans this way;
+- mostly in the overview (key words in 5 to 9 of 10, motif in 2 to 3 of 10): Biography, Comedy, Crime, Documentary,
   Drama, History, Music, Mystery, Thriller;
-- told by both, half the time each: Action, Adventure.
+- in both, half the time each: Action, Adventure.
 
-On top comes noise: a poster has room for two motifs, the second one small; one film in eight has a motif and
-one in five a clause of a genre that is not its own; and most sentences hold words that say nothing.
+Noise: a poster has room for two motifs, the second one small; one film in eight has a motif and one in five a clause
+of a wrong genre; most sentences contain uninformative words.
 
-Learning from 840 films, tested on 240 (mean average precision, prior 0.11): about 0.5 from the overviews
-(TF-IDF and logistic regression), about 0.4 from the posters (random forest on 16 by 16 pixels).
+Trained on 840 films and tested on 240, mean average precision (prior 0.11) is about 0.5 from the overviews (TF-IDF
+and logistic regression) and about 0.4 from the posters (random forest on 16 by 16 pixels).
 """
 
 import csv
@@ -37,14 +37,14 @@ IMAGES_NAME = "Images"
 
 
 class _GenreDesign(NamedTuple):
-    """`weight`: how readily the genre is drawn; `shown`, `told`: chance that poster or overview tell it."""
+    """Sampling weight, and probabilities that the poster (`shown`) or overview (`told`) has the genre."""
 
     weight: float
     shown: float
     told: float
 
 
-# The weights are fitted so that the shares of the real file come out of `_draw_genres`.
+# The weights are fitted so that `_draw_genres` reproduces the shares of the real file.
 _GENRES: dict[str, _GenreDesign] = {
     "Action": _GenreDesign(7.8, 0.50, 0.50),
     "Adventure": _GenreDesign(4.4, 0.50, 0.50),
@@ -77,7 +77,7 @@ _DRAWN = tuple(genre for genre, design in _GENRES.items() if design.weight > 0)
 _COUNT_SHARES = (0.20, 0.36, 0.36, 0.08)
 _FALSE_MOTIF, _FALSE_CLAUSE, _SECOND_CLAUSE = 0.12, 0.20, 0.15
 
-# How much more (or less) often two genres meet than chance would have it; any pair not here: 1.
+# Co-occurrence of two genres relative to chance; 1 for other pairs.
 _COMPANY: dict[tuple[str, str], float] = {
     ("Action", "Adventure"): 4.0,
     ("Action", "Crime"): 2.0,
@@ -124,10 +124,10 @@ _COMPANY: dict[tuple[str, str], float] = {
 
 
 def _company_table() -> np.ndarray:
-    """Float64 [drawn genres, drawn genres], symmetric, 0 on the diagonal so that no genre comes twice."""
+    """Return symmetric factors float64 [genres, genres] of `_DRAWN`, diagonal 0: no genre is sampled twice."""
     table = np.ones((len(_DRAWN), len(_DRAWN)))
-    for (one, other), factor in _COMPANY.items():
-        i, j = _DRAWN.index(one), _DRAWN.index(other)
+    for (first, second), factor in _COMPANY.items():
+        i, j = _DRAWN.index(first), _DRAWN.index(second)
         table[i, j] = table[j, i] = factor
     np.fill_diagonal(table, 0)
     return table
@@ -139,7 +139,7 @@ _WEIGHTS = np.array([_GENRES[genre].weight for genre in _DRAWN])
 
 @dataclass(frozen=True)
 class SampleFilm:
-    """One invented film: `genres` in file order, `poster_jpeg` a JPEG of 300 by 444 pixels."""
+    """A synthetic film: `genres` in file order, `poster_jpeg` of 300 by 444 pixels."""
 
     id: str
     genres: tuple[str, ...]
@@ -148,12 +148,12 @@ class SampleFilm:
 
 
 def _draw_one(weights: np.ndarray, rng: np.random.Generator) -> int:
-    """An index, drawn in proportion to the weights."""
+    """Sample an index in proportion to the weights."""
     return int(np.searchsorted(np.cumsum(weights), rng.random() * weights.sum(), side="right"))
 
 
 def _draw_genres(rng: np.random.Generator) -> tuple[str, ...]:
-    """One to four genres, each next one drawn by its weight and by how well it goes with those before."""
+    """Sample one to four genres by weight and by co-occurrence with the previous ones."""
     count = 1 + _draw_one(np.array(_COUNT_SHARES), rng)
     weights, chosen = _WEIGHTS, []
     for _ in range(count):
@@ -163,13 +163,13 @@ def _draw_genres(rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def _another_genre(genres: Sequence[str], rng: np.random.Generator) -> str:
-    """A genre that the film does not have, any of them as likely."""
+    """Sample uniformly a genre that the film does not have."""
     others = [genre for genre in _DRAWN if genre not in genres]
     return others[int(rng.integers(len(others)))]
 
 
 def _shown_genres(genres: Sequence[str], rng: np.random.Generator) -> list[str]:
-    """The genres whose motif the poster gets, in the order in which they take its places."""
+    """Sample the genres whose motif the poster gets, in the order of its places."""
     shown = [genre for genre in genres if rng.random() < _GENRES[genre].shown]
     if rng.random() < _FALSE_MOTIF:
         shown.append(_another_genre(genres, rng))
@@ -177,18 +177,18 @@ def _shown_genres(genres: Sequence[str], rng: np.random.Generator) -> list[str]:
 
 
 def _told_genres(genres: Sequence[str], rng: np.random.Generator) -> list[str]:
-    """The genres that the overview mentions, once for every clause."""
-    told = [genre for genre in genres if rng.random() < _GENRES[genre].told]
-    told += [genre for genre in told if rng.random() < _SECOND_CLAUSE]
+    """Sample the genres that the overview mentions, once for every clause."""
+    mentioned = [genre for genre in genres if rng.random() < _GENRES[genre].told]
+    mentioned += [genre for genre in mentioned if rng.random() < _SECOND_CLAUSE]
     if rng.random() < _FALSE_CLAUSE:
-        told.append(_another_genre(genres, rng))
-    return told[:5]
+        mentioned.append(_another_genre(genres, rng))
+    return mentioned[:5]
 
 
 def draw_film(index: int, *, seed: int) -> SampleFilm:
-    """Draw film number `index` (from 0) of the sample with this seed.
+    """Generate film number `index` (from 0) of the sample with this seed.
 
-    Depends on the two numbers alone (with the same NumPy and Pillow), so films can be drawn in any order, on
+    It depends on the two numbers alone (with the same NumPy and Pillow), so films can be generated in any order, on
     any machine, and film 7 is the same in a sample of 10 and of 10,000.
 
     Raises:
@@ -196,22 +196,22 @@ def draw_film(index: int, *, seed: int) -> SampleFilm:
     """
     if index < 0 or seed < 0:
         raise ValueError(f"A film's index and seed must not be negative, got index {index}, seed {seed}.")
-    # A stream for each part: a change to the grammar leaves genres and posters as they were.
+    # A random stream for each part: a change to the grammar leaves genres and posters unchanged.
     genre_rng, text_rng, poster_rng = np.random.default_rng([seed, index]).spawn(3)
     genres = _draw_genres(genre_rng)
-    shown, told = _shown_genres(genres, genre_rng), _told_genres(genres, genre_rng)
-    overview = write_overview(told, text_rng)
+    shown, mentioned = _shown_genres(genres, genre_rng), _told_genres(genres, genre_rng)
+    overview = write_overview(mentioned, text_rng)
     poster = draw_poster(shown, write_title(text_rng), write_credit(text_rng), poster_rng)
     return SampleFilm(id=f"sample-{index:06d}", genres=genres, overview=overview, poster_jpeg=poster)
 
 
 def csv_header() -> list[str]:
-    """The column names of the CSV, in file order."""
+    """Return the column names of the CSV, in file order."""
     return ["Id", "Genre", *GENRES, "Overview"]
 
 
 def csv_row(film: SampleFilm) -> list[str]:
-    """One film's fields in the order of `csv_header`; `Genre` reads like a Python list of names."""
+    """Return a film's fields in the order of `csv_header`; `Genre` is a Python list literal."""
     flags = [str(int(genre in film.genres)) for genre in GENRES]
     return [film.id, str(list(film.genres)), *flags, film.overview]
 
@@ -233,18 +233,18 @@ def _write_into(folder: Path, films: int, seed: int, progress: Callable[[int], N
 def write_sample(folder: str | Path, *, films: int, seed: int, progress: Callable[[int], None] | None = None) -> None:
     """Write a sample of `films` films: the CSV and a poster each.
 
-    It is drawn into a folder beside `folder` and renamed when complete, so a run that dies leaves no half
-    sample under the name asked for (one that is killed outright leaves `.<name>.unfinished-*` to remove).
+    It is written to a temporary folder next to `folder` and renamed when complete, so a failed run leaves no partial
+    sample at `folder` (a killed one leaves `.<name>.unfinished-*` to remove).
 
     Args:
-        folder: where the sample goes; must be new or empty. Missing parents are made.
-        films: how many, at least 1.
+        folder: the target; must be new or empty. Missing parents are created.
+        films: number of films, at least 1.
         seed: not negative; the same seed gives the same bytes.
         progress: called after every film with the number of films written so far.
 
     Raises:
         ValueError: when `films` is below 1 or `seed` negative.
-        FileExistsError: when `folder` is a file or holds something already.
+        FileExistsError: when `folder` is a file or not empty.
     """
     target = Path(folder).absolute()
     if films < 1:
@@ -252,8 +252,8 @@ def write_sample(folder: str | Path, *, films: int, seed: int, progress: Callabl
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FileExistsError(f"{target} is there already: remove it or name another folder for the sample.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{target.name}.unfinished-", dir=target.parent) as aside:
-        # One level down, because Python makes the temporary folder itself private to its owner.
-        finished = Path(aside) / target.name
+    with TemporaryDirectory(prefix=f".{target.name}.unfinished-", dir=target.parent) as temporary:
+        # One level down, because the temporary folder itself is private to its owner.
+        finished = Path(temporary) / target.name
         _write_into(finished, films, seed, progress)
         finished.replace(target)

@@ -1,7 +1,7 @@
-"""The sample's pictures: one simple drawing for every genre.
+"""The sample's motifs: one simple drawing for every genre.
 
-A motif fills about -1 to 1 both ways, x to the right and y downwards; the poster decides where it stands and
-how large it is. Shapes are large and few: they must survive 64 by 64 pixels.
+A motif fills about -1 to 1 both ways, x to the right and y downwards; the poster sets its position and size.
+Shapes are large and few: they must be recognisable at 64 by 64 pixels.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ _HEART = tuple(
 
 
 def _mirrored(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Half an outline from top to bottom, completed on the other side of x = 0."""
+    """Return half an outline, top to bottom, with its mirror image in x = 0."""
     return (*points, *((-x, y) for x, y in reversed(points)))
 
 

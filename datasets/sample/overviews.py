@@ -1,8 +1,8 @@
-"""The sample's text: overviews, titles and small print, written from a small grammar.
+"""The sample's text: overviews, titles and small print, generated from a small grammar.
 
-An overview is told which genres to mention; each of them has six clauses ("plans one last heist with a
-clumsy gang") built round a handful of key words, so that a small text model meets those words often enough
-to learn them. Everything else (people, jobs, places, animals, asides) says nothing about the genres.
+An overview mentions the given genres. Each genre has six clauses ("plans one last heist with a clumsy gang") with a
+few key words, frequent enough for a small text model to learn. Everything else (people, jobs, places, animals,
+asides) is independent of the genres.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def _pick(rng: np.random.Generator, entries: Sequence[str]) -> str:
 
 
 def _shuffled(rng: np.random.Generator, entries: Sequence[str]) -> list[str]:
-    """The entries in mixed order, to be taken one by one so that none comes twice."""
+    """Return the entries in random order."""
     return [entries[int(k)] for k in rng.permutation(len(entries))]
 
 
@@ -44,7 +44,7 @@ def _with_article(phrase: str) -> str:
 
 
 class _Cast(NamedTuple):
-    """Who an overview is about: three different people and where the first one lives."""
+    """The people of an overview, all different, and the home of the first one."""
 
     hero: str
     surname: str
@@ -59,7 +59,7 @@ def _draw_cast(rng: np.random.Generator) -> _Cast:
 
 
 def _slots(rng: np.random.Generator, cast: _Cast) -> dict[str, str]:
-    """Fresh fillings for every blank of one sentence; only the cast stays the same from one to the next."""
+    """Sample the values for one sentence's placeholders; the cast is shared by sentences."""
     job, animal, thing = _pick(rng, JOBS), _pick(rng, ANIMALS), _pick(rng, THINGS)
     place = _pick(rng, [name for name in PLACES if name != cast.home])
     return {
@@ -84,20 +84,20 @@ def _sentence(rng: np.random.Generator, cast: _Cast, frame: str, clauses: Sequen
     return frame.format(clause=filled, **_slots(rng, cast))
 
 
-def _told_clauses(rng: np.random.Generator, told: Sequence[str]) -> list[str]:
-    """One clause for every mention, in mixed order, none of them twice."""
+def _told_clauses(rng: np.random.Generator, genres: Sequence[str]) -> list[str]:
+    """Sample one clause for every mention, in random order and without repetition."""
     clauses: list[str] = []
-    for place in rng.permutation(len(told)):
-        clauses.append(_pick(rng, [clause for clause in CLAUSES[told[place]] if clause not in clauses]))
+    for place in rng.permutation(len(genres)):
+        clauses.append(_pick(rng, [clause for clause in CLAUSES[genres[place]] if clause not in clauses]))
     return clauses
 
 
 def write_overview(told: Sequence[str], rng: np.random.Generator) -> str:
-    """Write one overview of 1 to 4 sentences, 8 to `MAX_WORDS` words.
+    """Generate one overview of 1 to 4 sentences, 8 to `MAX_WORDS` words.
 
     Args:
-        told: the genres to mention, at most five; a genre given twice is mentioned twice, none is fine.
-        rng: where every choice comes from.
+        told: the genres to mention, at most five; may be empty. A genre given twice is mentioned twice.
+        rng: the random generator.
 
     Raises:
         KeyError: when a genre has no clauses (N/A, News, Reality-TV and Short have none).
@@ -121,12 +121,12 @@ def write_overview(told: Sequence[str], rng: np.random.Generator) -> str:
 
 
 def write_title(rng: np.random.Generator) -> str:
-    """Invent a title of two to five words that says nothing about the genres."""
+    """Generate a title of two to five words, independent of the genres."""
     slots = {key: value.title() for key, value in _slots(rng, _draw_cast(rng)).items()}
     title = _pick(rng, TITLES).format(manner=_pick(rng, MANNERS).title(), **slots)
     return title.replace("'S ", "'s ")
 
 
 def write_credit(rng: np.random.Generator) -> str:
-    """Invent a poster's line of small print."""
+    """Generate a poster's line of small print."""
     return _pick(rng, CREDITS).format(**_slots(rng, _draw_cast(rng)))

@@ -1,7 +1,7 @@
 """The sample's posters: a background, one or two motifs, a title and small print, as JPEG bytes.
 
-The first genre shown sets the palette and the large motif, the second adds a small motif in a corner. A
-poster that shows no genre takes colours at random and a plain object, as many real posters do.
+The first genre sets the palette and the large motif, the second adds a small motif in a corner. A poster without a
+genre has random colours and a plain object, as many real posters do.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,13 +16,13 @@ from datasets.sample.brush import Brush
 from datasets.sample.motifs import MOTIFS
 
 WIDTH, HEIGHT = 300, 444
-_FINE = 2  # Shapes are drawn at twice the size and reduced: Pillow's own edges are jagged.
+_FINE = 2  # Shapes are drawn at twice the size and reduced: Pillow draws without antialiasing.
 _JPEG_QUALITY = 85
 _PAPER = "#fffaf0"
 
 
 class Palette(NamedTuple):
-    """Hex colours of a poster: the background from top to bottom, the ground, and the band behind a title."""
+    """Hex colours of a poster: background top and bottom, ground, title band."""
 
     top: str
     bottom: str
@@ -106,7 +106,7 @@ _PLAIN: tuple[Callable[[Brush], None], ...] = (_tree, _door, _lighthouse, _teapo
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own embedded font: the same on every machine with the same Pillow.
+    """Return Pillow's embedded font: the same everywhere with the same Pillow.
 
     Raises:
         RuntimeError: when this Pillow was built without FreeType.
@@ -118,7 +118,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _any_palette(rng: np.random.Generator) -> Palette:
-    """Colours of one hue, muted, for a poster that tells no genre."""
+    """Sample muted colours of one hue, for a poster without a genre."""
     hue, saturation = int(rng.integers(360)), int(rng.integers(15, 55))
     values = (int(rng.integers(40, 85)), int(rng.integers(40, 85)), 35, 22)
     codes = ["#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(f"hsv({hue},{saturation}%,{v}%)")) for v in values]
@@ -126,7 +126,7 @@ def _any_palette(rng: np.random.Generator) -> Palette:
 
 
 def _background(brush: Brush, palette: Palette) -> Image.Image:
-    """A vertical gradient of [HEIGHT, WIDTH] times the drawing scale, jittered in how fast it turns."""
+    """Return a vertical gradient of [HEIGHT, WIDTH] times the drawing scale, with random steepness."""
     share = np.linspace(0, 1, HEIGHT)[:, None] ** brush.rng.uniform(0.6, 1.7)
     top, bottom = (np.array(brush.colour(code), float) for code in (palette.top, palette.bottom))
     column = (top + (bottom - top) * share).astype(np.uint8)[:, None, :]
@@ -134,7 +134,7 @@ def _background(brush: Brush, palette: Palette) -> Image.Image:
 
 
 def _ground(brush: Brush, palette: Palette, horizon: float) -> None:
-    """Rolling ground from `horizon` (a share of the height) to the lower edge."""
+    """Draw rolling ground from `horizon` (a share of the height) to the lower edge."""
     steps = np.linspace(0, 1, 24)
     waves = brush.rng.uniform(0, 0.025) * np.sin(brush.rng.uniform(3, 9) * steps + brush.rng.uniform(0, 6))
     edge = [(float(x), float(y)) for x, y in zip(steps, (horizon + waves) * HEIGHT / WIDTH, strict=True)]
@@ -142,7 +142,7 @@ def _ground(brush: Brush, palette: Palette, horizon: float) -> None:
 
 
 def _paint(shown: Sequence[str], palette: Palette, title_on_top: bool, rng: np.random.Generator) -> Image.Image:
-    """Everything but the lettering, RGB of [HEIGHT, WIDTH]."""
+    """Return the poster without its lettering, RGB of [HEIGHT, WIDTH]."""
     tint = tuple(float(gain) for gain in rng.uniform(0.9, 1.1, 3) * rng.uniform(0.88, 1.1))
     jitter = (tint[0], tint[1], tint[2])
     plain = Image.new("RGB", (1, 1))
@@ -164,7 +164,7 @@ def _paint(shown: Sequence[str], palette: Palette, title_on_top: bool, rng: np.r
 
 
 def _wrapped(title: str) -> list[str]:
-    """The title in capitals, on two lines of about equal length when it is long."""
+    """Return the title in capitals, a long one as two lines of similar length."""
     words = title.upper().split()
     if len(title) < 13 or len(words) == 1:
         return [" ".join(words)]
@@ -173,7 +173,7 @@ def _wrapped(title: str) -> list[str]:
 
 
 def _title_block(picture: Image.Image, title: str, ink: str, title_on_top: bool, banded: bool) -> None:
-    """Write the title as large as it fits: light on a band or a dark background, in ink on a light one."""
+    """Draw the title as large as it fits: light on a band or dark background, else in ink."""
     draw, lines = ImageDraw.Draw(picture), _wrapped(title)
     widest = max(_font(40).getlength(line) for line in lines)
     size = max(18, min(46, int(40 * 268 / widest)))
@@ -191,7 +191,7 @@ def _title_block(picture: Image.Image, title: str, ink: str, title_on_top: bool,
 
 
 def _small_print(picture: Image.Image, credit: str, ink: str) -> None:
-    """One line on a strip along the lower edge."""
+    """Draw one line on a strip along the lower edge."""
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, HEIGHT - 26, WIDTH, HEIGHT), fill=ink)
     draw.text((WIDTH / 2, HEIGHT - 13), credit, font=_font(11), fill="#e9e2d4", anchor="mm")
@@ -201,11 +201,11 @@ def draw_poster(shown: Sequence[str], title: str, credit: str, rng: np.random.Ge
     """Draw one poster, JPEG of 300 by 444 pixels (width by height), RGB.
 
     Args:
-        shown: the genres whose motif is to be seen: the first sets palette and large motif, the second adds a
-            small one, more are left out; none gives a plain poster.
+        shown: the genres to show: the first sets palette and large motif, the second adds a small one, more are
+            ignored; none gives a plain poster.
         title: the film's title, up to about 30 characters.
         credit: one line of small print.
-        rng: where every choice comes from.
+        rng: the random generator.
 
     Raises:
         KeyError: when a genre has no motif (N/A, News, Reality-TV and Short have none).

@@ -1,16 +1,16 @@
-"""The words of the sample: names, jobs, places, and the clauses that give a genre away.
+"""The vocabulary of the sample: names, jobs, places, and the clauses of each genre.
 
-Blanks in braces are filled by `overviews.py`. No word outside `CLAUSES` hints at a genre.
+Placeholders in braces are filled by `overviews.py`. No word outside `CLAUSES` hints at a genre.
 """
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """The comma-separated entries of a text block."""
+    """Return the comma-separated entries of a text block."""
     return tuple(" ".join(entry.split()) for entry in text.split(","))
 
 
 def _lines(text: str) -> tuple[str, ...]:
-    """The non-empty lines of a text block."""
+    """Return the non-empty lines of a text block."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
@@ -45,7 +45,7 @@ THINGS = _words("""
     accordion, sandwich, ladder, typewriter, raincoat, pocket watch, trombone, garden gnome, doorbell,
     jigsaw""")
 
-# Present tense, third person: a clause fits behind any frame's subject. {other} is never that subject.
+# Present tense, third person: a clause fits the subject of any frame. {other} is never that subject.
 CLAUSES: dict[str, tuple[str, ...]] = {
     "Action": _lines("""
         is sent on one last mission with a mercenary and a very slow van

@@ -1,5 +1,4 @@
-"""Files and folders written whole: readers see the old one or the new, never a part, and a killed job leaves no half
-folder."""
+"""Atomic writes of files and folders: readers see the old version or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -15,14 +14,14 @@ import pyarrow.fs as pafs
 
 from datasets.storage import files
 
-_AT_ONCE = 16  # files that an object store is asked to move at the same time
+_AT_ONCE = 16  # files moved concurrently on an object store
 
 
 class aside:  # noqa: N801  (reads as a word where it is used: `with aside(path)`)
-    """A folder beside `path` to work in; gone at the end, whatever happened.
+    """Context manager of a work folder next to `path`, always removed at the end.
 
-    What killed jobs of this machine left is removed first; of other machines, with which the disk may be shared, nobody
-    can tell here whether they still run. A folder that a job was killed at the point of replacing is put back.
+    Work folders of killed jobs of this machine are removed first. Those of other machines that share the disk are left,
+    since their jobs may still run. A folder that a killed job was replacing is restored.
     """
 
     def __init__(self, path: str) -> None:
@@ -38,15 +37,15 @@ class aside:  # noqa: N801  (reads as a word where it is used: `with aside(path)
         return self.work
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # what went wrong before is worth more
+        with contextlib.suppress(OSError):  # must not hide an earlier error
             files.remove_folder(self.work)
 
 
 def publish(work: str, path: str, *, last: str) -> None:
-    """Make the work folder the one at `path`; an older one gives way once the new one is whole.
+    """Publish the complete work folder at `path`, replacing an older one.
 
-    An object store cannot rename a folder: there its files are moved, `last` after all others, so that a folder that
-    has it is whole.
+    An object store cannot rename a folder: there its files are moved, `last` after all others, so that a folder with it
+    is complete.
     """
     path = files.absolute(path)
     if not files.is_local(path):
@@ -63,8 +62,8 @@ def publish(work: str, path: str, *, last: str) -> None:
 def _move_files(work: str, path: str, *, last: str) -> None:
     filesystem, source = files.resolve(work)
     _, target = files.resolve(path)
-    found = filesystem.get_file_info(pafs.FileSelector(source, recursive=True))
-    names = [info.path[len(source) :].lstrip("/") for info in found if info.is_file]
+    infos = filesystem.get_file_info(pafs.FileSelector(source, recursive=True))
+    names = [info.path[len(source) :].lstrip("/") for info in infos if info.is_file]
 
     def move(name: str) -> None:
         filesystem.create_dir(f"{target}/{name}".rsplit("/", 1)[0], recursive=True)
@@ -76,22 +75,22 @@ def _move_files(work: str, path: str, *, last: str) -> None:
 
 
 def _hidden(path: str, state: str) -> str:
-    """Return the path of a folder beside another, hidden in listings, but for the job that it belongs to."""
+    """Return the path prefix of hidden folders next to `path`; a process name completes it."""
     parent, _, name = path.rstrip("/").rpartition("/")
     return f"{parent}/.{name}.{state}-"
 
 
 def _left_behind(path: Path, state: str) -> list[Path]:
-    """Return the folders that jobs of this machine were killed over."""
+    """Return the hidden folders of this machine's killed jobs."""
     mine = f"{_hidden(str(path), state)}{files.this_process().rpartition('-')[0]}-"
-    found = path.parent.glob(f".{path.name}.{state}-*")
-    own = [folder for folder in found if str(folder).startswith(mine)]
+    folders = path.parent.glob(f".{path.name}.{state}-*")
+    own = [folder for folder in folders if str(folder).startswith(mine)]
     processes = [str(folder)[len(mine) :] for folder in own]
     return [f for f, process in zip(own, processes, strict=True) if process.isdigit() and not _runs(int(process))]
 
 
 def _recover(path: Path) -> None:
-    """Put back what a job was killed at the point of replacing, and remove what it had replaced already."""
+    """Restore a folder that a killed job was replacing, or remove the replaced one."""
     for old in _left_behind(path, "replaced"):
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -100,7 +99,7 @@ def _recover(path: Path) -> None:
 
 
 def _runs(process: int) -> bool:
-    """Return whether a process of this number runs; signal 0 asks without disturbing it."""
+    """Return whether a process with this id runs; signal 0 does not disturb it."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -111,45 +110,45 @@ def _runs(process: int) -> bool:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 file as `write_bytes` does."""
+    """Write a UTF-8 file atomically, as `write_bytes` does."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write a file whole: readers see the old one or the new, never a part. Folders are made as needed."""
+    """Write a file atomically. Missing folders are created."""
     filesystem, inner = files.resolve(path)
     filesystem.create_dir(str(Path(inner).parent), recursive=True)
-    # Only a local file can be seen half written; object stores show an object when it is complete.
-    aside = _aside(inner) if files.is_local(path) else inner
-    with filesystem.open_output_stream(aside) as stream:
+    # Only local files are visible half written; object stores show complete objects only.
+    temporary = _aside(inner) if files.is_local(path) else inner
+    with filesystem.open_output_stream(temporary) as stream:
         stream.write(data)
-    if aside != inner:
-        Path(aside).replace(inner)
+    if temporary != inner:
+        Path(temporary).replace(inner)
 
 
 def _aside(inner: str) -> str:
-    """Return where this process writes what is to stand at a path."""
+    """Return this process's temporary path for `inner`."""
     return f"{inner}.{files.this_process()}.aside"
 
 
 @contextlib.contextmanager
 def new_folder(path: str | Path, *, last: str) -> Iterator[Path]:
-    """Give a local folder to write to, which is at `path` in one piece when the block ends without an error.
+    """Yield a local folder to write to, published at `path` if the block succeeds.
 
-    On an object store, which cannot rename, the file called `last` is uploaded after all others: a folder that has
-    it is whole. What stood at `path` before is replaced.
+    On an object store, which cannot rename, the file called `last` is uploaded after all others: a folder with it is
+    complete. An older folder at `path` is replaced.
     """
     filesystem, inner = files.resolve(path)
     if files.is_local(path):
-        aside = Path(_aside(inner))
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        temporary = Path(_aside(inner))
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
         try:
-            yield aside
+            yield temporary
             shutil.rmtree(inner, ignore_errors=True)
-            aside.replace(inner)
+            temporary.replace(inner)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
         return
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
@@ -164,7 +163,7 @@ def new_folder(path: str | Path, *, last: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def written_to(folder: str) -> Iterator[Path]:
-    """Give a local folder to write to, whose files end up in `folder` wherever that is."""
+    """Yield a local folder to write to, copied to `folder` if that is remote."""
     filesystem, inner = files.resolve(folder)
     if files.is_local(folder):
         yield Path(inner)

@@ -1,4 +1,4 @@
-"""Memory that a process has freed, given back to the system."""
+"""Return of freed memory to the operating system."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _last = 0.0
 
 
 def malloc_trim() -> None:
-    """Let the C library give back what it keeps of freed memory, a few times a second at most: for loops over tasks.
+    """Return glibc's freed memory to the system, at most every 0.2 s; for loops over tasks.
 
-    Ray's records of tasks come and go in pieces that glibc keeps: the driver of a preparation grew by 77 kB with each
-    part, of which 50 were free. Elsewhere nothing happens.
+    glibc keeps the memory of Ray's task records: the driver of a preparation grew by 77 kB per part, of which 50 were
+    free. Without glibc it does nothing.
     """
     global _last
     if time.monotonic() - _last >= _EVERY_S:

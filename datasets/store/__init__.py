@@ -1,1 +1,1 @@
-"""Parquet shards, prepared and split once, read by every job."""
+"""The film store: Parquet files of films, prepared and split once for all jobs."""

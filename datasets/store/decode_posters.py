@@ -1,7 +1,7 @@
-"""The first pass over the films: their order drawn, posters decoded by Ray Data tasks, good films written aside.
+"""The first pass of preparation: shuffle the films and decode posters in Ray Data tasks.
 
-The process that drives it holds no film: rows are mapped from a file (`datasets/raw/films_folder.py`), dealt out to a
-file for each part, and of each film come back its row in the CSV, 16 bytes of its id's hash and a bit for each genre.
+The driver holds no film. Rows are memory-mapped from a file (`datasets/raw/films_folder.py`) and written to one file
+per part; tasks return each film's row in the CSV, 16 bytes of its id's hash and one bit per genre.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from datasets.store import film_store
 from datasets.store.shards import map_shards
 from datasets.store.split import hash_ids, pack_bits
 
-_FILMS_A_PART = 512  # a task costs some 20 ms, as much as 30 films; few enough for every core to have work
-_MOST_PARTS = 2_000  # beyond a million films parts grow instead of multiplying
+_FILMS_A_PART = 512  # a task costs about 20 ms, as much as 30 films; few enough to occupy all cores
+_MOST_PARTS = 2_000  # beyond a million films parts grow in size instead of number
 
 Progress = Callable[[str, int, int], None]
-"""Told (what is being done, films done, films in all)."""
+"""Called with (name of the step, films done, total films)."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Result of the first pass: of the films that can be used a few bytes each."""
+    """The result of the first pass: a few bytes per usable film."""
 
     rows: np.ndarray
     """int64 [films], their rows in the CSV."""
@@ -48,12 +48,12 @@ class Decoded:
     parts: list[str]
     """Names of the files in `work`/decoded, in the store's order."""
     digest: int
-    """Of ids, overviews, labels and pixels, whatever the order."""
+    """Of ids, overviews, labels and pixels, independent of order."""
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """Settings of a decoding task."""
+    """The decoding task and its settings."""
 
     folder: str
     work: str
@@ -65,7 +65,7 @@ class Decoder:
     max_pixels: int = MAX_PIXELS
 
     def part(self, name: str) -> dict[str, Any]:
-        """Decode the posters of one part and write its good films; return what is kept of them."""
+        """Decode the posters of one part and write its usable films; return its row of results."""
         films = _read(self.work, "rows", name)
         decoded, posters, rejects = self._posters(films)
         good = films.take(decoded) if rejects else films
@@ -84,7 +84,7 @@ class Decoder:
         }
 
     def _posters(self, films: pa.Table) -> tuple[np.ndarray, pa.Array, list[Reject]]:
-        """Return the places of the films whose poster can be used, these posters, and the other films."""
+        """Return the indices of films with usable posters, the posters, and the rejects."""
         filesystem, _ = find_folder(self.folder)
         pixels = np.empty((len(films), self.height * self.width * 3), np.uint8)
         good: list[int] = []
@@ -104,15 +104,15 @@ class Decoder:
 
 
 def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
-    """Decode every poster in parallel, write the good films to `decoder.work`/decoded, return the rest."""
+    """Decode all posters in parallel and write usable films to `decoder.work`/decoded."""
     names = list(_deal_out(films.table, decoder.seed, decoder.work))
-    kept = {name: pa.binary() for name in ("rows", "words", "labels", "digest")}
+    columns = {name: pa.binary() for name in ("rows", "words", "labels", "digest")}
     reject = pa.struct({"id": pa.string(), "row": pa.int64(), "reason": pa.string(), "detail": pa.string()})
-    schema = pa.schema({"part": pa.string(), "films": pa.int64(), **kept, "rejects": pa.list_(reject)})
+    schema = pa.schema({"part": pa.string(), "films": pa.int64(), **columns, "rejects": pa.list_(reject)})
 
     dataset = map_shards(names, decoder.part, schema)
-    # Ray Data would keep half of the CPUs for other operators, of which there are none: on two cores one stood idle
-    # for most of the time. What comes back is a few bytes a film, so that nothing needs to be held back either.
+    # Ray Data would reserve half of the CPUs for other operators, of which there are none: of two cores one was mostly
+    # idle. Results are a few bytes per film, so backpressure is not needed either.
     dataset.context.op_resource_reservation_enabled = False
     parts: list[dict[str, Any]] = []
     done, digest = 0, 0
@@ -120,7 +120,7 @@ def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
     for result in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
         for part in result.to_pylist():
             parts.append(part)
-            digest ^= int.from_bytes(part["digest"], "big")  # the same in whatever order the parts come back
+            digest ^= int.from_bytes(part["digest"], "big")  # independent of the order of parts
             done += part["films"]
         progress("decoding posters", done, len(films.table))
         malloc_trim()
@@ -136,10 +136,10 @@ def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
 
 
 def _deal_out(table: pa.Table, seed: int, work: str) -> Iterator[str]:
-    """Write the films' rows to `work`/rows, a file for each part; yield the files' names.
+    """Write the films' rows to `work`/rows, one file per part; yield the files' names.
 
-    Films come in an order that depends on their ids and the seed alone: a CSV is often sorted by year or genre, and
-    batches are drawn from a window of the store's order.
+    Films are shuffled by their ids and the seed alone: a CSV is often sorted by year or genre, and batches are sampled
+    from a window of the store's order.
     """
     by_id = pc.sort_indices(table["id"]).to_numpy().astype(np.int64)
     order = by_id[np.random.RandomState(seed).permutation(len(by_id))]
@@ -147,40 +147,39 @@ def _deal_out(table: pa.Table, seed: int, work: str) -> Iterator[str]:
     batches = table.to_batches()
     for start in range(0, len(order), size):
         part = taken(batches, order[start : start + size])
-        # Named by its least CSV row, which no other part has: a task that is tried again writes the same file.
+        # Named by its smallest CSV row, which is unique: a retried task writes the same file.
         name = f"part-{pc.min(part['row']).as_py():09d}.parquet"
         write_parquet(part, files.join(work, "rows", name))
         yield name
 
 
 def taken(batches: Sequence[pa.RecordBatch], places: np.ndarray) -> pa.Table:
-    """Return rows of a table, given as its batches, in the order of `places`.
+    """Return the rows `places` of a table, given as its batches, in that order.
 
-    `pa.Table.take` would join the batches first: of a table that is mapped from a file, all overviews in memory, and
-    again for every part.
+    `pa.Table.take` would concatenate the batches first: all overviews of a memory-mapped table, again for each part.
     """
     starts = np.cumsum([0, *(len(batch) for batch in batches)])
     batch_of = np.searchsorted(starts, places, side="right") - 1
     order = np.argsort(batch_of, kind="stable")
-    found = []
+    selected = []
     for number, rows in zip(*_runs(batch_of[order], places[order]), strict=True):
-        found.append(batches[number].take(pa.array(rows - starts[number])))
-    back = np.empty_like(order)
-    back[order] = np.arange(len(order))
-    return pa.Table.from_batches(found).combine_chunks().take(pa.array(back))
+        selected.append(batches[number].take(pa.array(rows - starts[number])))
+    inverse = np.empty_like(order)
+    inverse[order] = np.arange(len(order))
+    return pa.Table.from_batches(selected).combine_chunks().take(pa.array(inverse))
 
 
 def _runs(numbers: np.ndarray, values: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
-    """Return the different numbers, which are sorted, and the values beside each."""
+    """Return the unique numbers of a sorted array, and the values of each."""
     different, starts = np.unique(numbers, return_index=True)
     return different.tolist(), np.split(values, starts[1:])
 
 
 def write_parquet(table: pa.Table, path: str) -> None:
-    """Write films to a file of their own."""
+    """Write films to a Parquet file."""
     filesystem, inner = files.resolve(path)
     filesystem.create_dir(str(Path(inner).parent), recursive=True)
-    # Pixels hardly compress and are read in every epoch: no dictionary, and a codec that costs nothing to read.
+    # Pixels hardly compress and are read in every epoch: no dictionary, and the fastest codec.
     pq.write_table(table, inner, filesystem=filesystem, compression="lz4", use_dictionary=False)
 
 
@@ -190,7 +189,7 @@ def _read(work: str, kind: str, name: str) -> pa.Table:
 
 
 def read_decoded(work: str, name: str) -> pa.Table:
-    """Read back a part that the first pass wrote."""
+    """Read a part written by the first pass."""
     return _read(work, "decoded", name)
 
 
@@ -207,7 +206,7 @@ def _read_poster(filesystem: pafs.FileSystem, path: str) -> bytes:
 
 
 def _digest(films: pa.Table, labels: np.ndarray) -> bytes:
-    """Return the exclusive or of the films' digests."""
+    """Return the XOR of the films' digests."""
     shown: dict[bytes, bytes] = {}  # few combinations of genres make up most films
     total = 0
     columns = (films[name].to_pylist() for name in ("id", "overview", "poster"))

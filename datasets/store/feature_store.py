@@ -1,10 +1,10 @@
-"""Features of films, made once by a pretrained encoder and kept in the store beside the films themselves.
+"""The store's film features, computed once by a pretrained encoder.
 
 features/NAME/split=SPLIT/part-*.parquet   row int64, features float16 as bytes: [views, units] of a poster, [tokens,
-                                           units] of an overview; a file for each of the split's films, in its order
-features/NAME/split=SPLIT/features.json    which encoder, of which films; written last: a folder with it is whole
+                                           units] of an overview; one file per Parquet file of films, in its order
+features/NAME/split=SPLIT/features.json    encoder and store; written last: a folder with it is complete
 
-NAME is the encoder, what it was given, and the beginning of its weights' SHA-256: other weights have another folder.
+NAME is the encoder, its input, and the beginning of its weights' SHA-256: other weights have another folder.
 """
 
 from __future__ import annotations
@@ -25,63 +25,63 @@ SCHEMA = pa.schema([("row", pa.int64()), ("features", pa.binary())])
 VIEWS = 2
 """A poster and its mirror image."""
 ABOUT = "features.json"
-"""What a folder of features says of itself; one that has it is whole."""
+"""Metadata file of a features folder; a folder with it is complete."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """Which features: what a folder of them says of itself."""
+    """Metadata of stored features."""
 
     encoder: str
     weights: str
     """SHA-256 of the encoder's weights."""
     input: str
-    """What the encoder is given of a film: "192x128" pixels of its poster, "256-tokens" of its overview."""
+    """Input of the encoder: "192x128" pixels of the poster, "256-tokens" of the overview."""
     units: int = 0
-    """Length of a vector; 0 before any was made."""
+    """Length of a vector; 0 before any was computed."""
 
     @property
     def name(self) -> str:
-        """Return the name of their folder."""
+        """Return the folder name of the features."""
         return f"{self.encoder}-{self.input}-{self.weights[:12]}"
 
     @property
     def of_tokens(self) -> bool:
-        """Return whether they are of an overview's tokens, and not of a poster."""
+        """Return whether the features are of an overview's tokens, not of a poster."""
         return self.input.endswith("tokens")
 
 
 FeatureSpecs = Mapping[str, Features]
-"""The features that a model is fed, by the column of a block that holds them: "inputs", or "poster" and "tokens"."""
+"""A model's input features by block column: "inputs", or "poster" and "tokens"."""
 
 
 def parse_feature_specs(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Features]:
-    """Parse the features recorded in a checkpoint (`Checkpoint.features`)."""
+    """Parse the features of a checkpoint (`Checkpoint.features`)."""
     return {column: Features(**features) for column, features in told.items()}
 
 
 def folder_of(store: Store, name: str, split: str) -> str:
-    """Return where a split's features are kept."""
+    """Return the folder of a split's features."""
     return files.join(store.path, "features", name, f"split={split}")
 
 
 def kept(store: Store, wanted: Features, split: str) -> Features | None:
-    """Return these features as the store keeps them, `units` and all; None where it has none, or of other films."""
+    """Return the stored features with their `units`; None where missing or of other films."""
     try:
-        about = json.loads(files.read_text(files.join(folder_of(store, wanted.name, split), ABOUT)))
-        of = {"store": about.pop("store"), "films": about.pop("films")}
-        found = Features(**about)
+        values = json.loads(files.read_text(files.join(folder_of(store, wanted.name, split), ABOUT)))
+        source = {"store": values.pop("store"), "films": values.pop("films")}
+        stored = Features(**values)
     except (FileNotFoundError, KeyError, TypeError, ValueError):
         return None
-    is_wanted = replace(found, units=0) == replace(wanted, units=0) and of == _films_of(store, split)
-    return found if is_wanted and _has_all_parts(store, wanted, split) else None
+    is_wanted = replace(stored, units=0) == replace(wanted, units=0) and source == _films_of(store, split)
+    return stored if is_wanted and _has_all_parts(store, wanted, split) else None
 
 
 def _has_all_parts(store: Store, features: Features, split: str) -> bool:
-    """Return whether there is a file of features for each of films: on a shared disk another job may have meddled."""
+    """Return whether every file of films has a file of features; other jobs may remove some."""
     filesystem, inner = files.resolve(folder_of(store, features.name, split))
-    there = {info.base_name for info in filesystem.get_file_info(pafs.FileSelector(inner))}
-    return there >= {path.rsplit("/", 1)[-1] for path in store.parts(split)}
+    names = {info.base_name for info in filesystem.get_file_info(pafs.FileSelector(inner))}
+    return names >= {path.rsplit("/", 1)[-1] for path in store.parts(split)}
 
 
 def _films_of(store: Store, split: str) -> dict[str, Any]:
@@ -89,21 +89,21 @@ def _films_of(store: Store, split: str) -> dict[str, Any]:
 
 
 def write_part(folder: str, part: str, rows: Sequence[int], features: Sequence[bytes]) -> None:
-    """Write the features of one file of films, under that file's name."""
+    """Write the features of one file of films, under the same name."""
     filesystem, inner = files.resolve(folder)
     filesystem.create_dir(inner, recursive=True)
     table = pa.table({"row": rows, "features": features}, schema=SCHEMA)
-    # float16 is all but noise to a compressor.
+    # float16 features hardly compress.
     pq.write_table(table, f"{inner}/{part.rsplit('/', 1)[-1]}", filesystem=filesystem, compression="none")
 
 
 def finish(folder: str, features: Features, store: Store, split: str) -> None:
-    """Say that a folder is whole, and what it holds."""
+    """Write the metadata of a folder, which marks it complete."""
     atomic.write_text(files.join(folder, ABOUT), json.dumps(asdict(features) | _films_of(store, split), indent=2))
 
 
 def kept_bytes(store: Store, feature_specs: Iterable[Features], split: str) -> int:
-    """Return the bytes of a split's features."""
+    """Return the size of a split's features in bytes."""
     folders = [files.resolve(folder_of(store, features.name, split)) for features in feature_specs]
     return sum(
         info.size or 0 for filesystem, inner in folders for info in filesystem.get_file_info(pafs.FileSelector(inner))

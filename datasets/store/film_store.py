@@ -1,10 +1,10 @@
-"""The film store: one folder of Parquet, prepared once and read by every job.
+"""The film store: one folder of Parquet files, prepared once and read by every job.
 
-manifest.json                            what the store holds; written last, so that a store with one is whole
+manifest.json                            metadata of the store; written last: a store with one is complete
 films/split=SPLIT/part-*.parquet         row int64, id, overview, labels float32 [G], poster uint8 [H*W*3] as bytes
-words.parquet                            words of the training overviews and their counts, commonest first
+words.parquet                            words of the training overviews and their counts, most common first
 rejects.csv                              films rejected: id, row, reason, detail
-features/                                what pretrained encoders made of the films (`datasets/store/feature_store.py`)
+features/                                pretrained encoders' features of the films (`datasets/store/feature_store.py`)
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ FORMAT = 1
 
 
 class StoreError(ValueError):
-    """A folder that is no film store, or one that does not serve; the message is for the person."""
+    """An error for a missing or unusable film store; the message is for the user."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Contents of a store."""
+    """Metadata of a store."""
 
     genres: tuple[str, ...]
     films: dict[str, int]
-    """Films of each split."""
+    """Number of films of each split."""
     genre_films: dict[str, dict[str, int]]
-    """Films of each genre, by split."""
+    """Number of films of each genre, by split."""
     poster: dict[str, int]
     """{"height", "width"} of the stored posters, in pixels."""
     split: dict[str, Any]
-    """{"seed", "shares"} of the stratified split, and "train_share" where not all its training films were kept."""
+    """{"seed", "shares"} of the stratified split, and "train_share" if below 1."""
     source: dict[str, Any]
     """{"folder", "fingerprint" (SHA-256 of the CSV), "films", "repeats", "rejects": counts by reason}."""
     fingerprint: str
-    """Tells this store's films and split from any other's."""
+    """Identifies the store's films and split."""
     created: str
     versions: dict[str, str]
     format: int = FORMAT
@@ -56,7 +56,7 @@ class Manifest:
         return self.poster["height"], self.poster["width"], 3
 
     def films_of_genres(self, split: str) -> tuple[int, ...]:
-        """Return a split's films of each genre, in the genres' order."""
+        """Return a split's number of films of each genre, in the genres' order."""
         return tuple(self.genre_films[split][genre] for genre in self.genres)
 
 
@@ -86,7 +86,7 @@ class Store:
         """Open a store.
 
         Raises:
-            StoreError: there is none, it was not finished, or another version of the project wrote it.
+            StoreError: it is missing, incomplete, or of another format version.
         """
         where = files.join(files.absolute(path), "manifest.json")
         if not files.exists(where):
@@ -103,17 +103,17 @@ class Store:
         return cls(files.absolute(path), Manifest(**{**values, "genres": tuple(values["genres"])}))
 
     def folder(self, split: str) -> str:
-        """Return where a split's Parquet files are."""
+        """Return the folder of a split's Parquet files."""
         return files.join(self.path, "films", f"split={split}")
 
     def parts(self, split: str) -> list[str]:
-        """Return the paths of a split's Parquet files on the store's filesystem, in the store's order."""
+        """Return the paths of a split's Parquet files on its filesystem, in order."""
         filesystem, inner = files.resolve(self.folder(split))
         selector = pafs.FileSelector(inner, allow_not_found=True)
         return sorted(info.path for info in filesystem.get_file_info(selector) if info.extension == "parquet")
 
     def table(self, split: str, columns: list[str]) -> pa.Table:
-        """Read columns of a split into memory, in the store's order; meant for the small ones (not "poster")."""
+        """Read small columns (not "poster") of a split into memory, in the store's order."""
         filesystem, inner = files.resolve(self.folder(split))
         if not self.manifest.films[split]:
             shape = self.manifest.poster_shape
@@ -125,20 +125,20 @@ class Store:
         return label_array(self.table(split, ["labels"])["labels"])
 
     def word_counts(self) -> list[tuple[str, int]]:
-        """Return the words of the training overviews with their counts, commonest first."""
+        """Return the words of the training overviews with their counts, most common first."""
         filesystem, inner = files.resolve(files.join(self.path, "words.parquet"))
         table = pq.read_table(inner, filesystem=filesystem)
         return list(zip(table["word"].to_pylist(), table["count"].to_pylist(), strict=True))
 
 
 def write_manifest(path: str, manifest: Manifest) -> None:
-    """Write a store's manifest: the last file of a store."""
+    """Write a store's manifest, the last file of a store."""
     text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False)
     atomic.write_text(files.join(path, "manifest.json"), text)
 
 
 def label_array(column: pa.ChunkedArray | pa.FixedSizeListArray) -> np.ndarray:
-    """Turn a labels column into float32 [films, genres]."""
+    """Convert a labels column to float32 [films, genres]."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):  # an empty column keeps its chunks
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
@@ -146,7 +146,7 @@ def label_array(column: pa.ChunkedArray | pa.FixedSizeListArray) -> np.ndarray:
 
 
 def poster_array(column: pa.ChunkedArray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Turn a posters column into uint8 [films, height, width, 3] without copying pixels where it is in one piece."""
+    """Convert a poster column to uint8 [films, height, width, 3], zero-copy for one chunk."""
     parts = [
         np.frombuffer(chunk.buffers()[1], np.uint8).reshape(-1, *shape)[chunk.offset : chunk.offset + len(chunk)]
         for chunk in column.chunks

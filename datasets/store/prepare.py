@@ -1,8 +1,8 @@
-"""Makes a film store of a films folder: read, check, decode, split, write. The work runs as Ray Data tasks.
+"""Preparation of a film store from a films folder, as Ray Data tasks.
 
-Two passes, so that memory stays flat however many films there are: the first (`datasets/store/decode_posters.py`)
-decodes posters and writes them aside while it hands back what the split needs, 28 bytes a film with 25 genres; the
-second sorts what was written aside into the splits. Only then is the store put in place.
+Two passes keep memory independent of the number of films. The first (`datasets/store/decode_posters.py`) decodes
+posters into temporary files and returns the input of the split, 28 bytes per film with 25 genres. The second writes
+those films by split. Then the store is published.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ from datasets.text.vocabulary import MOST_WORDS, add_counts, count_words
 
 @dataclass(frozen=True)
 class Preparation:
-    """Settings of a store's preparation."""
+    """Options of a store's preparation."""
 
     height: int = 64
-    """Height in pixels to which posters are resized."""
+    """Height of the stored posters in pixels."""
     width: int = 64
-    """Width in pixels to which posters are resized."""
+    """Width of the stored posters in pixels."""
     shares: dict[str, float] = field(default_factory=lambda: {"train": 0.7, "validation": 0.1, "test": 0.2})
     """Share of the films in each split."""
     train_share: float = 1.0
-    """Share of the training films that the store keeps; those of a smaller share are among those of a larger one."""
+    """Share of the training films kept in the store; smaller shares are subsets of larger ones."""
     seed: int = 0
     """Seeds the split and the order of the films in the store."""
     max_rejects: float = 0.05
     """Largest share of films that may be rejected."""
     max_pixels: int = MAX_PIXELS
-    """Posters with more pixels than this are rejected undecoded."""
+    """Posters with more pixels are rejected undecoded."""
 
 
 def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambda *_: None) -> Manifest:
-    """Make the store at `path` of the films in `folder`, and return what it holds.
+    """Prepare a store at `path` from the films in `folder`; return its manifest.
 
-    An existing store at `path` is replaced, once the new one is whole; the caller asks first.
+    An existing store at `path` is replaced once the new one is complete; the caller must ask first.
 
     Raises:
         FilmsError: the folder cannot be read, or more than `max_rejects` of its films would be rejected.
@@ -90,7 +90,7 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
 
 
 def _local(work: str) -> str | None:
-    """Make the work folder, where it is on this machine."""
+    """Create and return the work folder if it is local, else return None."""
     if not files.is_local(work):
         return None
     Path(work).mkdir(parents=True)
@@ -111,12 +111,11 @@ def _check_rejects(films: FilmList, rejects: Sequence[Reject], most: float, fold
         )
 
 
-# -- second pass: into the splits -------------------------------------------------------------------------------------
+# -- second pass: write the splits ------------------------------------------------------------------------------------
 
 
 def _sort_into_splits(work: str, decoded: Decoded, splits: np.ndarray, progress: Progress) -> Counter[str]:
-    """Write the decoded films into `work`/films by split (numbers in `SPLITS`, below 0 for films left out); return the
-    words of the training overviews."""
+    """Write films to `work`/films by index in `SPLITS`, below 0 none; return the training overviews' word counts."""
     split_of_row = np.full(int(decoded.rows.max()) + 1, -1, np.int8)
     split_of_row[decoded.rows] = splits
     reference = ray.put(split_of_row)
@@ -130,9 +129,9 @@ def _sort_into_splits(work: str, decoded: Decoded, splits: np.ndarray, progress:
     counts: Counter[str] = Counter()
     done = 0
     for result in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-        for outcome in result.to_pylist():
-            counts = add_counts(counts, outcome["words"], outcome["counts"])
-            done += outcome["films"]
+        for part in result.to_pylist():
+            counts = add_counts(counts, part["words"], part["counts"])
+            done += part["films"]
         progress("writing the store", done, len(decoded.rows))
         malloc_trim()
     return counts
@@ -175,13 +174,13 @@ def _manifest(
     decoded: Decoded,
     splits: np.ndarray,
     rejects: Sequence[Reject],
-    how: Preparation,
+    options: Preparation,
 ) -> Manifest:
     genres = len(films.genres)
-    split: dict[str, Any] = {"seed": how.seed, "shares": dict(how.shares)}
-    if how.train_share < 1:
-        split["train_share"] = how.train_share
-    poster = {"height": how.height, "width": how.width}
+    split: dict[str, Any] = {"seed": options.seed, "shares": dict(options.shares)}
+    if options.train_share < 1:
+        split["train_share"] = options.train_share
+    poster = {"height": options.height, "width": options.width}
     identity = json.dumps([f"{decoded.digest:032x}", split, poster, films.genres], sort_keys=True)
     return Manifest(
         genres=films.genres,

@@ -1,7 +1,7 @@
-"""The files that films lie in, as Ray Data's tasks: one for each file while they are few, for several when many.
+"""Ray Data tasks over files of films: one file per task, or several when there are many.
 
-The driver keeps 12 kB of its memory for each of Ray's tasks and 42 for each object that it hands out, so that their
-number must not grow with the films.
+The driver uses 12 kB of memory per Ray task and 42 kB per object it owns, so their number must not grow with the
+films.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ if TYPE_CHECKING:
 
 _TASKS = 64
 _TASKS_A_CPU = 8  # so that no core waits for long at the end
-_MOST_BYTES = 32_000_000  # of films that one task holds
+_MOST_BYTES = 32_000_000  # of films in one task
 
 
 def num_tasks(parts: int, *, part_bytes: float = 0) -> int:
-    """Return to how many tasks parts are dealt out.
+    """Return the number of tasks for parts.
 
     Args:
-        parts: how many there are.
-        part_bytes: what the films of one take in memory. A task gets no more parts than 32 MB hold, though the tasks
-            be more for it.
+        parts: number of parts.
+        part_bytes: memory of one part's films. A task gets at most 32 MB of films, even if this takes more tasks.
 
     Returns:
-        As many tasks as parts, until there are 64, or 8 for each of the cluster's CPUs.
+        One task per part, up to 64 or 8 for each of the cluster's CPUs, whichever is more.
     """
     import ray
 
@@ -38,10 +37,10 @@ def num_tasks(parts: int, *, part_bytes: float = 0) -> int:
 
 
 def shard_paths(paths: Sequence[str], *, part_bytes: float = 0) -> ray.data.Dataset:
-    """Return the files' names, in a column "path", dealt out as `num_tasks` says.
+    """Return the paths in a column "path", in `num_tasks` blocks.
 
-    They come by `from_items`, not by `from_arrow`, which starts a task of a whole CPU for each of its tables to look at
-    it: beside training workers that hold the CPUs it waits for ever.
+    `from_arrow` would inspect each of its tables in a task of a whole CPU, which waits forever while training workers
+    hold the CPUs; `from_items` does not.
     """
     import ray.data
 
@@ -57,17 +56,17 @@ def read_shards(
     cpus: float = 1,
     part_bytes: float = 0,
 ) -> ray.data.Dataset:
-    """Apply `read` to each file through Ray Data, keeping the files' order.
+    """Return the tables of all files, in the files' order, as a dataset.
+
+    `ray.data.read_parquet` is not used: it inspects the files first (1 to 3 s here, at every start) and merges blocks,
+    so that fewer cores can work on them.
 
     Args:
         paths: the files.
-        read: reads one, within a task.
-        empty: what there is where there are no files: its columns and no rows.
-        cpus: what a task asks of Ray: less than 1 where training workers leave no whole CPU free.
+        read: reads one file, within a task.
+        empty: the table without rows to return where there are no files.
+        cpus: CPUs requested by a task: less than 1 where training workers leave no whole CPU free.
         part_bytes: as in `num_tasks`.
-
-    Tasks are given file names rather than left to `ray.data.read_parquet`: that looks into the files first
-    (1 to 3 s here, at every start) and merges the blocks, so that fewer cores can work on them.
     """
     import ray.data
 
@@ -82,9 +81,9 @@ def read_shards(
 
 
 def map_shards(names: Sequence[str], do: Callable[[str], dict[str, Any]], schema: pa.Schema) -> ray.data.Dataset:
-    """Apply `do` to each shard; return a row for each, in any order.
+    """Apply `do` to each name; return its results as rows, in any order.
 
-    The tasks are given numbers: names as a dataset of their own would be objects in the driver.
+    Tasks are given indices: a dataset of names would be objects in the driver.
     """
     import ray.data
 

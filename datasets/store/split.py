@@ -1,7 +1,7 @@
-"""Splits films into subsets that each hold every genre in the same proportion.
+"""Stratified split of films into subsets with every genre in the same proportion.
 
-What is kept of a film in the one process that splits: 16 bytes of its id's hash and one bit for each genre, in numpy
-columns. With what is computed on them that is about 90 bytes a film at the most (`benchmarks/scale_up.py`).
+The splitting process holds 16 bytes of each film's id hash and one bit for each genre, in numpy columns. With
+intermediate results its peak is about 90 bytes per film (`benchmarks/scale_up.py`).
 """
 
 from __future__ import annotations
@@ -14,30 +14,29 @@ import numpy as np
 
 from datasets.raw.rejects import FilmsError
 
-# Desires are kept as whole numbers of billionths of a film: ties are then exact, and the split does not hang
-# on how a machine rounds.
+# Desires are integers in billionths of a film: ties are then exact, and the split does not depend on a machine's
+# rounding.
 _FILM = 10**9
 _AT_ONCE = 65_536  # films whose bits are unpacked at a time
 
 
 def stratified_split(ids: Sequence[str], labels: np.ndarray, *, shares: Mapping[str, float], seed: int) -> np.ndarray:
-    """Assigns each film to a subset so that each subset holds its share of every genre, and of the films.
+    """Assign each film to a subset, stratified by genre and size.
 
     Iterative stratification (Sechidis, Tsoumakas & Vlahavas, "On the Stratification of Multi-Label Data",
     ECML PKDD 2011, Algorithm 1): the genre with the fewest films left goes first; each of its films goes to
-    the subset that lacks most films of this genre, among equals to the one that lacks most films overall,
-    among equals at random. That algorithm balances genres, not sizes (it may leave a validation subset of
-    481 films 15 too large), so a few films of the most frequent genres move afterwards, until each size is
-    its share of the films to the nearest film.
+    the subset that lacks most films of this genre; ties go to the one that lacks most films overall, then at random.
+    That algorithm balances genres, not sizes (it may leave a validation subset of 481 films 15 too large), so a few
+    films of the most frequent genres are moved afterwards, until each size is its share to the nearest film.
 
-    All chance comes from a hash of `seed` and film id: the split is the same on every machine, with every
-    NumPy, and for the films in any order.
+    All randomness comes from a hash of `seed` and film id: the split is the same on every machine, with every NumPy
+    version, and for any order of the films.
 
     Args:
         ids: N ids, all different.
         labels: [N, G] of any numeric or bool dtype, each value 0 or 1.
-        shares: what part of the films each subset gets; at least 0 each, and 1 in all. A share of 0 leaves
-            the subset empty; "train" may not be 0.
+        shares: share of the films of each subset; at least 0 each, 1 in total. A share of 0 leaves the subset empty;
+            "train" may not be 0.
         seed: another seed gives another split.
 
     Returns:
@@ -55,17 +54,17 @@ def stratified_split(ids: Sequence[str], labels: np.ndarray, *, shares: Mapping[
 def split_hashed(
     words: np.ndarray, packed: np.ndarray, *, genres: int, shares: Mapping[str, float], seed: int
 ) -> np.ndarray:
-    """As `stratified_split`, for many films: of columns that the films' readers made, into a byte for each film.
+    """Split as `stratified_split` does, from hashed ids and packed labels.
 
     Args:
         words: [N, 2] uint64 of `hash_ids`, with the same seed.
         packed: [N, genres / 8] uint8 of `pack_bits`.
-        genres: how many.
+        genres: number of genres.
         shares: as for `stratified_split`.
         seed: as for `stratified_split`.
 
     Returns:
-        [N] int8, the number of each film's subset in the order of `shares`.
+        [N] int8, the index of each film's subset in `shares`.
 
     Raises:
         FilmsError: the shares do not add up, or there are fewer films than subsets with a share.
@@ -87,31 +86,31 @@ def split_hashed(
 
 
 def subsample(subset: np.ndarray, words: np.ndarray, number: int, share: float) -> None:
-    """Keep a share of one subset's films, at least one, and mark the others -1, in place.
+    """Keep a share of one subset's films, at least one; mark the others -1, in place.
 
-    Which ones hangs on their ids and the split's seed: films kept at a smaller share are kept at every larger one.
+    The choice depends on ids and the split's seed: films kept at a smaller share are kept at every larger one.
 
     Args:
         subset: [N] int8 of `split_hashed`.
         words: [N, 2] uint64 of `hash_ids`.
-        number: the subset.
+        number: index of the subset.
         share: above 0, at most 1.
     """
-    if share == 1:  # spares millions of films a sort for nothing
+    if share == 1:  # no need to sort millions of films
         return
     films = np.flatnonzero(subset == number)
-    # The other word than the one that drew between subsets.
+    # Not the word that breaks ties between subsets.
     order = np.argsort(words[films, 0], kind="stable")
     subset[films[order[max(1, round(share * len(films))) :]]] = -1
 
 
 def pack_bits(labels: np.ndarray) -> np.ndarray:
-    """Labels [N, G] of 0 and 1 as bits, uint8 [N, G / 8 rounded up]."""
+    """Pack labels [N, G] of 0 and 1 into bits, uint8 [N, ceil(G / 8)]."""
     return np.packbits(labels.astype(bool), axis=1)
 
 
 def count_genres(packed: np.ndarray, genres: int) -> np.ndarray:
-    """The films of each genre, int64 [genres], of bits [N, genres / 8]."""
+    """Count the films of each genre, int64 [genres], from bits [N, genres / 8]."""
     total = np.zeros(genres, np.int64)
     for start in range(0, len(packed), _AT_ONCE):
         total += np.unpackbits(packed[start : start + _AT_ONCE], axis=1, count=genres).sum(axis=0, dtype=np.int64)
@@ -119,16 +118,16 @@ def count_genres(packed: np.ndarray, genres: int) -> np.ndarray:
 
 
 class _Handout:
-    """Algorithm 1 of the paper, one genre at a time instead of one film at a time.
+    """Algorithm 1 of the paper, vectorised by genre.
 
-    While the films of one genre are handed out, a choice depends only on how many films of this genre, and
-    how many films overall, each subset still desires. With its k-th film of the pass a subset's two desires
-    have both fallen by k. So the subsets' desires are falling lists, known before the pass, and giving each
-    film to the greatest desire merges these lists: one sort for each genre, with the paper's result.
+    While the films of one genre are assigned, a choice depends only on the number of films of this genre, and of films
+    overall, that each subset still desires. After its k-th film of the pass, both are lower by k. So desires are
+    decreasing lists, known before the pass, and giving each film to the greatest desire merges these lists: one sort
+    for each genre, with the paper's result.
     """
 
     def __init__(self, packed: np.ndarray, genres: int, parts: list[int], words: np.ndarray, seed: int) -> None:
-        """`packed` [N, genres / 8] uint8, `words` [N] uint64, both by the films' hashes; `parts` in billionths."""
+        """Take `packed` [N, genres / 8] uint8 and `words` [N] uint64, sorted by hash; `parts` in billionths."""
         self.packed, self.genres, self.words = packed, genres, words
         self.open = [j for j, part in enumerate(parts) if part > 0]
         self.subset = np.full(len(packed), -1, dtype=np.int8)
@@ -136,12 +135,12 @@ class _Handout:
         self.left = count_genres(packed, genres)
         self.wants_films = share * len(packed)
         self.wants_genre = share[:, None] * self.left
-        # An odd number for each subset: times a film's word, it draws between subsets that are tied.
-        drawn = [hashlib.blake2b(f"{seed} {j}".encode(), digest_size=8).digest() for j in range(len(parts))]
-        self.draw = np.array([int.from_bytes(word, "little") | 1 for word in drawn], dtype=np.uint64)
+        # An odd number for each subset: its product with a film's word breaks ties at random.
+        digests = [hashlib.blake2b(f"{seed} {j}".encode(), digest_size=8).digest() for j in range(len(parts))]
+        self.draw = np.array([int.from_bytes(word, "little") | 1 for word in digests], dtype=np.uint64)
 
     def run(self) -> np.ndarray:
-        """Returns [N] int8, the subset of each film."""
+        """Return [N] int8, the subset of each film."""
         while self.left.any():
             genre = int(np.where(self.left > 0, self.left, np.iinfo(np.int64).max).argmin())
             of_genre = (self.packed[:, genre // 8] & (128 >> genre % 8)).astype(bool)
@@ -150,7 +149,7 @@ class _Handout:
         return self.subset
 
     def _hand_out(self, films: np.ndarray, desire: list[int]) -> None:
-        """Assigns `films` (indices) by `desire` [subsets], and lowers what the subsets desire."""
+        """Assign `films` (indices) by `desire` [subsets], and lower the subsets' desires."""
         lengths = self._reached(len(films), desire)
         first = np.concatenate([desire[j] - np.arange(n) * _FILM for j, n in lengths.items()])
         second = np.concatenate([self.wants_films[j] - np.arange(n) * _FILM for j, n in lengths.items()])
@@ -167,29 +166,27 @@ class _Handout:
             self.left -= count
 
     def _reached(self, films: int, desire: list[int]) -> dict[int, int]:
-        """Count the entries of each open subset among the greatest `films` desires.
+        """Return the length of each open subset's list of desires that needs sorting.
 
-        The lists together are as many times as long as there are subsets; what cannot be among the greatest need not
-        be sorted.
+        Only the greatest `films` desires of all lists together count; the others need no sorting.
         """
 
         def down_to(least: int) -> dict[int, int]:
             return {j: min(films, max(0, (desire[j] - least) // _FILM + 1)) for j in self.open}
 
         low, high = min(desire) - films * _FILM, max(desire) + 1
-        while high - low > 1:  # down to `low` there are enough, down to `high` too few
+        while high - low > 1:  # enough desires are at least `low`, too few at least `high`
             middle = (low + high) // 2
             low, high = (middle, high) if sum(down_to(middle).values()) >= films else (low, middle)
         return down_to(low)
 
 
 def _repair_sizes(subset: np.ndarray, packed: np.ndarray, genres: int, parts: list[int], sizes: np.ndarray) -> None:
-    """Moves films, in place, from subsets that are too large until each has its size.
+    """Move films in place from oversized subsets until each has its size.
 
-    Each move is the one that adds least to the sum over genres of (deviation in films)^2 / films of the
-    genre. Films with the same genres cost the same, so costs are computed for each combination of genres.
-    They are summed genre by genre, not by a matrix product, whose order of summation differs between
-    machines.
+    Each move is the one that adds least to the sum over genres of (deviation in films)^2 / films of the genre. Films
+    with the same genres cost the same, so costs are computed for each combination of genres. They are summed genre by
+    genre, not by a matrix product, whose order of summation differs between machines.
     """
     extra = np.bincount(subset, minlength=len(parts)) - sizes
     if not extra.any():
@@ -205,7 +202,7 @@ def _repair_sizes(subset: np.ndarray, packed: np.ndarray, genres: int, parts: li
         a, b = int(extra.argmax()), int(extra.argmin())
         cost = np.zeros(len(first))
         for genre in np.flatnonzero(total):
-            # (off_a - 1)^2 + (off_b + 1)^2 less what they were.
+            # (off_a - 1)^2 + (off_b + 1)^2 - off_a^2 - off_b^2.
             cost += genres_of[:, genre] * (2 * (1 + off[b, genre] - off[a, genre]) / total[genre])
         cost[held[a] == 0] = np.inf
         best = int(cost.argmin())
@@ -217,9 +214,9 @@ def _repair_sizes(subset: np.ndarray, packed: np.ndarray, genres: int, parts: li
 
 
 def _kinds(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A film of each combination of genres, in the order of their bits, and each film's number among them."""
+    """Return one film per combination of genres, and each film's combination index."""
     keys: np.ndarray = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
-    if packed.shape[1] <= 8:  # As whole numbers, which sort faster than bytes do, and alike.
+    if packed.shape[1] <= 8:  # Integers sort faster than bytes, in the same order.
         numbers = np.zeros(len(packed), np.uint64)
         for column in packed.T:
             numbers <<= np.uint64(8)
@@ -230,7 +227,7 @@ def _kinds(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _parts(shares: Mapping[str, float]) -> list[int]:
-    """The shares in billionths, which sum to exactly one billion."""
+    """Return the shares in billionths, which sum to exactly one billion."""
     shown = ", ".join(f"{name} {share:g}" for name, share in shares.items())
     if not shares or any(not math.isfinite(share) or share < 0 for share in shares.values()):
         raise FilmsError(f"The shares of the split are {shown or 'missing'}: give each subset a share from 0 to 1.")
@@ -242,7 +239,7 @@ def _parts(shares: Mapping[str, float]) -> list[int]:
 
 
 def _checked_labels(labels: np.ndarray, films: int) -> np.ndarray:
-    """`labels` as [N, G] bool; raises ValueError where they are anything else than 0 and 1."""
+    """Return `labels` as [N, G] bool; raise ValueError for values other than 0 and 1."""
     labels = np.asarray(labels)
     if labels.ndim != 2 or len(labels) != films or not labels.shape[1]:
         raise ValueError(f"Labels have shape {labels.shape}; {films} ids need [{films}, genres].")
@@ -254,9 +251,9 @@ def _checked_labels(labels: np.ndarray, films: int) -> np.ndarray:
 
 
 def _sizes(films: int, parts: list[int], names: list[str]) -> np.ndarray:
-    """Films for each subset: its share to the nearest film (largest remainders), but at least 1 for a share.
+    """Return the number of films of each subset, by largest remainders.
 
-    Raises FilmsError where there are fewer films than subsets with a share.
+    A subset with a share gets at least 1. Raises FilmsError where there are fewer films than subsets with a share.
     """
     wanted = [name for name, part in zip(names, parts, strict=True) if part > 0]
     if films < len(wanted):
@@ -275,12 +272,12 @@ def _sizes(films: int, parts: list[int], names: list[str]) -> np.ndarray:
 
 
 def hash_ids(ids: Sequence[str], seed: int) -> np.ndarray:
-    """[N, 2] uint64, 128 bits of BLAKE2b for each id, keyed by the seed."""
+    """Return [N, 2] uint64, 128 bits of BLAKE2b for each id, keyed by the seed."""
     start = hashlib.blake2b(str(seed).encode(), digest_size=16, person=b"films split")
     digests = bytearray()
     for film in ids:
         hashed = start.copy()
-        # The space ends the seed, so that seed 1 and film "2x" differ from seed 12 and film "x".
+        # The space separates the seed, so that seed 1 and film "2x" differ from seed 12 and film "x".
         hashed.update(b" " + film.encode("utf-8", "surrogatepass"))
         digests += hashed.digest()
     return np.frombuffer(bytes(digests), dtype="<u8").reshape(-1, 2).astype(np.uint64)

@@ -1,1 +1,1 @@
-"""Overview text to token ids."""
+"""Tokenization of overviews."""

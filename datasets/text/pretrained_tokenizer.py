@@ -1,4 +1,4 @@
-"""Overviews to the token ids of a pretrained text encoder: its own tokenizer, read from the file it came with."""
+"""The tokenizer of a pretrained text encoder, read from its file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ _FEWEST = 3  # the first and the last token, and one of the overview
 
 
 class WordPiece:
-    """A Hugging Face tokenizer (`tokenizer.json`) used as `Vocabulary` is; id 0 is padding.
+    """A Hugging Face tokenizer (`tokenizer.json`) with the interface of `Vocabulary`; id 0 is padding.
 
-    Words are cut into known pieces (Wu et al. 2016), and every overview stands between the encoder's first and last
+    Words are split into known pieces (Wu et al. 2016), and every overview is enclosed in the encoder's first and last
     token, [CLS] and [SEP].
     """
 
     def __init__(self, source: Path | str) -> None:
-        """Read the tokenizer of a folder with a `tokenizer.json`, such as
-        `genre_models.encoders.minilm.minilm_folder()`, or the text of such a file.
+        """Read the tokenizer from a folder, or from the text of a `tokenizer.json`.
+
+        An example of a folder is `genre_models.encoders.minilm.minilm_folder()`.
 
         Raises:
             FileNotFoundError: the folder has no tokenizer.
@@ -38,11 +39,11 @@ class WordPiece:
             ) from error
         try:
             self._tokenizer = Tokenizer.from_str(source)
-        except Exception as error:  # its own errors are plain Exceptions
+        except Exception as error:  # the package raises plain Exceptions
             raise ValueError(f"{where} is no tokenizer ({error})") from error
         if (self._tokenizer.padding or {}).get("pad_id", self._tokenizer.token_to_id("[PAD]")) != 0:
             raise ValueError(f"{where} does not pad with id 0, as models here take for granted")
-        # Padded here, to the length asked for; the file's own setting is a fixed one.
+        # `encode` pads to `max_tokens`; the file's own padding is of fixed length.
         self._tokenizer.no_padding()
         self._unknown = self._tokenizer.token_to_id("[UNK]")
 
@@ -51,10 +52,10 @@ class WordPiece:
         return int(self._tokenizer.get_vocab_size())
 
     def encode(self, overviews: Sequence[str], *, max_tokens: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return token ids int32 [films, max_tokens], padded on the right, and lengths int32 [films], at least 2.
+        """Return right-padded token ids int32 [films, max_tokens], and lengths int32 [films], at least 2.
 
-        What is longer is cut, and keeps its last token [SEP]. An overview without a known piece is [CLS] and [SEP]
-        alone, as an empty one is.
+        Longer overviews are truncated, with [SEP] as last token. An overview without a known piece is [CLS] and [SEP]
+        alone, like an empty one.
         """
         if max_tokens < _FEWEST:
             raise ValueError(f"max_tokens must be at least {_FEWEST} ([CLS], a word, [SEP]), not {max_tokens}")
@@ -71,7 +72,7 @@ class WordPiece:
 
 
 def tokenizer_text(folder: Path) -> str:
-    """Return the text of a folder's tokenizer; raises FileNotFoundError where there is none."""
+    """Return the text of a folder's tokenizer; raise FileNotFoundError where it is missing."""
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no tokenizer.json: it is no folder of a pretrained text encoder")

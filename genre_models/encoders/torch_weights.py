@@ -1,8 +1,8 @@
-"""Reads the weights of a PyTorch file (.pth, .pt, .bin) without PyTorch, and without running what a pickle asks for.
+"""Safe reader of PyTorch weight files (.pth, .pt, .bin) that does not need PyTorch.
 
-A .pth file is a pickle, and a pickle may name any function to call when it is read. This reader knows three names and
-refuses every other. Both forms of PyTorch's files are read (torch/serialization.py, torch 2.x): the older one, pickles
-followed by the numbers, and the newer one, a ZIP archive.
+A .pth file is a pickle, which may call any function when it is loaded. This reader allows three names and rejects all
+others. It supports both formats of PyTorch (torch/serialization.py, torch 2.x): the legacy one, pickles followed by the
+raw data, and the newer ZIP archive.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older form
-_PROTOCOL = 1001  # its second
-# PyTorch calls an array in memory a storage. bfloat16 is left out: numpy has none.
+_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the legacy format
+_PROTOCOL = 1001  # the second
+# Data types of PyTorch's storages (flat arrays). bfloat16 is missing: numpy does not support it.
 _DTYPES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
@@ -35,7 +35,7 @@ _DTYPES = {
 
 
 class WeightsError(ValueError):
-    """A file that is no PyTorch state dict, or one that asks for more than tensors; the message is for the person."""
+    """A file that is not a PyTorch state dict of tensors alone; the message is for users."""
 
 
 class _Storage(NamedTuple):
@@ -45,7 +45,7 @@ class _Storage(NamedTuple):
 
 
 class _Tensor(NamedTuple):
-    """A tensor before its numbers are read: a view of a storage, as numpy's strides but counted in elements."""
+    """A tensor before its data is read: a view of a storage, with strides in elements."""
 
     storage: _Storage
     offset: int
@@ -54,20 +54,20 @@ class _Tensor(NamedTuple):
 
 
 def read_state_dict(path: Path) -> dict[str, np.ndarray]:
-    """Return a state dict's tensors by name, in the file's order; each an array of its own.
+    """Return a state dict's tensors by name, in file order, each as its own array.
 
     Raises:
-        WeightsError: the file is not a plain state dict (names and tensors), is damaged, or names something to call.
-        OSError: it cannot be read.
+        WeightsError: the file is not a plain state dict (names and tensors), is damaged, or calls other functions.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         try:
-            newer = file.read(4) == b"PK\x03\x04"  # as PyTorch tells them apart
+            newer = file.read(4) == b"PK\x03\x04"  # PyTorch's own test of the format
             file.seek(0)
             return _from_zip(file) if newer else _from_pickles(file, path.stat().st_size)
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from error
-        # A broken pickle raises whatever its bytes happen to ask for; a wrong ZIP nearly as much.
+        # A broken pickle can raise any exception, a broken ZIP nearly any.
         except Exception as error:
             raise WeightsError(
                 f"{path} is no PyTorch file, or a damaged one ({type(error).__name__}: {error})"
@@ -75,28 +75,28 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Unpickles plain Python values and tensors."""
+    """An unpickler of plain Python values and tensors."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return the stand-in for a name in the pickle: one of three things."""
+        """Return the replacement of one of the three allowed names."""
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return self._rebuild
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if module == "torch" and name in _DTYPES:
-            # A string: nothing of it can be called or changed from within the pickle.
+            # A string: the pickle cannot call or modify it.
             return name
         raise WeightsError(f"holds {module}.{name}, and not only tensors: it is not read, as reading may run its code")
 
     def persistent_load(self, pid: Any) -> _Storage:
-        """Return the storage a tensor is a view of; `pid` is PyTorch's tuple that names it."""
+        """Return the storage for PyTorch's persistent id, a tuple."""
         kind, dtype, key, _device, count, *view = pid
         if kind != "storage" or any(part is not None for part in view):
             raise WeightsError(f"holds a {kind!r} that is not known (views of storages are of PyTorch before 0.4)")
         return _Storage(str(key), np.dtype(_DTYPES[dtype]), _count(count))
 
     def _rebuild(self, storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
-        """Stand in for torch._utils._rebuild_tensor_v2: what follows the strides is of training."""
+        """Replace torch._utils._rebuild_tensor_v2; arguments after the strides matter only for training."""
         if not isinstance(storage, _Storage):
             raise WeightsError("holds a tensor without a storage")
         return _Tensor(storage, _count(offset), tuple(map(_count, shape)), tuple(map(_count, strides)))
@@ -109,8 +109,8 @@ def _count(value: Any) -> int:
 
 
 def _from_pickles(file: BinaryIO, size: int) -> dict[str, np.ndarray]:
-    """Read the older form: magic number, protocol, machine, the values, the storages' keys, and their numbers."""
-    # Each pickle by an unpickler of its own, as PyTorch does: none goes on from what another remembers.
+    """Read the legacy format: magic number, protocol, machine, values, storage keys, and raw data."""
+    # A new unpickler for each pickle, as in PyTorch: the memo is not shared.
     magic, protocol, machine = (_Unpickler(file).load() for _ in range(3))
     if (magic, protocol) != (_MAGIC, _PROTOCOL) or machine.get("little_endian") is not True:
         raise WeightsError(f"is of a form that is not read here (protocol {protocol!r}, {machine!r})")
@@ -126,7 +126,7 @@ def _from_pickles(file: BinaryIO, size: int) -> dict[str, np.ndarray]:
 
 
 def _from_zip(file: BinaryIO) -> dict[str, np.ndarray]:
-    """Read the newer form: NAME/data.pkl, and each storage's numbers in NAME/data/KEY, none of them compressed."""
+    """Read the ZIP format: NAME/data.pkl, and each storage's raw data in NAME/data/KEY, uncompressed."""
     with zipfile.ZipFile(file) as archive:
         entries = {entry.filename.partition("/")[2]: entry for entry in archive.infolist()}
         if "data.pkl" not in entries:
@@ -143,7 +143,7 @@ def _from_zip(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _tensors(values: Any) -> dict[str, _Tensor]:
-    """Check that the unpickled object is a state dict, and return it."""
+    """Return the unpickled values after checking that they are a state dict."""
     if not isinstance(values, dict) or not values:
         raise WeightsError(f"holds a {type(values).__name__} and not a state dict (names and tensors)")
     for name, value in values.items():
@@ -153,12 +153,12 @@ def _tensors(values: Any) -> dict[str, _Tensor]:
 
 
 def _array(tensor: _Tensor, numbers: bytes, name: str) -> np.ndarray:
-    """Return a tensor's numbers out of the bytes of its storage."""
+    """Return a tensor as an array, given the bytes of its storage."""
     storage = tensor.storage
     if len(numbers) != storage.elements * storage.dtype.itemsize:
         raise WeightsError(f"is cut short: {name} has {len(numbers):,} bytes for {storage.elements:,} numbers")
     flat = np.frombuffer(numbers, storage.dtype)
-    # numpy does not look where strides lead to: beyond the bytes they would read foreign memory.
+    # numpy does not check strides: beyond the buffer they would read foreign memory.
     last = tensor.offset + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True))
     size = math.prod(tensor.shape)
     if size > len(flat) or (size and last >= len(flat)):

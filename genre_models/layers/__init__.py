@@ -1,1 +1,1 @@
-"""Our Keras layers."""
+"""Custom Keras layers."""

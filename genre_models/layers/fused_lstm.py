@@ -1,8 +1,8 @@
-"""Keras' LSTM with its time loop written out: the same arithmetic in less than half the time on a CPU.
+"""Keras' LSTM with an explicit time loop: the same arithmetic in less than half the time on a CPU.
 
-What does not depend on the step before is taken out of the loop, forwards (the inputs' part of the gates) and
-backwards (the gradients of all weights): a few large matrix products in the place of hundreds of small ones. In the
-loop stays one product a step. Written with `keras.ops`, so that it runs on any Keras backend.
+Everything that does not depend on the previous step is computed outside the loop: the inputs' part of the gates, and
+in the backward pass the gradients of all weights. A few large matrix products replace hundreds of small ones, and one
+product per step remains. Runs on any Keras backend.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="film_genres")
 class FusedLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM`, its options, weights, masks and random numbers; only its loop is another.
+    """`keras.layers.LSTM` with the same options, weights, masks and random numbers, and a faster loop.
 
-    On a GPU without recurrent dropout Keras' own is kept, which is cuDNN's kernel. Bias, tanh and sigmoid are taken for
-    granted, as cuDNN takes them, and outputs at masked tokens repeat the last one, as Keras has it.
+    On a GPU without recurrent dropout Keras' own loop, cuDNN's kernel, is used. As in cuDNN, bias, tanh and sigmoid are
+    fixed. As in Keras, outputs at masked tokens repeat the last one.
 
-    Under mixed precision the matrix products are of the layer's precision, and the states are float32 in the loop: they
-    add up over all tokens.
+    Under mixed precision the matrix products have the layer's precision; the states are float32, as their rounding
+    errors would accumulate over the tokens.
     """
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        """Return the last output [B, units], all outputs [B, T, units] and the states (h, c) [B, units]."""
+        """Return (last output [B, units], all outputs [B, T, units], [h, c] of [B, units])."""
         if not self.recurrent_dropout and _has_gpu():
             return super().inner_loop(sequences, initial_state, mask=mask, training=training)
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
-        # Time first, as the loop goes along it.
+        # Time first: the loop runs along the first axis.
         inputs = ops.transpose(sequences, (1, 0, 2))
         precise = "float32" if inputs.dtype in ("bfloat16", "float16") else inputs.dtype
         real = ops.ones_like(inputs[:, :, :1], dtype=precise)
@@ -40,14 +40,14 @@ class FusedLSTM(keras.layers.LSTM):
             inputs, real = ops.flip(inputs, axis=0), ops.flip(real, axis=0)
         cell = self.cell
         gates = ops.cast(_gates_of_inputs(inputs, cell, training), precise)
-        kept = cell.get_recurrent_dropout_mask(initial_state[0]) if training else None
-        # A copy: a gradient of one's own is of tensors and not of variables.
+        dropout = cell.get_recurrent_dropout_mask(initial_state[0]) if training else None
+        # A copy: custom gradients take tensors, not variables.
         kernel = ops.copy(ops.cast(cell.recurrent_kernel, inputs.dtype))
         states = [ops.cast(state, precise) for state in initial_state]
-        if kept is None:
+        if dropout is None:
             outputs, carried = _loop(gates, real, kernel, *states)
         else:
-            outputs, carried = _loop_with_dropout(gates, real, kernel, ops.cast(ops.stack(kept), precise), *states)
+            outputs, carried = _loop_with_dropout(gates, real, kernel, ops.cast(ops.stack(dropout), precise), *states)
         outputs, last = ops.cast(outputs, inputs.dtype), ops.cast(carried[-1], inputs.dtype)
         return outputs[-1], ops.transpose(outputs, (1, 0, 2)), [outputs[-1], last]
 
@@ -57,10 +57,10 @@ def _has_gpu() -> bool:
 
 
 def _gates_of_inputs(inputs: Any, cell: Any, training: bool) -> Any:
-    """Return the inputs' [T, B, D] share of the gates i, f, g, o: [T, B, 4U], bias included."""
+    """Return the inputs' part of the gates i, f, g, o before activation, with bias: [T, B, D] -> [T, B, 4U]."""
     dropped = cell.get_dropout_mask(inputs[0]) if training else None
     kernel = ops.cast(cell.kernel, inputs.dtype)
-    if isinstance(dropped, list):  # with recurrent dropout Keras draws a mask for each gate
+    if isinstance(dropped, list):  # with recurrent dropout Keras samples a mask for each gate
         kernels = ops.split(kernel, 4, axis=1)
         gates = [ops.matmul(inputs * mask, part) for mask, part in zip(dropped, kernels, strict=True)]
         return ops.concatenate(gates, axis=-1) + ops.cast(cell.bias, inputs.dtype)
@@ -77,7 +77,7 @@ def _gates_of_inputs(inputs: Any, cell: Any, training: bool) -> Any:
 
 
 def _loop(gates: Any, real: Any, kernel: Any, h: Any, c: Any) -> Any:
-    """Run over time: gates [T, B, 4U], real [T, B, 1], kernel [U, 4U] -> outputs and carried states [T, B, U]."""
+    """Run the loop: gates [T, B, 4U], real [T, B, 1], kernel [U, 4U] -> states h and c [T, B, U]."""
 
     def run(gates: Any, real: Any, kernel: Any, h: Any, c: Any) -> Any:
         def forward(state: Any) -> Any:
@@ -100,13 +100,13 @@ def _loop(gates: Any, real: Any, kernel: Any, h: Any, c: Any) -> Any:
     return ops.custom_gradient(run)(gates, real, kernel, h, c)
 
 
-def _loop_with_dropout(gates: Any, real: Any, kernel: Any, kept: Any, h: Any, c: Any) -> Any:
-    """Run over time as `_loop` does, each gate with a mask of its own on the state before: kept [4, B, U]."""
+def _loop_with_dropout(gates: Any, real: Any, kernel: Any, dropout: Any, h: Any, c: Any) -> Any:
+    """Run `_loop` with a recurrent dropout mask for each gate: dropout [4, B, U]."""
 
-    def run(gates: Any, real: Any, kernel: Any, kept: Any, h: Any, c: Any) -> Any:
+    def run(gates: Any, real: Any, kernel: Any, dropout: Any, h: Any, c: Any) -> Any:
         kernels = ops.split(kernel, 4, axis=1)
         turned = [ops.transpose(part) for part in kernels]
-        masks = [kept[gate] for gate in range(4)]
+        masks = [dropout[gate] for gate in range(4)]
 
         def forward(state: Any) -> Any:
             return ops.concatenate([_product(state * m, k) for m, k in zip(masks, kernels, strict=True)], axis=-1)
@@ -126,21 +126,21 @@ def _loop_with_dropout(gates: Any, real: Any, kernel: Any, kept: Any, h: Any, c:
 
         def gradient(*upstream: Any, **_: Any) -> Any:
             of_gates, before, of_h, of_c = gradients(*_two(upstream))
-            nothing = ops.zeros_like(real), ops.zeros_like(kept)
+            nothing = ops.zeros_like(real), ops.zeros_like(dropout)
             return of_gates, nothing[0], of_kernel(before, of_gates), nothing[1], of_h, of_c
 
         return states, gradient
 
-    return ops.custom_gradient(run)(gates, real, kernel, kept, h, c)
+    return ops.custom_gradient(run)(gates, real, kernel, dropout, h, c)
 
 
 def _run(gates: Any, real: Any, h: Any, c: Any, forward: Any, backward: Any) -> Any:
-    """Return the states (h, c), each [T, B, U], and a function of their gradients.
+    """Return the states (h, c), each [T, B, U], and their backward function.
 
-    That function returns the gradients of gates [T, B, 4U], the state h before each step [T, B, U], and the gradients
-    of the first h and c [B, U].
+    The backward function returns the gradients of the gates [T, B, 4U], the state h before each step [T, B, U], and the
+    gradients of the initial h and c [B, U].
     """
-    # `ops.scan` gives back what is of the carry's shape alone: so the gates are carried, and never read.
+    # `ops.scan` returns only outputs of the carry's shape: so the gates are carried, though never used.
     nothing = ops.zeros_like(gates[0])
 
     def step(state: Any, now: Any) -> Any:
@@ -152,7 +152,7 @@ def _run(gates: Any, real: Any, h: Any, c: Any, forward: Any, backward: Any) -> 
         state = (h, c, ops.concatenate([i, f, g, o], axis=-1))
         return state, state
 
-    # Over numbers of steps: over several arrays it fails in TensorFlow for lengths not known beforehand (Keras 3.15).
+    # Over step indices: over several arrays it fails in TensorFlow for lengths not known beforehand (Keras 3.15).
     steps = ops.arange(ops.shape(gates)[0])
     _, (hs, cs, activated) = ops.scan(step, (h, c, nothing), steps)
 
@@ -192,12 +192,12 @@ def _activated(gates: Any) -> tuple[Any, Any, Any, Any]:
 
 
 def _product(values: Any, kernel: Any) -> Any:
-    """Return [B, n] times the kernel [n, m], multiplied in the kernel's precision and returned in the values' own."""
+    """Return [B, n] times [n, m], computed in the kernel's dtype, in the values' dtype."""
     return ops.cast(ops.matmul(ops.cast(values, kernel.dtype), kernel), values.dtype)
 
 
 def _product_over_time(states: Any, gradients: Any, dtype: Any) -> Any:
-    """Return the sum over time and films of states [T, B, n] times gradients [T, B, m]: [n, m], in this precision."""
+    """Multiply states [T, B, n] by gradients [T, B, m] summed over T and B: [n, m], computed in `dtype`."""
     return ops.matmul(ops.cast(ops.transpose(_flat(states)), dtype), ops.cast(_flat(gradients), dtype))
 
 
@@ -207,5 +207,5 @@ def _flat(values: Any) -> Any:
 
 
 def _two(upstream: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Return the two gradients that a backend hands over, as two arguments (TensorFlow) or as one pair (JAX)."""
+    """Return the two upstream gradients, passed as two arguments (TensorFlow) or a pair (JAX)."""
     return upstream if len(upstream) == 2 else upstream[0]

@@ -1,6 +1,6 @@
-"""A layer of the joint model: what stands for a poster or an overview that is not there.
+"""Modality dropout and missing modalities of the joint model.
 
-Written with `keras.ops`, so that it runs on any Keras backend.
+Runs on any Keras backend.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from keras import ops
 from genre_models.layers.registration import saved_as
 
 FIRST_WORD = 2
-"""Token ids below this are padding (0) and unknown words (1)."""
+"""Lowest token id of a known word; 0 is padding, 1 an unknown word."""
 ENDS = 2
-"""Tokens that a pretrained encoder's tokenizer puts around every overview, even one without a word."""
+"""Special tokens that a pretrained encoder's tokenizer puts around every overview, even an empty one."""
 
 
 @saved_as("AbsentModalities")
 class MissingModality(keras.layers.Layer):
-    """Puts a learned vector in the place of the features of a poster or an overview that is not there.
+    """Learned vectors that replace the features of missing posters and overviews.
 
-    A poster is absent if all its pixels are 0, an overview if it has no known word: padding and unknown words alone.
-    Of a pretrained encoder's features, those of an absent poster are 0, and an absent overview has but two tokens.
-    In training, `hidden` of the films lose their poster and as many others their overview, never both, so that the
-    vectors are learned and the layers behind get to know such films ("ModDrop", Neverova et al. 2016, §4.2).
-    A film that lacks one of the two keeps the other.
+    A poster is missing if all its pixels or features are 0. An overview is missing if it has no known word or, as
+    features of a pretrained encoder, at most two tokens.
+
+    In training the share `hidden` of the films lose their poster and as many others their overview, never both
+    ("ModDrop", Neverova et al. 2016, §4.2). A film that lacks one of the two keeps the other.
     """
 
     def __init__(self, hidden: float = 0.0, seed: int | None = None, **options: Any) -> None:
@@ -39,7 +39,7 @@ class MissingModality(keras.layers.Layer):
     def build(
         self, of_poster_shape: Any, of_overview_shape: Any, poster_shape: Any = None, tokens_shape: Any = None
     ) -> None:
-        """Make the two vectors, at first small and at random."""
+        """Create the two vectors, initialised with small random values."""
         del poster_shape, tokens_shape
         self.no_poster = self.add_weight(shape=of_poster_shape[-1:], initializer="random_normal", name="no_poster")
         self.no_overview = self.add_weight(
@@ -47,15 +47,16 @@ class MissingModality(keras.layers.Layer):
         )
 
     def call(self, of_poster: Any, of_overview: Any, poster: Any, tokens: Any, training: bool = False) -> Any:
-        """Return the features of posters [B, P] and of overviews [B, Q], those of absent ones replaced, and float32
-        [B, 1], which is 1 where there is an overview and 0 where there is none.
+        """Return poster features [B, P], overview features [B, Q] and an overview mask.
+
+        The mask is float32 [B, 1]: 1 with an overview, 0 without.
 
         Args:
             of_poster: features [B, P].
             of_overview: features [B, Q].
-            poster: what they are of, [B, H, W, 3], or an encoder's features [B, views, units].
-            tokens: what they are of, int [B, T], or an encoder's vectors [B, T, units].
-            training: whether films may lose one of the two.
+            poster: posters [B, H, W, 3], or an encoder's features [B, views, units].
+            tokens: token ids int [B, T], or an encoder's token vectors [B, T, units].
+            training: whether modality dropout is applied.
         """
         see = ops.any(ops.not_equal(poster, 0), axis=tuple(range(1, len(poster.shape))))
         if len(tokens.shape) == 3:
@@ -75,5 +76,5 @@ class MissingModality(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return the layer's config."""
+        """Return the layer's constructor arguments."""
         return {**super().get_config(), "hidden": self.hidden, "seed": self.seed}

@@ -1,4 +1,4 @@
-"""Layers over what a pretrained encoder made of films."""
+"""Layers on the features of a frozen image encoder."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from genre_models.layers.registration import saved_as
 
 @saved_as("OneView")
 class RandomView(keras.layers.Layer):
-    """Makes one vector of a poster's views [B, V, D]: in training one of them at random, else their mean; [B, D].
+    """Random view of a poster in training, the mean of its views in inference: [B, V, D] -> [B, D].
 
-    The views are the poster and its mirror image: what augmentation would have shown the encoder, had it been run
-    again in every epoch.
+    The views are the features of the poster and of its mirror image: horizontal-flip augmentation on cached features.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -23,7 +22,7 @@ class RandomView(keras.layers.Layer):
         self.seeds = keras.random.SeedGenerator()
 
     def call(self, views: Any, training: bool = False) -> Any:
-        """Choose, or average."""
+        """Sample one view per poster in training, else average them."""
         if not training:
             return ops.mean(views, axis=1)
         number = views.shape[1]

@@ -9,7 +9,7 @@ import keras
 
 
 def saved_as(name: str) -> Callable[[type[Any]], type[Any]]:
-    """Register a layer under the name that it has in saved models, whatever its class is called.
+    """Register a layer under its name in saved models, independent of its class name.
 
     Keras files a layer's weights under the name of its class, so that the class is given that name too.
     """

@@ -75,7 +75,7 @@ def resample(
 
 
 def interval(values: np.ndarray, estimate: float | None = None, *, most: float = np.inf) -> list[float] | None:
-    """Return the 95 % interval of a figure from its values on the resamples, or None where too few are finite.
+    """Return a figure's 95 % interval from its resamples, None with too few finite.
 
     A resample holds some films more than once, and average precision is kinder to repeated films: its resampled
     values lie above the figure itself, most so for rare genres. Given the `estimate` on the films as they are, the

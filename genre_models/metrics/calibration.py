@@ -124,7 +124,7 @@ def _line(labels: np.ndarray, values: np.ndarray, *, toward: np.ndarray, pull: f
 def fit_logistic(
     features: np.ndarray, targets: np.ndarray, *, toward: np.ndarray, precision: float | np.ndarray
 ) -> np.ndarray:
-    """Return the coefficients of the logistic regression with the least log loss plus a pull toward given ones.
+    """Fit a logistic regression whose penalty pulls the coefficients toward given ones.
 
     Minimises sum of log losses + precision / 2 * |coefficients - toward|^2 by Newton's method.
 

@@ -73,7 +73,7 @@ def top3(scores: np.ndarray) -> np.ndarray:
 
 
 def top3_recalls(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return for each film its true genres among the top three, divided by min(3, their number): float64 [films]."""
+    """Return each film's recall in its three most probable genres, of min(3, its genres): float64 [films]."""
     hits = np.take_along_axis(labels, top3(scores), axis=1).sum(axis=1)
     return hits.astype(np.float64) / np.maximum(np.minimum(3, labels.sum(axis=1)), 1)
 
@@ -115,7 +115,7 @@ def metrics(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) -> d
 def per_genre(
     labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray, genres: list[str]
 ) -> dict[str, dict[str, Any]]:
-    """Return each genre's number of films, average precision (None where no film has it) and answers."""
+    """Return each genre's film count, average precision (None without films) and answers."""
     average = average_precisions(labels, scores)
     answers = {"at_half": scores >= 0.5, "at_tuned": scores >= thresholds}
     return {

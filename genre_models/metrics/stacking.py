@@ -127,7 +127,7 @@ def _fit(
 
 
 def average_weights(labels: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Return the weights, not below 0 and with sum 1, whose average of logits has the least log loss.
+    """Return the non-negative weights of sum 1 whose averaged logits minimise the log loss.
 
     The loss is convex in the weights; exponentiated gradients (Kivinen and Warmuth 1997) keep to the simplex.
 

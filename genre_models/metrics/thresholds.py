@@ -35,7 +35,7 @@ def tune_thresholds(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def best_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the threshold with the best F1 for yes = score >= threshold, midway to the next lower score; 0.5 if
+    """Return the threshold that maximises F1, midway to the next lower score; 0.5 if
     no label is positive.
 
     Labels [films] are 0 or 1, or each film's chance of 1; then it is the F1 of the numbers to be expected.

@@ -1,1 +1,1 @@
-"""One file a model with its options, search space and network, and the registry."""
+"""Models, one file each with options, search space and network, and their registry."""

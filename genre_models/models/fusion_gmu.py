@@ -1,4 +1,4 @@
-"""The joint model: poster and overview, each through a network of its own, weighed against each other film by film."""
+"""The joint model: a poster branch and an overview branch, weighted for each film by a learned gate."""
 
 from __future__ import annotations
 
@@ -17,88 +17,87 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FusionGMU:
-    """Config of the joint model. With 25 genres the defaults give 3,127,993 parameters."""
+    """Options of the joint model. With 25 genres the defaults give 3,127,993 parameters."""
 
     height: int = 64
-    """Poster height in pixels that the network sees; the store must hold posters of this size."""
+    """Input height of posters in pixels; the store must hold posters of this size."""
     width: int = 64
-    """Poster width in pixels that the network sees."""
+    """Input width of posters in pixels."""
     augmentation: float = 0.5
-    """How strongly training posters are varied, 0 (not) to 1: mirrored, moved, zoomed, brightness and contrast."""
+    """Strength of augmentation of training posters, 0 (none) to 1: flip, shift, zoom, brightness and contrast."""
     horizontal_flip: bool = True
-    """Whether augmentation mirrors posters, left for right."""
+    """Whether augmentation flips posters horizontally."""
     colour_jitter: float = 0.0
-    """Share by which the saturation of training posters is varied, 0 to 1."""
+    """Relative range of random saturation of training posters, 0 to 1."""
     random_erasing: float = 0.0
-    """Share of the training posters from which a rectangle, up to a fifth of the picture, is wiped out."""
+    """Share of the training posters in which a rectangle, up to a fifth of the poster, is erased."""
     stem_filters: int = 32
     """Filters of the first convolution, which has stride 2."""
     block_filters: tuple[int, ...] = (32, 64, 128, 256)
-    """Filters of each pair of convolutions; 2x2 max pooling follows each pair, or with residual blocks their first
-    convolution has stride 2."""
+    """Filters of each pair of convolutions. 2x2 max pooling follows each pair; a residual block (other than the first)
+    begins with stride 2 instead."""
     residual: bool = True
-    """Whether each pair of convolutions adds to what it was given, and begins at full depth."""
+    """Whether each pair of convolutions is a residual block."""
     normalization: Literal["none", "batch", "group"] = "batch"
-    """What follows each convolution: nothing, batch or group normalisation (8 groups)."""
+    """Normalisation after each convolution: none, batch or group normalisation (8 groups)."""
     conv_dropout: float = 0.0
-    """Share of activations dropped after the convolutions; of whole channels in residual blocks."""
+    """Dropout rate after the convolutions; spatial dropout (whole channels) in residual blocks."""
     poster_pooling: Literal["flatten", "mean", "mean_max"] = "mean"
-    """What of the last convolutions goes on: every place by itself; each channel's mean over the picture; or the mean
-    beside the maximum."""
+    """Pooling after the last convolution: none (flatten), mean over the poster, or mean and maximum concatenated."""
     poster_units: int = 0
-    """Units of the dense layer that ends the poster's branch; 0 leaves it out."""
+    """Units of the last dense layer of the poster branch; 0 for none."""
     tokenizer: Tokenizer = "words"
-    """How overviews are cut into words: at white space; into words and numbers without accents; those less their
-    endings (-s, -ed, -ing, …); or those in pieces that the training overviews teach (needs the extra `subwords`)."""
+    """Tokenisation of overviews: split at white space; words and numbers without accents; their stems, without endings
+    such as -s, -ed and -ing; or subwords learned from the training overviews (needs the extra `subwords`)."""
     vocabulary_size: int = 10_000
-    """Token ids the embedding knows: 0 is padding, 1 an unknown word, the rest the commonest training words."""
+    """Number of token ids: 0 is padding, 1 an unknown word, the rest the most frequent training words."""
     min_count: int = 2
-    """Words used less often than this in the training overviews are unknown words."""
+    """Words less frequent than this in the training overviews become unknown words."""
     max_tokens: int = 128
-    """Longest overview in tokens; what stands behind is cut off."""
+    """Maximum length of an overview in tokens; longer ones are truncated."""
     embedding_units: int = 128
-    """Length of the vector that stands for a word."""
+    """Length of a word embedding."""
     embedding_init: Literal["random", "svd"] = "random"
-    """What words' vectors are before training: random, or what a singular value decomposition says of which words
-    share overviews (latent semantic analysis of the training films)."""
+    """Initial word embeddings: random, or from a singular value decomposition of word co-occurrence (latent semantic
+    analysis of the training overviews)."""
     word_dropout: float = 0.4
-    """Share of the words dropped, whole, from an overview in training."""
+    """Share of an overview's words dropped in training."""
     embedding_dropout: float = 0.3
-    """Share of the embedding's channels dropped, the same ones for a whole overview."""
+    """Spatial dropout rate of the embeddings: the same channels for all words of an overview."""
     lstm_units: int = 96
     """Units of the LSTM in each direction."""
     lstm_dropout: float = 0.0
-    """Share of the LSTM's inputs dropped."""
+    """Dropout rate of the LSTM's inputs."""
     recurrent_dropout: float = 0.0
-    """Share of the LSTM's state dropped from token to token; any value above 0 rules out cuDNN's kernel on GPUs."""
+    """Recurrent dropout rate of the LSTM's state; any value above 0 rules out cuDNN's kernel on GPUs."""
     overview_pooling: Pooling = "all"
-    """What of the LSTM goes on: where it ends; the mean beside the maximum over all tokens; a mean weighted by
-    attention; or the last two together."""
+    """Pooling of the LSTM's outputs: the last output; mean and maximum over all tokens; attention; or mean, maximum and
+    attention (all)."""
     bow_embedding: bool = False
-    """Whether the words' vectors, summed, end the overview's branch beside what the LSTM makes of them."""
+    """Whether the sum of the word embeddings is concatenated to the LSTM's features."""
     branch_dropout: float = 0.5
-    """Share of each branch's features dropped before they meet."""
+    """Dropout rate of each branch's features before the fusion."""
     fusion_units: int = 256
-    """Units of the gated multimodal unit, in which the branches meet."""
+    """Units of the gated multimodal unit that fuses the branches."""
     fusion_dropout: float = 0.3
-    """Share of activations dropped before the output."""
+    """Dropout rate before the output."""
     bow_logits: bool = False
-    """Whether each word also votes for genres by itself, beside the unit (a linear model of the bag of words)."""
+    """Whether a linear bag-of-words model adds to the logits."""
     init_bias_from_prior: bool = True
-    """Whether the model begins with each genre's share of the training films for its answer, not with one half."""
+    """Whether the initial predictions are each genre's share of the training films, not one half."""
     modality_dropout: float = 0.15
-    """Share of training films whose poster is hidden, and as many whose overview is, never both; 0 to 0.5. Without it
-    a film that lacks one of the two is evaluated by a vector that was never trained."""
+    """Share of training films whose poster is dropped, and as many whose overview is, never both; 0 to 0.5. At 0 a
+    film that lacks one of the two is evaluated with an untrained vector."""
     poster_backbone: str = "none"
-    """Pretrained network that sees the poster instead of these convolutions, as train_cnn's --backbone: frozen, and
-    together with an overview_backbone. augmentation, colour_jitter and cutout must then be 0."""
+    """Pretrained image encoder instead of the convolutions, as train_cnn's --backbone: frozen, and only with an
+    overview_backbone. augmentation, colour_jitter and random_erasing must then be 0."""
     poster_weights: str = ""
-    """Its weights, as train_cnn's --backbone-weights."""
+    """Weights of the poster_backbone, as train_cnn's --backbone-weights."""
     overview_backbone: TextBackbone = "none"
-    """Pretrained encoder whose vectors of an overview's tokens the LSTM reads, as train_lstm's --backbone: frozen, and
-    together with a poster_backbone. What is said of words' own vectors then says nothing."""
+    """Pretrained text encoder whose token vectors are the LSTM's inputs, as train_lstm's --backbone: frozen, and only
+    together with a poster_backbone. Options of word embeddings then have no effect."""
     overview_weights: str = ""
-    """Its files, as train_lstm's --backbone-weights."""
+    """Files of the overview_backbone, as train_lstm's --backbone-weights."""
 
     def __post_init__(self) -> None:
         for name in ("branch_dropout", "fusion_dropout"):
@@ -110,12 +109,12 @@ class FusionGMU:
             raise ValueError("poster_backbone and overview_backbone go together: name both, or leave both out")
         if self.overview_backbone != "none" and self.bow_logits:
             raise ValueError("bow_logits are of words' own vectors, not of a backbone's")
-        # What is wrong with a branch's own options is said where they are explained.
+        # The branches' configs validate their own options.
         _ = self.poster_branch, self.overview_branch
 
     @property
     def poster_branch(self) -> PosterCNN:
-        """Return the poster's branch, as the model it would be alone."""
+        """Return the options of the poster branch as a poster model."""
         return PosterCNN(
             height=self.height,
             width=self.width,
@@ -138,7 +137,7 @@ class FusionGMU:
 
     @property
     def overview_branch(self) -> OverviewLSTM:
-        """Return the overview's branch, as the model it would be alone."""
+        """Return the options of the overview branch as an overview model."""
         return OverviewLSTM(
             tokenizer=self.tokenizer,
             vocabulary_size=self.vocabulary_size,
@@ -162,11 +161,11 @@ class FusionGMU:
 
     @property
     def num_token_ids(self) -> int:
-        """Return the number of token ids that the model may be given."""
+        """Return the number of valid token ids."""
         return self.overview_branch.num_token_ids
 
 
-# What a branch's model varies alone, the joint one varies alike.
+# Settings shared with the models of the branches.
 _OF_CNN, _OF_LSTM = poster_cnn.SEARCH_SPACE, overview_lstm.SEARCH_SPACE
 
 SEARCH_SPACE: SearchSpace = {
@@ -200,24 +199,24 @@ SEARCH_SPACE: SearchSpace = {
         0.05, 0.1, 0.15, 0.25, unit="share of films", why="makes each branch learn by itself; much of it starves both"
     ),
 }
-"""What a sweep varies: what holds back overfitting, and how fast it learns. The shape stays."""
+"""Default search space of sweeps: regularisation and learning rate; the architecture is fixed."""
 
 
 def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = None) -> keras.Model:
     """Build the network: {"poster", "tokens"} -> probabilities [batch, genres].
 
     "poster" is uint8 or float [batch, height, width, 3] in 0..255, "tokens" int32 [batch, tokens], 0 = padding on the
-    right. The branches meet in a gated multimodal unit (Arevalo et al. 2017, "Gated Multimodal Units for Information
+    right. A gated multimodal unit fuses the branches (Arevalo et al. 2017, "Gated Multimodal Units for Information
     Fusion", eq. 2-5): h = z * tanh(W_v v) + (1 - z) * tanh(W_t t) with z = sigmoid(W_z [v, t]).
 
-    A poster that is all black and an overview without a known word are absent: their branches are then left out of
-    the result, whatever they hold (`modality_dropout.MissingModality`), so that serving needs no further input.
+    An all-black poster and an overview without a known word count as missing: their branch's features are replaced
+    (`modality_dropout.MissingModality`), so that serving needs no mask input.
 
-    With backbones both inputs are what these made of a film, of `units` each: "poster" float [batch, 2, units] of it
-    and of its mirror image, all 0 = absent, "tokens" float [batch, tokens, units], all 0 = padding, and of at most two
-    tokens (the first and the last, which stand around any overview) = absent.
+    With backbones the inputs are their features, with `units` for each: "poster" float [batch, 2, units] of the poster
+    and its mirror image, all 0 = missing; "tokens" float [batch, tokens, units], all 0 = padding, at most two tokens
+    (the special tokens around any overview) = missing.
     """
-    # Imported here and not above, so that reading the options costs no TensorFlow import (5 s).
+    # Imported here so that reading the options does not import TensorFlow (5 s).
     import keras
     from keras import layers
 
@@ -241,7 +240,7 @@ def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = N
     gate = layers.Dense(config.fusion_units, activation="sigmoid", name="gate")(layers.Concatenate()([v, t]))
     x = gate * seen + (1 - gate) * read
     x = layers.Dropout(config.fusion_dropout)(x)
-    # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
+    # float32 at any layer precision: probabilities near 0 and 1 dominate the loss.
     logits = layers.Dense(genres, dtype="float32", name="genres")(x)
     if config.bow_logits:
         logits = logits + is_read * overview_lstm.bow_logits(overview_branch, tokens, genres)
@@ -250,14 +249,14 @@ def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = N
 
 
 def _never_empty(tokens: keras.KerasTensor) -> keras.KerasTensor:
-    """Return tokens with an unknown word in the place of a first one missing: cuDNN's LSTM refuses to read nothing."""
+    """Replace a missing first token by an unknown word: cuDNN's LSTM rejects empty sequences."""
     from keras import ops
 
     return ops.concatenate([ops.maximum(tokens[:, :1], 1), tokens[:, 1:]], axis=1)
 
 
 def _never_all_padding(states: keras.KerasTensor) -> keras.KerasTensor:
-    """Return vectors of tokens with ones in the place of a first one missing: see `_never_empty`."""
+    """Replace a missing first token vector by ones, as `_never_empty`."""
     from keras import ops
 
     first = states[:, :1]

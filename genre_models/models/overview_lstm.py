@@ -1,4 +1,4 @@
-"""The overview model: a bidirectional LSTM; the defaults are the coursework's, layer for layer."""
+"""The overview model, a bidirectional LSTM; the defaults reproduce the coursework's layers."""
 
 from __future__ import annotations
 
@@ -19,58 +19,58 @@ UNLIMITED_IDS = 2**31 - 1
 
 @dataclass(frozen=True)
 class OverviewLSTM:
-    """Config of the overview model. With 25 genres the defaults give 4,303,129 parameters."""
+    """Options of the overview model. With 25 genres the defaults give 4,303,129 parameters."""
 
     tokenizer: Tokenizer = "split"
-    """How overviews are cut into words: at white space, as the coursework did; into words and numbers without accents;
-    those less their endings (-s, -ed, -ing, …), of which few films teach more; or those in pieces that the training
-    overviews teach, so that hardly a word is unknown (needs the extra `subwords`)."""
+    """Tokenisation of overviews: split at white space, as in the coursework; words and numbers without accents; their
+    stems, without endings such as -s, -ed and -ing, which few films cover better; or subwords learned from the training
+    overviews, so that hardly a word is unknown (needs the extra `subwords`)."""
     vocabulary_size: int = 10_000
-    """Token ids the embedding knows: 0 is padding, 1 an unknown word, the rest the commonest training words."""
+    """Number of token ids: 0 is padding, 1 an unknown word, the rest the most frequent training words."""
     min_count: int = 1
-    """Words used less often than this in the training overviews are unknown words."""
+    """Words less frequent than this in the training overviews become unknown words."""
     max_tokens: int = 256
-    """Longest overview in tokens; what stands behind is cut off."""
+    """Maximum length of an overview in tokens; longer ones are truncated."""
     embedding_units: int = 256
-    """Length of the vector that stands for a word."""
+    """Length of a word embedding."""
     embedding_init: Literal["random", "svd"] = "random"
-    """What words' vectors are before training: random, or what a singular value decomposition says of which words
-    share overviews (latent semantic analysis of the training films)."""
+    """Initial word embeddings: random, or from a singular value decomposition of word co-occurrence (latent semantic
+    analysis of the training overviews)."""
     word_dropout: float = 0.0
-    """Share of the words dropped, whole, from an overview in training."""
+    """Share of an overview's words dropped in training."""
     embedding_dropout: float = 0.0
-    """Share of the embedding's channels dropped, the same ones for a whole overview."""
+    """Spatial dropout rate of the embeddings: the same channels for all words of an overview."""
     first_lstm_units: int = 256
-    """Units of the first LSTM in each direction; it returns a vector for every token."""
+    """Units of the first LSTM in each direction."""
     second_lstm_units: int = 128
-    """Units of the second LSTM in each direction; 0 leaves it out."""
+    """Units of the second LSTM in each direction; 0 for none."""
     lstm_dropout: float = 0.5
-    """Share of each LSTM's inputs dropped."""
+    """Dropout rate of each LSTM's inputs."""
     recurrent_dropout: float = 0.2
-    """Share of each LSTM's state dropped from token to token; any value above 0 rules out cuDNN's kernel on GPUs."""
+    """Recurrent dropout rate of each LSTM's state; any value above 0 rules out cuDNN's kernel on GPUs."""
     pooling: Pooling = "last"
-    """What of the last LSTM goes on: where it ends; the mean beside the maximum over all tokens; a mean weighted by
-    attention; or the last two together."""
+    """Pooling of the last LSTM's outputs: the last output; mean and maximum over all tokens; attention; or mean,
+    maximum and attention (all)."""
     dense_units: int = 128
-    """Units of the dense layer before the output; 0 leaves it out."""
+    """Units of the dense layer before the output; 0 for none."""
     dense_dropout: float = 0.8
-    """Share of activations dropped before the output."""
+    """Dropout rate before the output."""
     bow_embedding: bool = False
-    """Whether the words' vectors, summed, go to the output beside what the LSTM makes of them; with a backbone their
-    mean, on which a linear model alone does well."""
+    """Whether the sum of the word embeddings is concatenated to the LSTM's features; with a backbone the mean of the
+    token vectors, on which a linear model alone does well."""
     bow_logits: bool = False
-    """Whether each word also votes for genres by itself, beside the LSTM (a linear model of the bag of words)."""
+    """Whether a linear bag-of-words model adds to the logits."""
     init_bias_from_prior: bool = False
-    """Whether the model begins with each genre's share of the training films for its answer, not with one half."""
+    """Whether the initial predictions are each genre's share of the training films, not one half."""
     backbone: TextBackbone = "none"
-    """Pretrained encoder whose vectors of an overview's tokens the LSTM reads, instead of learning words' vectors
-    (docs/pretrained.md). It has words of its own: tokenizer, vocabulary_size, min_count and embedding_units then say
-    nothing, and the words of all other options are its tokens."""
+    """Pretrained text encoder whose token vectors are the LSTM's inputs instead of learned word embeddings
+    (docs/pretrained.md). It has its own tokenizer: tokenizer, vocabulary_size, min_count and embedding_units then have
+    no effect, and all other options count its tokens as words."""
     backbone_weights: str = ""
-    """The encoder's files: a folder, or nothing for those of the installed package."""
+    """Folder of the encoder's files; empty for those of the installed package."""
     trainable_blocks: int = 0
-    """How much of the backbone trains further: its last so many layers. 0 keeps it frozen: it reads each film once, and
-    what it made of it is kept in the store."""
+    """Number of the backbone's last layers that are fine-tuned. 0 keeps it frozen: it encodes each film once, and the
+    features are cached in the store."""
 
     def __post_init__(self) -> None:
         for name in ("word_dropout", "embedding_dropout", "lstm_dropout", "recurrent_dropout", "dense_dropout"):
@@ -88,7 +88,7 @@ class OverviewLSTM:
 
     @property
     def num_token_ids(self) -> int:
-        """Return the number of token ids that the model may be given; a backbone's tokenizer has ids of its own."""
+        """Return the number of valid token ids; unlimited for a backbone's own tokenizer."""
         return self.vocabulary_size if self.backbone == "none" else UNLIMITED_IDS
 
 
@@ -132,31 +132,31 @@ SEARCH_SPACE: SearchSpace = {
         64, 128, 256, unit="tokens", why="half the overviews have 28 words at most, the longest 172; fewer are faster"
     ),
 }
-"""What a sweep varies: what holds back overfitting, how fast it learns, how much it reads. The units stay."""
+"""Default search space of sweeps: regularisation, learning rate, vocabulary and length; layer sizes are fixed."""
 
 
 def build(config: OverviewLSTM, *, genres: int, units: int = 0) -> keras.Model:
     """Build the network: int32 token ids [batch, tokens], 0 = padding on the right -> probabilities [batch, genres].
 
-    With a frozen backbone it takes the encoder's vectors instead, float [batch, tokens, units], all 0 = padding; with
-    one that trains further the ids are those of its tokenizer, and it has it within, its weights loaded: see
-    `backbones.trainable_encoder` for what it raises.
+    With a frozen backbone the input is the encoder's vectors, float [batch, tokens, units], all 0 = padding. With a
+    fine-tuned one the ids are its tokenizer's, and the model contains the encoder with its weights; raises as
+    `backbones.trainable_encoder`.
     """
-    # Imported here and not above, so that reading the options costs no TensorFlow import (5 s).
+    # Imported here so that reading the options does not import TensorFlow (5 s).
     import keras
     from keras import layers
 
     if config.backbone != "none":
         if config.trainable_blocks:
-            given = keras.Input((None,), dtype="int32", name="tokens")
-            states = _encode_tokens(config, given)
+            inputs = keras.Input((None,), dtype="int32", name="tokens")
+            states = _encode_tokens(config, inputs)
         else:
-            given = states = keras.Input((None, units), name="states")
+            inputs = states = keras.Input((None, units), name="states")
         outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(evaluated(config, states))
-        return keras.Model(given, outputs, name="overview_lstm")
+        return keras.Model(inputs, outputs, name="overview_lstm")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = features(config, tokens)
-    # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
+    # float32 at any layer precision: probabilities near 0 and 1 dominate the loss.
     if not config.bow_logits:
         outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
         return keras.Model(tokens, outputs, name="overview_lstm")
@@ -166,7 +166,7 @@ def build(config: OverviewLSTM, *, genres: int, units: int = 0) -> keras.Model:
 
 
 def features(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTensor:
-    """Encode token ids [batch, tokens] to float [batch, features]: all but the output."""
+    """Return all layers but the output: token ids [batch, tokens] -> float [batch, features]."""
     from keras import layers
 
     embedding = layers.Embedding(config.vocabulary_size, config.embedding_units, mask_zero=True, name="embedding")
@@ -174,14 +174,14 @@ def features(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTens
 
 
 def evaluated(config: OverviewLSTM, states: keras.KerasTensor) -> keras.KerasTensor:
-    """Encode a backbone's token vectors, float [batch, tokens, units], all 0 = padding."""
+    """Apply the LSTMs to a frozen backbone's vectors [batch, tokens, units], all 0 = padding."""
     from keras import layers
 
     return _read(config, layers.Masking(name="padding")(states))
 
 
 def _encode_tokens(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the vectors that the backbone that trains further makes of tokens [batch, tokens], those of padding 0."""
+    """Return a fine-tuned backbone's token vectors for tokens [batch, tokens], 0 at padding."""
     from keras import ops
 
     from genre_models.encoders.backbones import Backbone, trainable_encoder
@@ -195,7 +195,7 @@ def _encode_tokens(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.Ker
 
 
 def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Encode masked word vectors, float [batch, tokens, D] -> [batch, features]."""
+    """Apply the LSTMs and pooling: masked float [batch, tokens, D] -> float [batch, features]."""
     from keras import layers
 
     from genre_models.layers.fused_lstm import FusedLSTM
@@ -210,7 +210,7 @@ def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
         )
         return layers.Bidirectional(lstm)
 
-    # No layers at all without them, so that a seed gives the weights it always gave.
+    # No layers at a rate of 0, so that a seed still gives the same weights.
     if config.word_dropout:
         x = layers.Dropout(config.word_dropout, noise_shape=(None, None, 1))(x)
     if config.embedding_dropout:
@@ -229,7 +229,7 @@ def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
     if config.dense_units:
         x = layers.Dense(config.dense_units, activation="relu")(x)
     if config.bow_embedding and config.backbone != "none":
-        # Its entries spread by .2 (MiniLM): at the scale of 1 a linear model of them learns in a few epochs.
+        # MiniLM's entries have a standard deviation of .2: normalised, a linear model on them learns in a few epochs.
         x = layers.Concatenate()(
             [x, layers.LayerNormalization(center=False, scale=False)(layers.GlobalAveragePooling1D()(words))]
         )
@@ -237,7 +237,7 @@ def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def bow_logits(config: OverviewLSTM, tokens: keras.KerasTensor, genres: int) -> keras.KerasTensor:
-    """Return the bag of words' logits: token ids [batch, tokens] -> float32 logits [batch, genres]."""
+    """Return the bag-of-words logits: token ids [batch, tokens] -> float32 [batch, genres]."""
     from genre_models.layers.pooling import BagOfWordsLogits
 
     votes = BagOfWordsLogits(config.vocabulary_size, genres, config.word_dropout, dtype="float32", name="bow_logits")

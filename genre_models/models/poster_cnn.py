@@ -1,4 +1,4 @@
-"""The poster model: a convolutional network; the defaults are the coursework's, layer for layer."""
+"""The poster model, a convolutional network; the defaults reproduce the coursework's layers."""
 
 from __future__ import annotations
 
@@ -11,59 +11,58 @@ if TYPE_CHECKING:
     import keras
 
 
-_GROUPS = 8  # of group normalisation
+_GROUPS = 8  # in group normalisation
 
 
 @dataclass(frozen=True)
 class PosterCNN:
-    """Config of the poster model. With 25 genres the defaults give 3,464,601 parameters."""
+    """Options of the poster model. With 25 genres the defaults give 3,464,601 parameters."""
 
     height: int = 64
-    """Poster height in pixels that the network sees; the store must hold posters of this size."""
+    """Input height of posters in pixels; the store must hold posters of this size."""
     width: int = 64
-    """Poster width in pixels that the network sees."""
+    """Input width of posters in pixels."""
     augmentation: float = 0.0
-    """How strongly training posters are varied, 0 (not) to 1: mirrored, moved, zoomed, brightness and contrast."""
+    """Strength of augmentation of training posters, 0 (none) to 1: flip, shift, zoom, brightness and contrast."""
     horizontal_flip: bool = True
-    """Whether augmentation mirrors posters, left for right. Titles then read backwards, which 64 pixels do not show."""
+    """Whether augmentation flips posters horizontally. Mirrored titles do not matter: 64 pixels do not show them."""
     colour_jitter: float = 0.0
-    """Share by which the saturation of training posters is varied, 0 to 1."""
+    """Relative range of random saturation of training posters, 0 to 1."""
     random_erasing: float = 0.0
-    """Share of the training posters from which a rectangle, up to a fifth of the picture, is wiped out."""
+    """Share of the training posters in which a rectangle, up to a fifth of the poster, is erased."""
     stem_filters: int = 16
     """Filters of the first convolution, which has stride 2."""
     block_filters: tuple[int, ...] = (32, 64, 128)
-    """Filters of each pair of convolutions; 2x2 max pooling follows each pair, or with residual blocks their first
-    convolution has stride 2."""
+    """Filters of each pair of convolutions. 2x2 max pooling follows each pair; a residual block (other than the first)
+    begins with stride 2 instead."""
     residual: bool = False
-    """Whether each pair of convolutions adds to what it was given (He et al. 2016), and begins at full depth."""
+    """Whether each pair of convolutions is a residual block (He et al. 2016)."""
     normalization: Literal["none", "batch", "group"] = "none"
-    """What follows each convolution: nothing, batch or group normalisation (8 groups)."""
+    """Normalisation after each convolution: none, batch or group normalisation (8 groups)."""
     conv_dropout: float = 0.2
-    """Share of activations dropped after the convolutions; of whole channels in residual blocks."""
+    """Dropout rate after the convolutions; spatial dropout (whole channels) in residual blocks."""
     pooling: Literal["flatten", "mean", "mean_max"] = "flatten"
-    """What of the last convolutions goes on: every place by itself; each channel's mean over the picture; or the mean
-    beside the maximum."""
+    """Pooling after the last convolution: none (flatten), mean over the poster, or mean and maximum concatenated."""
     dense_units: int = 1024
     """Units of each dense layer."""
     dense_layers: int = 2
     """Dense layers between the convolutions and the output."""
     dense_dropout: float = 0.5
-    """Share of activations dropped after each dense layer; where there is none, before the output."""
+    """Dropout rate after each dense layer or, without dense layers, before the output."""
     init_bias_from_prior: bool = False
-    """Whether the model begins with each genre's share of the training films for its answer, not with one half."""
+    """Whether the initial predictions are each genre's share of the training films, not one half."""
     backbone: str = "none"
-    """Pretrained network that sees the poster instead of these convolutions (docs/pretrained.md): efficientnet-lite0,
-    or a class of keras.applications such as EfficientNetV2B0. It takes posters of any store, enlarged to height by
-    width. Of the other options conv_dropout is then the share of its features dropped, normalization "batch" brings
-    them to one scale, mirroring says whether the mirrored poster is seen too, and the dense layers stay."""
+    """Pretrained image encoder instead of the convolutions (docs/pretrained.md): efficientnet-lite0, or a class of
+    keras.applications such as EfficientNetV2B0. It takes posters of any store, resized to height by width. conv_dropout
+    is then the dropout rate of its features, normalization "batch" standardises them, horizontal_flip includes the
+    mirrored poster, and the dense layers stay."""
     trainable_blocks: int = 0
-    """How much of the backbone trains further, on posters: its last so many blocks (of keras.applications: layers with
-    weights). 0 keeps it frozen: it sees each film once, and what it made of it is kept in the store. Otherwise the
-    store must hold posters of this height and width, and posters can be varied."""
+    """Number of the backbone's last blocks (of keras.applications: layers with weights) that are fine-tuned. 0 keeps it
+    frozen: it encodes each film once, and the features are cached in the store. Otherwise the store must hold posters
+    of this height and width, and augmentation is possible."""
     backbone_weights: str = ""
-    """The network's weights: a file, or nothing for those of the installed package; for keras.applications a file, a
-    URL, or nothing for those of ImageNet, which Keras downloads."""
+    """File of the backbone's weights; empty for those of the installed package. For keras.applications a file or URL;
+    empty for ImageNet's, which Keras downloads."""
 
     def __post_init__(self) -> None:
         for name in ("augmentation", "colour_jitter", "random_erasing", "conv_dropout", "dense_dropout"):
@@ -115,20 +114,19 @@ SEARCH_SPACE: SearchSpace = {
         0.0, 1.0, step=0.25, unit="share of full strength", why="5,000 posters are few: varied ones stand for more"
     ),
 }
-"""What a sweep varies: what holds back overfitting, and how fast it learns. The shape stays the coursework's."""
+"""Default search space of sweeps: regularisation and learning rate; the architecture is the coursework's."""
 
 
 def build(config: PosterCNN, *, genres: int, units: int = 0) -> keras.Model:
     """Build the network: uint8 or float posters [batch, height, width, 3] in 0..255 -> probabilities [batch, genres].
 
-    Pixels are scaled to 0..1 inside the model, so that what is fed, stored and served is the bare
-    uint8 picture: a quarter of the bytes of float32. Posters are varied inside the model too, in training
-    alone: on the device, and from random numbers that a checkpoint keeps.
+    Pixels are scaled to 0..1 inside the model, so that inputs are uint8: a quarter of the bytes of float32.
+    Augmentation also happens inside the model, in training only: on the device, with seeds that a checkpoint saves.
 
-    With a frozen backbone it takes what that made of the poster and of its mirror image, float [batch, 2, units]; with
-    one that trains further it has it within, its weights loaded: see `backbones.trainable_encoder` for what it raises.
+    With a frozen backbone the input is the features of the poster and its mirror image, float [batch, 2, units]. With a
+    fine-tuned one the model contains the encoder with its weights; raises as `backbones.trainable_encoder`.
     """
-    # Imported here and not above, so that reading the options costs no TensorFlow import (5 s).
+    # Imported here so that reading the options does not import TensorFlow (5 s).
     import keras
     from keras import layers
 
@@ -141,13 +139,13 @@ def build(config: PosterCNN, *, genres: int, units: int = 0) -> keras.Model:
     else:
         poster = keras.Input((2, units), name="views")
         x = evaluated(config, poster)
-    # float32 whatever the precision of the layers before: probabilities near 0 and 1 decide the loss.
+    # float32 at any layer precision: probabilities near 0 and 1 dominate the loss.
     outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
     return keras.Model(poster, outputs, name="poster_cnn")
 
 
 def features(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
-    """Encode posters [batch, height, width, 3] to float [batch, features]: all but the output."""
+    """Return all layers but the output: posters [batch, height, width, 3] -> float [batch, features]."""
     from keras import layers
 
     x = layers.Rescaling(1.0 / 255, name="scale_to_unit")(_augment(config, poster))
@@ -163,14 +161,14 @@ def features(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def evaluated(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
-    """Encode a frozen backbone's features [batch, 2, units] to float [batch, dense_units]."""
+    """Apply the head to a frozen backbone's features [batch, 2, units] -> float [batch, dense_units]."""
     from genre_models.layers.random_view import RandomView
 
     return _head(config, RandomView(name="one_view")(views) if config.horizontal_flip else views[:, 0])
 
 
 def _encode(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
-    """Encode posters [batch, height, width, 3] by the fine-tuned backbone to [batch, units]."""
+    """Return a fine-tuned backbone's features of posters [batch, height, width, 3] -> [batch, units]."""
     from genre_models.encoders.backbones import Backbone, trainable_encoder
 
     backbone = Backbone(config.backbone, config.backbone_weights, config.height, config.width)
@@ -187,7 +185,7 @@ def _head(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _dense(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Apply the dense layers, or dropout alone where there are none."""
+    """Apply the dense layers with dropout, or dropout alone without dense layers."""
     from keras import layers
 
     for _ in range(config.dense_layers):
@@ -197,7 +195,7 @@ def _dense(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _augment(config: PosterCNN, x: Any) -> Any:
-    """Vary posters in training; without it no layers at all, so that a seed gives the weights it always gave."""
+    """Augment posters in training; adds no layers at strength 0, so that a seed gives the same weights."""
     from keras import layers
 
     varying: list[Any] = []
@@ -208,27 +206,27 @@ def _augment(config: PosterCNN, x: Any) -> Any:
         varying += [
             layers.RandomTranslation(0.1 * strength, 0.1 * strength),
             layers.RandomZoom(0.1 * strength),
-            # Little, as brightness tells much: the posters of horror films are dark.
+            # Little, as brightness is informative: the posters of horror films are dark.
             layers.RandomBrightness(0.1 * strength, value_range=(0, 255)),
             layers.RandomContrast(0.2 * strength, value_range=(0, 255)),
         ]
     if config.colour_jitter:
         # 0.5 leaves the saturation as it is.
         least, most = 0.5 - config.colour_jitter / 2, 0.5 + config.colour_jitter / 4
-        # The range is that of the saturation, which Keras clips by it, not of the pixels: beyond 1 they fall below 0.
+        # value_range clips the saturation, not the pixels: with a saturation above 1 they fall below 0.
         varying.append(layers.RandomSaturation((least, most), value_range=(0, 1)))
     if config.random_erasing:
-        # One number would be the most of a range from 0 that Keras draws the share from.
+        # A single number would be the maximum of a range from 0 that Keras samples the share from.
         share = (config.random_erasing, config.random_erasing)
         varying.append(layers.RandomErasing(share, scale=(0.02, 0.2), fill_value=127, value_range=(0, 255)))
     for vary in varying:
-        # Unlike dropout these layers vary by default: without this word a bare `model(posters)` would do so too.
+        # Unlike dropout these layers are active by default: without `training` even `model(posters)` would augment.
         x = vary(x, training=False)
     return x
 
 
 def _plain_blocks(config: PosterCNN, x: Any) -> Any:
-    """The coursework's: a convolution of stride 2, then pairs of convolutions, dropout and 2x2 max pooling."""
+    """Apply the coursework's blocks: a strided convolution, then convolution pairs, dropout and max pooling."""
     from keras import layers
 
     def conv(x: Any, filters: int, strides: int = 1) -> Any:
@@ -248,10 +246,10 @@ def _plain_blocks(config: PosterCNN, x: Any) -> Any:
 
 
 def _residual_blocks(config: PosterCNN, x: Any) -> Any:
-    """A convolution of stride 2, then a residual block for each number of filters, all but the first of stride 2.
+    """Apply a strided convolution, then residual blocks, all but the first with stride 2.
 
-    He et al. 2016, with the shortcut of ResNet-D (He et al. 2019): averaged over 2x2 places before its 1x1 convolution,
-    so that it loses none of them.
+    He et al. 2016, with the shortcut of ResNet-D (He et al. 2019): 2x2 average pooling before its 1x1 convolution, so
+    that it loses no activations.
     """
     from keras import layers
 
@@ -278,6 +276,6 @@ def _normalized(config: PosterCNN, x: Any) -> Any:
     from keras import layers
 
     if config.normalization == "batch":
-        # Epochs are short (some 50 steps): with Keras' momentum of .99 the statistics would lag behind the weights.
+        # Epochs are short (about 50 steps): at Keras' momentum of .99 the statistics would lag behind the weights.
         return layers.BatchNormalization(momentum=0.9)(x)
     return layers.GroupNormalization(_GROUPS)(x) if config.normalization == "group" else x

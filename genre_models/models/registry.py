@@ -1,4 +1,4 @@
-"""The models of this project: what each is called, what it sees and how it is built."""
+"""The registry of models: names, inputs, options, builders and search spaces."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from genre_models.models.search_space import SearchSpace
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One kind of model."""
+    """A kind of model."""
 
     key: str
-    """Its name in options, files and figures."""
+    """Name in options, files and results."""
     label: str
-    """Its name on a page."""
+    """Name on pages."""
     modality: str
-    """"poster", "overview" or "both": what it is fed."""
+    """Inputs: "poster", "overview" or "both"."""
     what: str
-    """One sentence on what it is."""
+    """Description in one sentence."""
     config_class: type[Any]
-    """The dataclass of its options."""
+    """Dataclass of the options."""
     build: Callable[..., Any]
     """`build(config, genres=number)` returns the Keras model."""
     search_space: SearchSpace
-    """What a sweep varies, unless told otherwise."""
+    """Default search space of sweeps."""
 
     @property
     def uses_poster(self) -> bool:
-        """Return whether it is fed posters."""
+        """Return whether the model uses posters."""
         return self.modality in ("poster", "both")
 
     @property
     def uses_overview(self) -> bool:
-        """Return whether it is fed overviews, and so has a vocabulary."""
+        """Return whether the model uses overviews, and so has a vocabulary."""
         return self.modality in ("overview", "both")
 
 
@@ -75,7 +75,7 @@ REGISTRY: dict[str, ModelSpec] = {
 
 
 def without_cudnn(config: Any) -> str:
-    """Say why a model's LSTM cannot run on cuDNN's kernel, in a sentence; nothing where it can, or has none."""
+    """Return why a model's LSTM cannot use cuDNN's kernel; empty if it can, or without an LSTM."""
     if not (dropped := getattr(config, "recurrent_dropout", 0.0)):
         return ""
     return (

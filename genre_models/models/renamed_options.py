@@ -1,6 +1,6 @@
-"""Options, and keys of files, that were renamed: their names before, which this version still reads and takes.
+"""Deprecated names of options and file keys, which are still accepted.
 
-They stand in checkpoints, runs, sweeps, YAML files and command lines written for the version before.
+They occur in checkpoints, runs, sweeps, YAML files and command lines of the previous version.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ RENAMED = {
     "word_bag": "bow_embedding",
     "word_votes": "bow_logits",
 }
-"""New names by the names before."""
+"""New names by old names."""
 
 
 def with_new_names(values: Any) -> Any:
-    """Return JSON or YAML values with the keys of dictionaries, at any depth, in their new names."""
+    """Return JSON or YAML values with all dictionary keys renamed, at any depth."""
     if isinstance(values, dict):
         return {RENAMED.get(name, name): with_new_names(value) for name, value in values.items()}
     return [with_new_names(value) for value in values] if isinstance(values, list) else values
 
 
 def with_new_flags(arguments: list[str]) -> list[str]:
-    """Return a command line with its options (`--old-name`, `--no-old-name`, `--old-name=value`) in their new names."""
+    """Return a command line with its options renamed (`--old-name`, `--no-old-name`, `--old-name=value`)."""
     return [_new_flag(argument) for argument in arguments]
 
 

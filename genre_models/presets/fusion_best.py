@@ -1,10 +1,10 @@
-"""The joint model of poster and overview that did best on real films, from these films alone.
+"""The best joint model of poster and overview on real films without pretraining.
 
     python ray_jobs/train_fusion.py --preset best --metric validation_mean_average_precision
 
-Branches like the two best presets, met in a gated multimodal unit. On 4,811 real films (962 test films), mean of 3
-seeds at bfloat16: mean average precision .439 (.431 to .446), tuned micro-F1 .603, macro-F1 .432, loss .189; the mean
-of the three runs .453, .610, .443, .180. 20 epochs take about 6 min on 2 cores (docs/results.md).
+Branches like the two best presets, fused by a gated multimodal unit. On 4,811 real films (962 test films), mean of 3
+seeds at bfloat16: mean average precision .439 (.431 to .446), tuned micro-F1 .603, macro-F1 .432, loss .189; the
+mean prediction of the three runs .453, .610, .443, .180. 20 epochs take about 6 min on 2 cores (docs/results.md).
 """
 
 from genre_models.models.fusion_gmu import FusionGMU

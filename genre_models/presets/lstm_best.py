@@ -1,12 +1,12 @@
-"""The overview model that did best on real films, from these films alone.
+"""The best overview model on real films without pretraining.
 
     python ray_jobs/train_lstm.py --preset best --metric validation_mean_average_precision
 
-Words less their endings, word vectors that start from which words share overviews, words dropped whole, one small LSTM
-pooled over all its words, and beside it the words' vectors and a vote of each word; the average of the weights at a
-constant learning rate. On 4,811 real films (962 test films), mean of 3 seeds: mean average precision .412 (.406 to
-.420), tuned micro-F1 .588, macro-F1 .414, loss .191; the mean of the three runs .422, .597, .427, .186. 15 epochs take
-2 to 3 min on one core (docs/results.md).
+Stemmed words, embeddings initialised by SVD, word dropout, one small LSTM with pooling over all words, summed word
+embeddings and bag-of-words logits; a moving average of the weights at a constant learning rate. On 4,811 real films
+(962 test films), mean of 3 seeds: mean average precision .412 (.406 to .420), tuned micro-F1 .588, macro-F1 .414, loss
+.191; the mean prediction of the three runs .422, .597, .427, .186. 15 epochs take 2 to 3 min on one core
+(docs/results.md).
 """
 
 from genre_models.models.overview_lstm import OverviewLSTM

@@ -1,4 +1,4 @@
-"""The notebook's bidirectional LSTM, layer for layer, and its recipe: where every comparison starts.
+"""The notebook's bidirectional LSTM and recipe: the baseline of all comparisons.
 
     python ray_jobs/train_lstm.py --preset coursework
 

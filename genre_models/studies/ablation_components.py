@@ -1,4 +1,4 @@
-"""Components of each model, and the trainings of an ablation that measure the effect of each.
+"""Components of each model, and the ablation runs that measure their effects.
 
 A component that a preset has is taken away by `ablated`: the coursework's values of its options. One that the preset
 leaves off is added by `added`. Of a component with both, the preset decides. A file of one's own has the same, in
@@ -36,7 +36,7 @@ class Component:
             raise SearchSpaceError(f"the component {self.name} must have options without it, with it, or both")
 
     def is_in(self, preset: tuple[Any, Any]) -> bool:
-        """Return whether a preset is tried without it, since it has it, and not with it."""
+        """Return whether the preset has the component, so that the ablation removes it."""
         return bool(self.ablated) and (not self.added or bool(_changes(preset, self.ablated)))
 
 
@@ -326,7 +326,7 @@ def _component(name: str, entry: Any, known: tuple[Any, Any], where: str) -> Com
 
 
 def settings_of(told: Any, *, known: tuple[Any, Any], where: str) -> dict[str, Any]:
-    """Return options with one value each, as YAML was read into a mapping, in the options' own types.
+    """Parse a mapping from YAML to options, in the options' own types.
 
     Raises:
         SearchSpaceError: an option does not exist, or refuses its value.

@@ -61,8 +61,10 @@ def evaluate_run(
 
 
 def over_seeds(runs: Sequence[RunScores]) -> dict[str, Any] | None:
-    """Return by split and figure the mean over runs, the lowest, the highest and the standard deviation (of a sample;
-    None for a single run); None where there is no run."""
+    """Return each figure's spread over the runs, by split: mean, lowest, highest, standard deviation.
+
+    The deviation is that of a sample, None for a single run. The result is None where there is no run.
+    """
     if not runs:
         return None
     return {split: {name: _spread([run.figures[split][name] for run in runs]) for name in FIGURES} for split in SPLITS}
@@ -112,7 +114,7 @@ def _effect(cured: Sequence[RunScores], uncured: Sequence[RunScores], split: str
 
 
 def analysed(ablation: Mapping[str, Any], evaluated: Mapping[str, Mapping[int, RunScores]]) -> dict[str, Any]:
-    """Return the ablation with `figures` and `effect` of each variant, both None where nothing can be said yet.
+    """Return the ablation with each variant's `figures` and `effect`, None while undetermined.
 
     The `effect` of a variant without a component is the preset less the variant. Of a variant with a component it is
     the variant less what it is compared with, and of the coursework the preset less the coursework.

@@ -18,7 +18,7 @@ _TREES, _SHUFFLES = 200, 10
 
 
 def analysed(sweep: Mapping[str, Any], *, seed: int = 0) -> dict[str, Any]:
-    """Return the sweep with `analysis`, which is all that the report says and does not read off the trials.
+    """Return the sweep with its `analysis`, all that the report computes from the trials.
 
     `analysis` holds `best` (the number of the best trial, or None), `counts`, `saved`, `importance`, and `rows`:
     for each trial in order its `number`, `epochs`, `best_epoch`, `value` (the metric at that epoch), `other` (the
@@ -36,7 +36,7 @@ def analysed(sweep: Mapping[str, Any], *, seed: int = 0) -> dict[str, Any]:
 
 
 def best_trial(sweep: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the trial with the best epoch of all, the first of equals, or None where no trial has a figure.
+    """Return the trial with the best epoch (the first if equal), or None without figures.
 
     A failed trial never wins: whoever trains on with its settings must expect them to fail again.
     """

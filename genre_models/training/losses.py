@@ -90,10 +90,11 @@ def step_metrics(loss_sum: Any, labels: Any, scores: Any, weights: Any) -> Any:
 def focal_bce(
     labels: Any, scores: Any, *, positives: float, negatives: float, prob_margin: float, weights: np.ndarray | None
 ) -> Any:
-    """Return each film's loss, the mean over genres of w y (1-p)^a (-log p) + (1-y) q^b (-log(1-q)), [B].
+    """Return each film's focal or asymmetric loss, [B].
 
-    q = max(p - margin, 0). With a = b and no margin it is focal loss (Lin et al. 2017, eq. 4; its alpha is `weights`
-    here), with a = 0 asymmetric loss (Ridnik et al. 2021, eq. 7), with a = b = 0 binary cross-entropy.
+    It is the mean over genres of w y (1-p)^a (-log p) + (1-y) q^b (-log(1-q)), q = max(p - margin, 0).
+    With a = b and no margin it is focal loss (Lin et al. 2017, eq. 4; its alpha is `weights` here), with a = 0
+    asymmetric loss (Ridnik et al. 2021, eq. 7), with a = b = 0 binary cross-entropy.
 
     Args:
         labels: y, 0 to 1 [B, G].

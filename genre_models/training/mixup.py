@@ -1,4 +1,4 @@
-"""Mixing posters and labels two by two, so that a model cannot learn them by heart (Zhang et al. 2018)."""
+"""Mixup: convex combinations of two films' inputs and labels, against overfitting (Zhang et al. 2018)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PICTURES = ("uint8", "float16", "bfloat16", "float32")
 
 
 def mixed(inputs: Any, labels: Any, *, real: Any, own: Any, order: Any) -> tuple[Any, Any]:
-    """Return each film as a mixture of `own` of it and 1 - `own` of another, picture and labels alike (eq. 1).
+    """Mix each film's picture and labels with another's: `own` and 1 - `own` (eq. 1).
 
     Drawing is left to the caller: that needs random numbers which a resumed run draws again.
 
@@ -33,7 +33,7 @@ def mixed(inputs: Any, labels: Any, *, real: Any, own: Any, order: Any) -> tuple
 
 
 def _next_in_circle(real: Any, order: Any) -> Any:
-    """Return for each row the real row that follows it by order, the first for the last; int32 [B]."""
+    """Return each row's successor among the real rows, in a cycle; int32 [B]."""
     films = ops.sum(ops.cast(real, "int32"))
     ordered = ops.argsort(ops.where(real, order, 2.0))  # filling last
     place = ops.argsort(ordered)

@@ -79,7 +79,7 @@ def build(recipe: Recipe, weights: list[Any], update: Update | None = None, *, p
 
 
 def _slowed(adam: Any, slow: set[int], share: float) -> Any:
-    """Return an optimizer's class of which the weights at these places learn at a share of the rate."""
+    """Return an optimizer class with a lower learning rate for some of the weights."""
 
     class Slowed(adam):
         """Adam is blind to the scale of gradients: only the rate itself slows it."""
@@ -93,8 +93,9 @@ def _slowed(adam: Any, slow: set[int], share: float) -> Any:
 
 
 class MovingAverage:
-    """The exponential moving average of the trained weights over the steps (Polyak & Juditsky 1992), kept among the
-    optimizer's variables.
+    """The trained weights' exponential moving average over the steps (Polyak & Juditsky 1992).
+
+    It is kept among the optimizer's variables.
 
     Within an epoch the model holds the weights that are trained. Between epochs the two have changed places, by
     `swap`: the model holds the average, which is what is validated, saved and predicts, and the optimizer's variables

@@ -198,7 +198,7 @@ class Trainer:
         return self.strategy.run(lambda x: self.model(x, training=False), args=(inputs,))
 
     def swap_weights(self) -> None:
-        """Let the trained weights and their moving average change places in the model, where there is one."""
+        """Swap the trained weights with their moving average, if there is one."""
         if self._average:
             self._average.swap()
 
@@ -229,7 +229,7 @@ class Trainer:
         return self._sum_over_workers(totals)
 
     def predict_epoch(self, batches: Iterable[Batch]) -> tuple[np.ndarray, np.ndarray]:
-        """Return labels and scores, float32 [films, genres], of every worker's real films, the same on every worker."""
+        """Return labels and scores of all workers' real films, float32 [films, genres]."""
         labels, scores = [], []
         with prefetch(batches, self._to_device) as tensors:
             for inputs, wanted, weights in tensors:

@@ -1,4 +1,4 @@
-"""Where a job's options start: at a preset's settings, at a file's, or at the defaults."""
+"""Starting values of a job's options: a preset, a configuration file, or the defaults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ray_jobs.cli.errors import TrainError
 
 
 def starting_point(options: type[Any], arguments: Sequence[str]) -> Any:
-    """Return the options' defaults with the settings of the preset and of the file that the command line names.
+    """Return the options' defaults, overridden by the command line's --preset and --config.
 
     Raises:
         TrainError: there is no such preset, or the file cannot be used.
@@ -24,10 +24,10 @@ def starting_point(options: type[Any], arguments: Sequence[str]) -> Any:
 
 
 def with_preset(defaults: Any, arguments: Sequence[str]) -> Any:
-    """Return options with the recipe and the model of the preset that --preset names, if one is named.
+    """Return the options with the recipe and the model of --preset, if given.
 
     Raises:
-        TrainError: there is no such preset; the message lists those there are.
+        TrainError: there is no such preset; the message lists the presets.
     """
     name = _value_of("--preset", arguments)
     if not name or not (hasattr(defaults, "preset") and hasattr(defaults, "recipe")):
@@ -40,7 +40,7 @@ def with_preset(defaults: Any, arguments: Sequence[str]) -> Any:
 
 
 def with_config(defaults: Any, arguments: Sequence[str]) -> Any:
-    """Return options with the settings of the file that --config names, if one is named.
+    """Return the options with the settings of the --config file, if given.
 
     Raises:
         TrainError: the file cannot be read, is for another model, or holds a setting that does not exist.
@@ -64,20 +64,20 @@ def _kind_of(defaults: Any) -> ModelSpec:
 
 
 def _replaced(part: Any, values: Any, path: str) -> Any:
-    """Return a recipe or a model's options with the values of a file."""
+    """Return a recipe or a model's options, overridden by the values of a file."""
     known = {field.name for field in dataclasses.fields(part)}
     if not isinstance(values, dict) or values.keys() - known:
         wrong = ", ".join(map(str, sorted(values.keys() - known))) if isinstance(values, dict) else repr(values)
         raise TrainError(f"{path}: {wrong}? {type(part).__name__} has {', '.join(sorted(known))}")
-    kept = with_tuples(values)
-    for name, value in kept.items():
+    settings = with_tuples(values)
+    for name, value in settings.items():
         before = getattr(part, name)
         if isinstance(before, float) and isinstance(value, int) and not isinstance(value, bool):
-            kept[name] = float(value)
+            settings[name] = float(value)
         elif type(before) is not type(value):
             raise TrainError(f"{path}: {name} is {value!r}, where a {type(before).__name__} is needed")
     try:
-        return dataclasses.replace(part, **kept)
+        return dataclasses.replace(part, **settings)
     except ValueError as error:
         raise TrainError(f"{path}: {error}") from error
 
@@ -96,7 +96,7 @@ def _yaml(path: str) -> dict[str, Any]:
 
 
 def _value_of(name: str, arguments: Sequence[str]) -> str:
-    """Return an option's value on the command line, or nothing."""
+    """Return an option's value on the command line, or an empty string."""
     for place, argument in enumerate(arguments):
         if argument == name and place + 1 < len(arguments):
             return arguments[place + 1]

@@ -1,4 +1,4 @@
-"""Screen output of a job: lines that stay, and one status line that says how far and how long still."""
+"""Console output of a job: permanent lines, and a status line with progress and remaining time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-_EVERY_S = 15.0  # a job's log, which is no terminal, gets a status line no more often than this
+_EVERY_S = 15.0  # shortest time between status lines in a log, which is no terminal
 _INDENT = " " * 6
-_BLOCK_EVERY_S = 60.0  # nor a block of lines more often than this
+_BLOCK_EVERY_S = 60.0  # shortest time between blocks of lines in a log
 
 
 class Console:
-    """Writes to the terminal, or calmly to a log."""
+    """Writer to a terminal, or at a limited rate to a log."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
@@ -25,13 +25,13 @@ class Console:
         self._status = ""
 
     def line(self, text: str = "") -> None:
-        """Print a line that stays."""
+        """Print a permanent line."""
         self._clear()
         print(text, file=self._stream, flush=True)
         self._said = time.monotonic()
 
     def status(self, text: str) -> None:
-        """Show how far the work is: in place on a terminal, as a line now and then in a log."""
+        """Show progress in one line: in place on a terminal, at a limited rate in a log."""
         if self._live:
             self._clear()
             self._status = text[:160]
@@ -40,7 +40,7 @@ class Console:
             self.line(text)
 
     def block(self, lines: Sequence[str]) -> None:
-        """Show how far the work is in a few lines: in place on a terminal, now and then in a log."""
+        """Show progress in several lines: in place on a terminal, at a limited rate in a log."""
         if self._live:
             self._clear()
             width = shutil.get_terminal_size().columns - 1
@@ -52,21 +52,21 @@ class Console:
 
     def _clear(self) -> None:
         if self._status:
-            # Up to the first line of what was shown, and everything below it away.
+            # Move up to the first line shown, and erase everything below.
             up = self._status.count("\n")
             print("\r" + (f"\x1b[{up}A" if up else "") + "\x1b[J", end="", file=self._stream)
             self._status = ""
 
 
 class Countdown:
-    """Tells how long a piece of work still takes, from the later half of what was done.
+    """Remaining-time estimate from the speed in the last half of the elapsed time.
 
-    The first steps of a training trace and compile what the others run; a mean over all would tell ten times too much.
+    The first steps of a training trace and compile the graph; a mean over all steps would be ten times too long.
     """
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._seen = deque([(0.0, 0.0)])  # seconds, and what was done by then
+        self._seen = deque([(0.0, 0.0)])  # seconds, and work done by then
 
     @property
     def elapsed(self) -> float:
@@ -74,9 +74,9 @@ class Countdown:
         return time.monotonic() - self._started
 
     def left(self, done: float, total: float) -> str:
-        """Return "about 2 min left", or nothing while there is nothing to go by."""
+        """Return ", about 2 min left", or an empty string while there is no estimate."""
         now = self.elapsed
-        if done > self._seen[-1][1] and now > 1.02 * self._seen[-1][0]:  # so that a long run's are few
+        if done > self._seen[-1][1] and now > 1.02 * self._seen[-1][0]:  # keeps few entries in a long run
             self._seen.append((now, done))
         while len(self._seen) > 2 and self._seen[1][0] <= now / 2:
             self._seen.popleft()
@@ -87,12 +87,12 @@ class Countdown:
 
 
 def counted(number: int, thing: str) -> str:
-    """Return "1 epoch", "2 epochs"."""
+    """Return a number with its noun: "1 epoch", "2 epochs"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as a person says it: "8 s", "3 min 20 s", "1 h 05 min"."""
+    """Return a duration in words: "8 s", "3 min 20 s", "1 h 05 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -102,12 +102,12 @@ def duration(seconds: float) -> str:
 
 
 def metric_name(metric: str) -> str:
-    """Return a metric as a person reads it."""
+    """Return a metric's name with spaces."""
     return metric.replace("_", " ")
 
 
 def settings_line(settings: dict[str, Any]) -> str:
-    """Return settings as a person reads them."""
+    """Return settings as one line of text."""
     return ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in settings.items()
     )

@@ -1,4 +1,4 @@
-"""The way a job reads its command line and ends on an error."""
+"""Entry point of a job: command line and error handling."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from genre_models.models.renamed_options import with_new_flags
 from ray_jobs.cli.errors import ClusterError, TrainError, cause_chain, message
 
-_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # a full disk, a folder one may not write
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # full disk, no write permission
 
 Options = TypeVar("Options")
 
 
 def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
-    """Read the options from the command line, run the job, and end with one clear message if it cannot be done."""
+    """Run a job with the command line's options. Exit with one clear message on an expected error."""
     import tyro
 
     from ray_jobs.cli.config_loading import starting_point
@@ -30,9 +30,9 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
         )
         main(given)
     except Exception as error:
-        if not (told := _said_to_the_person(error)):
+        if not (text := _said_to_the_person(error)):
             raise
-        _say(f"\nStopped: {told}")
+        _say(f"\nStopped: {text}")
         sys.exit(1)
     except KeyboardInterrupt:
         _say("\nStopped by you. What was finished is kept.")
@@ -40,9 +40,9 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
 
 
 def _said_to_the_person(error: Exception) -> str:
-    """Return the message of an error that was made for the person, or that their machine raised; nothing of others.
+    """Return the message of an expected error or a disk error, else an empty string.
 
-    One that was raised in a task of Ray's is looked for behind it.
+    The causes are searched too: Ray wraps the errors of its tasks.
     """
     for cause in cause_chain(error):
         wraps = isinstance(getattr(cause, "cause", None), BaseException)  # its text is a traceback
@@ -54,7 +54,7 @@ def _said_to_the_person(error: Exception) -> str:
 
 
 def _expected() -> tuple[type[BaseException], ...]:
-    """Return the errors whose message is made for the person; any other is a fault of ours and shows its traceback."""
+    """Return the errors whose messages are for the user. Any other is a bug and shows its traceback."""
     from datasets.raw.rejects import FilmsError
     from datasets.storage.files import PathError
     from datasets.store.film_store import StoreError

@@ -1,4 +1,4 @@
-"""Importing TensorFlow in silence: its libraries write to the process's stderr before any setting is read."""
+"""Suppression of stderr: TensorFlow's libraries write to it on import, before any setting is read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_stderr(*, show_on_error: bool = True) -> Iterator[None]:
-    """Hold back what C++ code writes to stderr; show it after all if the block raises."""
+    """Suppress stderr, including that of C++ code; print it if the block raises."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    original = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
@@ -21,8 +21,8 @@ def quiet_stderr(*, show_on_error: bool = True) -> Iterator[None]:
         except BaseException:
             if show_on_error:
                 held.seek(0)
-                os.write(kept, held.read())
+                os.write(original, held.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(original)

@@ -1,1 +1,1 @@
-"""Joining or starting Ray, asking for resources, progress from workers."""
+"""Ray: start-up, resource requests, and progress from workers."""

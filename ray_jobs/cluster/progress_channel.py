@@ -1,4 +1,4 @@
-"""The board: where work on any node leaves word for the driver to show, and finds what the driver hands out."""
+"""Progress channel: workers on any node send messages to the driver, and receive what it publishes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVERY_S = 0.5
 
 
 class _Messages:
-    """Holds messages until the driver takes them, and what the driver hands out until it is asked for."""
+    """Actor that queues messages for the driver, and holds the value that the driver publishes."""
 
     def __init__(self) -> None:
         self._messages: list[Any] = []
@@ -21,27 +21,27 @@ class _Messages:
         self._there = asyncio.Event()
 
     def send(self, message: Any) -> None:
-        """Leave a message."""
+        """Queue a message."""
         self._messages.append(message)
 
     def drain(self) -> list[Any]:
-        """Take all messages left so far."""
+        """Remove and return all queued messages."""
         taken, self._messages = self._messages, []
         return taken
 
-    def publish(self, what: Any) -> None:
-        """Keep this for whoever asks."""
-        self._handed = what
+    def publish(self, value: Any) -> None:
+        """Publish a value to all workers."""
+        self._handed = value
         self._there.set()
 
     async def received(self) -> Any:
-        """Wait for the value that the driver publishes, and return it."""
+        """Wait for the published value, and return it."""
         await self._there.wait()
         return self._handed
 
 
 class ProgressChannel:
-    """Runs `show` in the driver for every message that workers post, in order, while the `with` block lasts."""
+    """Context manager that runs `show` in the driver on every message, in order."""
 
     def __init__(self, show: Callable[[Any], None]) -> None:
         self.actor = ray.remote(num_cpus=0)(_Messages).remote()
@@ -63,7 +63,7 @@ class ProgressChannel:
             last = self._over.wait(_EVERY_S)
             try:
                 messages = ray.get(self.actor.drain.remote(), timeout=30)
-            except ray.exceptions.RayError:  # progress is not worth a run: the run itself reports what broke
+            except ray.exceptions.RayError:  # lost progress must not fail a run, which reports its own errors
                 return
             for message in messages:
                 self._show(message)

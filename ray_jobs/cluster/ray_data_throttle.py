@@ -1,4 +1,4 @@
-"""Ray Data's scheduling loop, kept from spinning."""
+"""Throttling of Ray Data's scheduling loop, which would otherwise busy-wait."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ SHORTEST_S, LONGEST_S = 0.01, 0.1
 
 
 class SchedulerThrottle(ExecutionCallback):
-    """Lets the loop take a step no more often than every 10 ms.
+    """Limit of one scheduling step every 10 ms.
 
-    It waits for tasks to finish. Where all of them have, and what they made must stay with them until the object store
-    has room, it waits for nothing: while films are streamed to workers that train, it took four fifths of a core from
-    them (Ray 2.60). A film is not slower for it, since a task reads hundreds.
+    The loop waits for tasks to finish. If all have finished, but their outputs wait for room in the object store, it
+    busy-waits: while films are streamed to training workers, it took four fifths of a core from them (Ray 2.60). The
+    limit does not slow films down, since a task reads hundreds.
     """
 
     longest_s = SHORTEST_S
@@ -25,7 +25,7 @@ class SchedulerThrottle(ExecutionCallback):
         self._pause = SHORTEST_S
 
     def on_execution_step(self, executor: Any) -> None:
-        """Wait for the next step's time, if it has not come; longer each time that the step waited for nothing."""
+        """Sleep until the next step is due. Double the pause after each idle step."""
         del executor
         took = time.monotonic() - self._stepped
         self._pause = min(2 * self._pause, self.longest_s) if took < SHORTEST_S / 2 else SHORTEST_S
@@ -34,10 +34,10 @@ class SchedulerThrottle(ExecutionCallback):
 
 
 class IdleThrottle(SchedulerThrottle):
-    """Lets it take one every 100 ms where it finds nothing to do: for films streamed to workers that train.
+    """Limit of one idle step every 100 ms, for films streamed to training workers.
 
-    A hundred steps a second took 13 % of a core from them. Where tasks are all there is, the longer pauses would leave
-    cores idle between two of them.
+    A hundred steps a second took 13 % of a core from them. Without training workers, the longer pauses would leave
+    cores idle between tasks.
     """
 
     longest_s = LONGEST_S

@@ -1,4 +1,4 @@
-"""Starting Ray and importing what a job needs at the same time: one waits for processes, the other computes."""
+"""Start of Ray, concurrent with a job's imports: one waits for processes, the other computes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import warnings
 from collections.abc import Iterator
 
 started: tuple[float, float] | None = None
-"""When this process began to import and start Ray, and when that was done, in seconds since 1970."""
+"""Times at which this process began to import and start Ray, and finished, in seconds since 1970."""
 
 
 def start_ray(*, dashboard: bool = False) -> None:
-    """Join the running Ray cluster or start one on this machine, unless that is done, and keep its logs off the screen.
+    """Join the running Ray cluster, or start one on this machine, without its logs.
 
-    `dashboard` starts Ray's dashboard (on this machine alone) too.
+    `dashboard` also starts Ray's dashboard, on localhost only.
     """
     global started
     before = time.time()
@@ -26,7 +26,7 @@ def start_ray(*, dashboard: bool = False) -> None:
     if ray.is_initialized():
         return
     with warnings.catch_warnings():
-        # Ray announces a change of a default of its next release; it does not touch what we use.
+        # Ray announces a changed default in its next release, which does not affect this project.
         warnings.simplefilter("ignore", FutureWarning)
         ray.init(
             log_to_driver=False,
@@ -39,7 +39,7 @@ def start_ray(*, dashboard: bool = False) -> None:
 
 @contextlib.contextmanager
 def imported_behind(module: str) -> Iterator[None]:
-    """Import a module in a thread while the block runs, and wait for it; its errors come again where it is used."""
+    """Import a module in a thread while the block runs. Its errors are raised again on use."""
 
     def load() -> None:
         with contextlib.suppress(Exception):

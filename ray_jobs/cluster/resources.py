@@ -1,4 +1,4 @@
-"""Connecting to Ray, and asking it for no more than it has."""
+"""Connection to Ray, and resource requests that fit the cluster."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _NODES_COME_UP_S = 1200
 
 @dataclass(frozen=True)
 class Resources:
-    """Resources of the cluster, now and at its autoscaler's limit."""
+    """Current resources of the cluster, and its autoscaler's limit."""
 
     cpus: float
     gpus: float
     nodes: int
     object_store_bytes: float
     most_cpus: float
-    """CPUs at the autoscaler's limit; what there is now where the cluster does not grow."""
+    """CPUs at the autoscaler's limit; the current CPUs if the cluster does not autoscale."""
     most_gpus: float
     """GPUs at the autoscaler's limit."""
 
 
 def connect(console: Console, *, dashboard: bool = False) -> Resources:
-    """Join the running Ray cluster, or start one on this machine, and keep its logs off the screen.
+    """Join the running Ray cluster, or start one on this machine, without its logs.
 
-    `dashboard` starts Ray's dashboard (on this machine alone) too: Ray Train asks it whether a controller lives before
-    it frees what a run that was stopped from outside had reserved.
+    `dashboard` also starts Ray's dashboard, on localhost only. Ray Train asks it whether a controller is alive before
+    it frees the resources of a run that was killed.
     """
     if not ray.is_initialized():
         console.status("starting Ray")
@@ -49,13 +49,13 @@ def connect(console: Console, *, dashboard: bool = False) -> Resources:
 
 
 def configure_ray_data() -> None:
-    """Make Ray Data keep the order of films, and say only what went wrong."""
+    """Make Ray Data keep the order of films, and log only errors."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    # An error of a task comes as it was raised: its message may be made for the person.
+    # Raise a task's original error: its message may be for the user.
     context.raise_original_map_exception = True
-    # The same films in the same order at every run: the seed then decides the rest.
+    # With the same films in the same order, a run depends on its seed alone.
     context.execution_options.preserve_order = True
     if SchedulerThrottle not in context.custom_execution_callback_classes:
         context.custom_execution_callback_classes.append(SchedulerThrottle)
@@ -64,7 +64,7 @@ def configure_ray_data() -> None:
 
 
 def resources() -> Resources:
-    """Return the cluster's resources, now and at its autoscaler's limit."""
+    """Return the cluster's current resources and its autoscaler's limit."""
     now = ray.cluster_resources()
     most = _autoscaler_limit()
     cpus, gpus = now.get("CPU", 0.0), now.get("GPU", 0.0)
@@ -79,11 +79,11 @@ def resources() -> Resources:
 
 
 def _autoscaler_limit(config: Path = _LAUNCHED) -> dict[str, float]:
-    """Return the CPUs and GPUs that the cluster may grow to; nothing where it does not grow.
+    """Return the autoscaler's limit of CPUs and GPUs; empty if the cluster does not autoscale.
 
-    Ray itself does not tell (2.60). A cluster launched by `ray up` keeps its configuration on the head node, where
-    drivers run; on Kubernetes the limit is in an object of the API server, so there any size is let through and
-    Ray Train's own time limit has the last word.
+    Ray does not report it (2.60). A cluster launched by `ray up` keeps its configuration on the head node, where
+    drivers run. On Kubernetes the limit is in an object of the API server, so any size is accepted there and Ray
+    Train's timeout applies.
     """
     if os.environ.get("RAY_USAGE_STATS_KUBERAY_IN_USE"):
         return {"CPU": math.inf, "GPU": math.inf}
@@ -102,18 +102,18 @@ def _autoscaler_limit(config: Path = _LAUNCHED) -> dict[str, float]:
 def worker_resources(
     *, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources, option: str = "--workers"
 ) -> dict[str, float]:
-    """Return a training worker's resources, which leave CPUs for Ray Data's tasks.
+    """Return each training worker's resource request, leaving CPUs for Ray Data's tasks.
 
-    `option` is the one that a person would change, for the message.
+    `option` is the command line option that the error message suggests to change.
 
     Raises:
         ClusterError: the workers need more than the cluster has.
     """
     cpus = cpus_per_worker
     if cpus is None:
-        # As many workers as cores would leave Ray Data nothing to run on, and the films would never come.
+        # As many workers as cores would leave Ray Data no CPU, and the workers would wait for films for ever.
         cpus = round(0.9 * have.most_cpus / workers, 3) if workers == have.most_cpus else 1.0
-    asked = f"{workers} worker{'s' if workers > 1 else ''} of {cpus:g} CPU{' and 1 GPU' if use_gpu else ''} each"
+    wanted = f"{workers} worker{'s' if workers > 1 else ''} of {cpus:g} CPU{' and 1 GPU' if use_gpu else ''} each"
     there = (
         f"the cluster has {have.cpus:g} CPUs and {have.gpus:g} GPUs on {have.nodes} node{'s' if have.nodes > 1 else ''}"
     )
@@ -121,10 +121,10 @@ def worker_resources(
         there += f", and can grow to {have.most_cpus:g} CPUs and {have.most_gpus:g} GPUs"
     if use_gpu and workers > have.most_gpus:
         advice = "leave out --use-gpu" if have.most_gpus < 1 else f"ask for {option} {int(have.most_gpus)}"
-        raise ClusterError(f"asked for {asked}, but {there}: {advice}, or add GPU nodes")
+        raise ClusterError(f"asked for {wanted}, but {there}: {advice}, or add GPU nodes")
     if workers * cpus > have.most_cpus:
         raise ClusterError(
-            f"asked for {asked}, but {there}: ask for a smaller {option}, or let them share cores by --cpus-per-worker"
+            f"asked for {wanted}, but {there}: ask for a smaller {option}, or let them share cores by --cpus-per-worker"
         )
     if workers * cpus > have.cpus or (use_gpu and workers > have.gpus):
         # New nodes take minutes to come up; Ray Train would give up after one.
@@ -133,10 +133,10 @@ def worker_resources(
 
 
 def actors_for(films: int, *, each: int, use_gpu: bool) -> int:
-    """Return the number of actors that load a model: loading takes seconds, so one more only for `each` films.
+    """Return the number of model replicas to load. Loading takes seconds, so use one per `each` films.
 
     Raises:
-        ClusterError: GPUs are asked for where there are none and none can come.
+        ClusterError: GPUs are requested, but the cluster has none and cannot add any.
     """
     if use_gpu and resources().most_gpus < 1:
         raise ClusterError("asked for --use-gpu, but the cluster has no GPU: leave it out, or add GPU nodes")
@@ -145,8 +145,9 @@ def actors_for(films: int, *, each: int, use_gpu: bool) -> int:
 
 
 def cpus_per_task(actors: int) -> float:
-    """Return the CPUs that each of these actors, and each task that feeds them, may ask for: a whole one, or where the
-    actors would leave none for tasks a share of what there can be, lest both wait for each other."""
+    """Return the CPUs that each actor, and each task that feeds them, may request.
+
+    That is 1, or an equal share if the actors would leave none for the tasks, which would deadlock."""
     cpus = resources().most_cpus
     return 1.0 if cpus >= actors + 1 else max(0.01, round(cpus / (actors + 1) - 0.0005, 3))
 
@@ -154,23 +155,23 @@ def cpus_per_task(actors: int) -> float:
 def trials_at_once(
     *, requested: int, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources
 ) -> tuple[dict[str, float], int]:
-    """Return the resources of a trial's worker, and the number of concurrent trials.
+    """Return the resource request of each trial worker, and the number of concurrent trials.
 
-    Trials of several workers take resources that Ray Tune does not see, so their number is capped here: with one too
-    many, each would wait for what the others hold.
+    Trials with several workers take resources that Ray Tune does not track, so their number is limited here: with one
+    too many they would deadlock.
 
     Args:
-        requested: most trials at a time; 0 leaves it to the cluster.
-        workers: of each trial.
+        requested: maximum number of concurrent trials; 0 is as many as fit.
+        workers: workers of each trial.
         use_gpu: one GPU for each worker.
-        cpus_per_worker: CPUs of each; by default 1, or with `requested` for trials of one worker an equal share.
-        have: the cluster.
+        cpus_per_worker: CPUs of each worker; by default 1, or for one-worker trials with `requested` an equal share.
+        have: resources of the cluster.
 
     Raises:
-        ClusterError: one trial, or as many as were asked for, need more than the cluster has.
+        ClusterError: one trial, or the requested number, needs more than the cluster has.
     """
     if workers == 1 and cpus_per_worker is None:
-        # Few trials on one machine share its cores out; over several, no trial may ask for more than one has.
+        # Trials on one machine share its cores. On several, a worker must fit on one machine.
         alone = requested > 0 and have.nodes == 1 and have.most_cpus == have.cpus and not use_gpu
         cpus_per_worker = max(1.0, have.cpus // requested) if alone else 1.0
     per_worker = worker_resources(
@@ -179,7 +180,7 @@ def trials_at_once(
     room = have.most_cpus / (workers * per_worker["CPU"])
     if use_gpu:
         room = min(room, have.most_gpus / workers)
-    # Kubernetes does not tell how far it grows: as many as asked for, else what there is room for now.
+    # Kubernetes reports no limit: allow the requested number, else as many as fit now.
     fits = max(1, int(room + 1e-6) if math.isfinite(room) else max(requested, int(have.cpus)))
     if requested > fits:
         raise ClusterError(
@@ -191,6 +192,6 @@ def trials_at_once(
 
 
 def cpus_per_read_task(workers: int, per_worker: dict[str, float], have: Resources) -> float:
-    """Return the CPUs of a reading task next to the training workers: a whole CPU if one is left, else a part."""
+    """Return the CPUs of a read task: 1 if the training workers leave one, else a fraction."""
     left = have.most_cpus - workers * per_worker["CPU"]
     return 1.0 if left >= 1 else max(0.01, round(left / 2, 3))

@@ -1,1 +1,1 @@
-"""From the store to workers: features extracted, films cached and sharded."""
+"""Training inputs: feature extraction, caching and sharding of films."""

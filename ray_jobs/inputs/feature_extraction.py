@@ -1,4 +1,4 @@
-"""Features of pretrained encoders: made once for a store by actors that hold the encoder, kept there for every job."""
+"""Feature extraction by pretrained encoders: actors extract once, and the store keeps the features."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ _FILMS_AN_ACTOR = 1_000  # loading an encoder takes as long as some hundred film
 
 
 def with_encoder(about: Checkpoint) -> Checkpoint:
-    """Resolve a checkpoint's encoders to the hashes of their weights; one without is returned unchanged.
+    """Return a checkpoint completed with its encoders' weights digests and feature specs.
 
-    A trained model that holds its encoder needs no other.
+    A model without a backbone, or a trained one that contains its encoder, is returned unchanged.
 
     Raises:
-        TrainError: an encoder, or what cuts words for it, is not installed, or cannot be read or fetched.
-        CheckpointError: its weights are not those that the model was trained with.
+        TrainError: an encoder or its tokenizer is not installed, or cannot be read or downloaded.
+        CheckpointError: the encoder's weights are not those the model was trained with.
     """
     if is_fine_tuned(about.config):
         if not about.epoch:
             return _with_own_encoder(about)
         try:
-            tokenizer_of(about)  # what is missing is said before any actor finds out
+            tokenizer_of(about)  # report a missing tokenizer before any actor starts
         except (ImportError, ValueError) as error:
             raise TrainError(f"the {about.model_spec.label} cannot read: {error}") from error
         return about
@@ -75,7 +75,7 @@ def with_encoder(about: Checkpoint) -> Checkpoint:
 
 
 def _with_own_encoder(about: Checkpoint) -> Checkpoint:
-    """Return a model to be trained that holds its encoder, with what that begins with and how it cuts words."""
+    """Return an untrained model with its encoder's initial weights digest and tokenizer."""
     backbone = backbone_of(about.config)
     assert backbone is not None
     weights = _weights(backbone)
@@ -87,7 +87,7 @@ def _with_own_encoder(about: Checkpoint) -> Checkpoint:
 
 
 def _weights(backbone: Backbone) -> str:
-    """Return the digest of an encoder's weights; raises TrainError where it cannot be used."""
+    """Return the digest of an encoder's weights; raise TrainError if it cannot be used."""
     try:
         weights = _digest(backbone)
         check(backbone)
@@ -97,7 +97,7 @@ def _weights(backbone: Backbone) -> str:
 
 
 def tokenizer_of(about: Checkpoint) -> Vocabulary | WordPiece:
-    """Return the tokenizer of a model that is not fed by features."""
+    """Return the tokenizer of a model that does not use features."""
     if about.tokenizer:
         return WordPiece(about.tokenizer)
     return Vocabulary(about.vocabulary, tokenizer=getattr(about.config, "tokenizer", "split"))
@@ -106,25 +106,25 @@ def tokenizer_of(about: Checkpoint) -> Vocabulary | WordPiece:
 def with_features(
     about: Checkpoint, store: Store, splits: tuple[str, ...], console: Console, *, use_gpu: bool
 ) -> Checkpoint:
-    """Extract the features of some splits that the store lacks: made where it lacked them.
+    """Return a checkpoint from `with_encoder` after extracting missing features into the store.
 
     Raises:
-        TrainError: the encoder failed; the reason in a line.
+        TrainError: the encoder failed; the message is one line.
     """
     encoders, feature_specs = frozen_backbones(about.config), {}
     for column, wanted in parse_feature_specs(about.features).items():
         for split in splits:
-            found = in_store.kept(store, wanted, split)
-            wanted = found or _make(encoders[column], wanted, store, split, console, use_gpu=use_gpu)
+            stored = in_store.kept(store, wanted, split)
+            wanted = stored or _make(encoders[column], wanted, store, split, console, use_gpu=use_gpu)
         feature_specs[column] = asdict(wanted)
     return replace(about, features=feature_specs)
 
 
 def check(backbone: Backbone) -> None:
-    """Refuse an encoder of overviews without a tokenizer, before any actor finds out.
+    """Check that an encoder of overviews has a tokenizer, before any actor starts.
 
     Raises:
-        ImportError, OSError, ValueError: naming the package, or what is wrong with the tokenizer.
+        ImportError, OSError, ValueError: naming the package, or the fault of the tokenizer.
     """
     if backbone.uses_overview:
         WordPiece(backbones.text_folder(backbone))
@@ -132,7 +132,7 @@ def check(backbone: Backbone) -> None:
 
 @functools.lru_cache(maxsize=8)
 def _digest(backbone: Backbone) -> str:
-    """Return the SHA-256 of an encoder's weights; where that takes Keras, in a process that ends with this job."""
+    """Return the SHA-256 of an encoder's weights. Keras runs in a separate process."""
     if not backbone.is_application:
         return backbones.digest(backbone)
     try:
@@ -144,7 +144,7 @@ def _digest(backbone: Backbone) -> str:
 def _make(
     backbone: Backbone, features: Features, store: Store, split: str, console: Console, *, use_gpu: bool
 ) -> Features:
-    """Let actors encode a split's films, a file of the store at a time, into a folder put in place when whole."""
+    """Encode a split's films in actors, one store file at a time, and publish atomically."""
     films, timer, done = store.manifest.films[split], Countdown(), 0
     what = f"{backbone.name}: {split} {'overviews' if backbone.uses_overview else 'posters'}"
 
@@ -156,7 +156,7 @@ def _make(
     console.status(f"{what}, loading the encoder")
     folder = in_store.folder_of(store, features.name, split)
     with aside(folder) as work, ProgressChannel(show) as channel:
-        made = shard_paths(store.parts(split)).map_batches(
+        batches = shard_paths(store.parts(split)).map_batches(
             _Encoder,
             fn_constructor_args=(
                 ENCODERS["text" if backbone.uses_overview else "poster"],
@@ -173,7 +173,7 @@ def _make(
         )
         units = features.units
         with quiet_stderr():
-            for batch in made.iter_batches(batch_format="numpy"):
+            for batch in batches.iter_batches(batch_format="numpy"):
                 for failure in filter(None, batch["failure"]):
                     raise TrainError(f"the encoder {backbone.name} failed: {failure}")
                 units = int(batch["units"].max())
@@ -185,7 +185,7 @@ def _make(
 
 
 class _Encoder:
-    """Encodes files of a store; one of these lives in each Ray Data actor, and loads its encoder once."""
+    """Ray Data actor that encodes files of a store; it loads its encoder once."""
 
     def __init__(
         self, load: Callable[[Backbone], Encode], backbone: Backbone, store: Store, work: str, channel: Any
@@ -194,12 +194,12 @@ class _Encoder:
         self._encode: Encode | None = None  # loaded with the first films
 
     def __call__(self, parts: pa.Table) -> pa.Table:
-        """Write the features of each file at "path"; return the length of their vectors, or what went wrong."""
+        """Write the features of each file at "path"; return their vectors' length or an error."""
         units, failure = 0, ""
         try:
             for path in parts["path"].to_pylist():
                 units = self._write(path)
-        except Exception as error:  # told in a line: what an actor raises comes to the driver as a page
+        except Exception as error:  # reported in one line: an actor's exception reaches the driver as a long traceback
             failure = f"{type(error).__name__}: {error}"
         return pa.table({"units": [units], "failure": [failure]})
 
@@ -210,7 +210,7 @@ class _Encoder:
         column = "overview" if self._backbone.uses_overview else "poster"
         films = pq.read_table(path, filesystem=filesystem, columns=["row", column], partitioning=None)
         vectors = self._encode(films, self._store.manifest.poster_shape)
-        in_store.write_part(self._work, path, films["row"], [one.astype(np.float16).tobytes() for one in vectors])
+        in_store.write_part(self._work, path, films["row"], [vector.astype(np.float16).tobytes() for vector in vectors])
         self._board.send.remote(len(films))
         return int(vectors[0].shape[-1])
 
@@ -231,18 +231,18 @@ def _poster_encoder(backbone: Backbone) -> Encode:
 
 
 def views_of(look: ImageEncoder, backbone: Backbone) -> Encode:
-    """Return a function that encodes each poster and its mirror image."""
+    """Return a function that encodes posters, at the encoder's input size, and their mirror images."""
 
     def encode(films: pa.Table, shape: tuple[int, int, int]) -> list[np.ndarray]:
         posters = poster_array(films["poster"], shape)
-        made = []
+        features = []
         for start in range(0, len(posters), _POSTERS_AT_A_TIME):
             seen = enlarged(posters[start : start + _POSTERS_AT_A_TIME], height=backbone.height, width=backbone.width)
             views = np.stack(np.split(look(np.concatenate([seen, seen[:, :, ::-1]])), VIEWS), axis=1)
-            # As a joint model knows a film without a poster, whose pixels are all 0.
+            # All-zero pixels mean no poster; a joint model recognises that by all-zero features.
             views[~seen.any(axis=(1, 2, 3))] = 0
-            made += list(views)
-        return made
+            features += list(views)
+        return features
 
     return encode
 

@@ -1,4 +1,4 @@
-"""From films to a store: what the prepare job does, and what a job without one falls back on."""
+"""Creation of film stores, by the preparation job or on demand from the synthetic sample."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAMPLE_FILMS = 1_200
 
 
 def open_store(path: str, console: Console) -> Store:
-    """Open a store; where the default one is missing, make it of the synthetic sample first."""
+    """Open a store. If the default store is missing, create it from the synthetic sample first."""
     if path == at_home("store") and not files.exists(files.join(path, "manifest.json")):
         console.line(f"No film store at {path} yet: drawing the sample (ray_jobs/prepare_data.py takes your own films)")
         folder = sample_folder(path, films=SAMPLE_FILMS, seed=0, console=console)
@@ -26,7 +26,7 @@ def open_store(path: str, console: Console) -> Store:
 
 
 def sample_folder(store: str, *, films: int, seed: int, console: Console) -> str:
-    """Draw the sample into a films folder beside the store, unless it is there already; return the folder."""
+    """Generate the sample in a folder next to the store, unless it exists; return the folder."""
     if not files.is_local(store):
         raise FilmsError(f"the sample is drawn into a local folder, not beside {store}: give a local --store")
     folder = f"{files.absolute(store)}-sample-{films}-seed-{seed}"
@@ -44,23 +44,23 @@ def sample_folder(store: str, *, films: int, seed: int, console: Console) -> str
 
 
 def make_store(folder: str, path: str, how: Preparation, console: Console, *, overwrite: bool) -> Manifest:
-    """Prepare the films of a folder into a store, with progress and a summary on screen.
+    """Prepare a folder of films into a store; print progress and a summary.
 
     Raises:
-        StoreError: there is one already and `overwrite` is not given, or what is there is no store.
+        StoreError: the store exists and `overwrite` is false, or the path holds something else.
         FilmsError: the films cannot be used.
     """
     require_place(path, overwrite=overwrite)
-    whole = Countdown()
+    timer = Countdown()
     manifest = prepare(folder, path, how, show_progress(console))
     for line in summary(manifest):
         console.line(line)
-    console.line(f"Store: {files.absolute(path)} ({duration(whole.elapsed)})")
+    console.line(f"Store: {files.absolute(path)} ({duration(timer.elapsed)})")
     return manifest
 
 
 def require_place(path: str, *, overwrite: bool) -> None:
-    """Refuse to put a store where something is that must be kept.
+    """Check that a new store would not overwrite anything that must be kept.
 
     Raises:
         StoreError: as `make_store`.
@@ -78,18 +78,18 @@ def require_place(path: str, *, overwrite: bool) -> None:
 
 
 def show_progress(console: Console) -> Progress:
-    """Return a function that shows a preparation's progress on screen."""
+    """Return a callback that prints a preparation's progress."""
     timers: dict[str, Countdown] = {}
 
-    def progress(what: str, done: int, films: int) -> None:
-        timer = timers.setdefault(what, Countdown())
-        console.status(f"{what}: {done:,} of {films:,}{timer.left(done, films)}")
+    def progress(step: str, done: int, films: int) -> None:
+        timer = timers.setdefault(step, Countdown())
+        console.status(f"{step}: {done:,} of {films:,}{timer.left(done, films)}")
 
     return progress
 
 
 def summary(manifest: Manifest) -> list[str]:
-    """Say what a store holds and what was rejected."""
+    """Return lines on a store's films and rejects."""
     counts = manifest.films
     lines = [
         f"{sum(counts.values()):,} films: {counts['train']:,} to train, "

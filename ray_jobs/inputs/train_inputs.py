@@ -1,4 +1,4 @@
-"""From a store to whoever trains: films decoded and tokenised once, held in Ray's object store, shared out."""
+"""Training inputs from a store: decoded, tokenised, cached in Ray's object store, and sharded."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from ray_jobs.inputs.feature_extraction import tokenizer_of
 TRAINING_SPLITS = ("train", "validation")
 
 _COUNTS = pa.schema([("word", pa.string()), ("count", pa.int64())])
-_MOST_FILMS_READ = 200_000  # bounds the memory of the one process that decomposes the overviews
+_MOST_FILMS_READ = 200_000  # bounds the memory of the process that computes the SVD of the overviews
 
 
 def require_posters_that_fit(kind: ModelSpec, config: Any, store: Store) -> None:
-    """Refuse a model that sees posters of another size than the store holds.
+    """Check that the store's posters have the model's input size.
 
     Raises:
-        TrainError: naming both sizes and the two ways out.
+        TrainError: naming both sizes and both remedies.
     """
     if not kind.uses_poster or frozen_backbones(config):
         return
@@ -52,7 +52,7 @@ def require_posters_that_fit(kind: ModelSpec, config: Any, store: Store) -> None
 
 
 def require_films_enough(store: Store, workers: int) -> None:
-    """Refuse more workers than there are films in a split.
+    """Check that each split has at least one film per worker.
 
     Raises:
         TrainError: naming the split.
@@ -66,15 +66,15 @@ def require_films_enough(store: Store, workers: int) -> None:
 
 
 def vocabulary_of(kind: str, config: Any, store: Store) -> Vocabulary | None:
-    """Build the vocabulary of a model that reads and learns its words itself, from those of the training films.
+    """Build the vocabulary of a model that trains its own embeddings, from the training films.
 
     Raises:
-        TrainError: pieces of words are asked for, and the package that learns them is not installed.
+        TrainError: subword tokens are requested, and the package that learns them is not installed.
     """
     if not REGISTRY[kind].uses_overview or is_pretrained(config):
         return None
     tokenizer = config.tokenizer
-    # The store counted its words as the coursework cut them.
+    # The store's word counts use the coursework's tokenizer.
     counts = store.word_counts() if tokenizer == "split" else _counted(store, tokenizer)
     size, fewest = config.vocabulary_size, config.min_count
     try:
@@ -84,7 +84,7 @@ def vocabulary_of(kind: str, config: Any, store: Store) -> Vocabulary | None:
 
 
 def _counted(store: Store, tokenizer: Tokenizer) -> list[tuple[str, int]]:
-    """Count the training films' words in parallel; what comes back is bounded as it is for the store's own counts."""
+    """Count the training films' words in parallel; the result is bounded as the store's counts are."""
 
     def count(films: pa.Table) -> pa.Table:
         counts = count_words(films["overview"].to_pylist(), tokenizer)
@@ -98,9 +98,9 @@ def _counted(store: Store, tokenizer: Tokenizer) -> list[tuple[str, int]]:
 
 
 def word_vectors_of(about: Checkpoint, store: Store) -> np.ndarray | None:
-    """Return the initial word vectors, float32 [vocabulary, units]; None where they are random.
+    """Return the initial word vectors, float32 [vocabulary, units]; None if they are random.
 
-    Beyond 200,000 films those of the store's first parts are used, which hold them in random order.
+    With more than 200,000 films the store's first parts are used; films are in random order.
     """
     config = about.config
     if not about.model_spec.uses_overview or config.embedding_init != "svd":
@@ -118,7 +118,7 @@ def word_vectors_of(about: Checkpoint, store: Store) -> np.ndarray | None:
 
 
 def films_of(about: Checkpoint, store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
-    """Return a split as the model's inputs, through Ray Data."""
+    """Return a split as a Ray Data dataset of the model's inputs."""
     kind = about.model_spec
     if about.features:
         most = about.config.max_tokens if kind.uses_overview else 0
@@ -130,17 +130,17 @@ def films_of(about: Checkpoint, store: Store, split: str, *, cpus: float = 1) ->
 
 
 def shares_of(store: Store, workers: int) -> dict[str, tuple[int, ...]]:
-    """Return the number of films in each rank's share of the training and the validation films."""
+    """Return each rank's number of films by split, for training and validation."""
     return {split: equal_shares(store.manifest.films[split], workers) for split in TRAINING_SPLITS}
 
 
 def equal_shares(films: int, workers: int) -> tuple[int, ...]:
-    """Share films out so that no two ranks differ by more than one."""
+    """Return shares of films that differ by at most one between ranks."""
     return tuple(films // workers + (rank < films % workers) for rank in range(workers))
 
 
 def materialize_shards(films: ray.data.Dataset, shares: tuple[int, ...], name: str) -> dict[str, ray.data.Dataset]:
-    """Materialise a dataset and cut it into consecutive parts of these sizes, called name-0, name-1, …"""
+    """Materialise a dataset and split it into consecutive shards of these sizes: name-0, name-1, …"""
     held = films.materialize()
     if len(shares) == 1:
         return {f"{name}-0": held}
@@ -156,10 +156,10 @@ def fits_in_cache(
     hold: Literal["auto", "always", "never"],
     share: float,
 ) -> bool:
-    """Return whether the training films are kept in the object store, and not read again in every epoch.
+    """Return whether to cache the training films instead of reading them in every epoch.
 
     Raises:
-        TrainError: they are to be kept there, but it is smaller than they are.
+        TrainError: `hold` is "always", but the object store is too small.
     """
     if hold == "always" and not fit_the_object_store(about, store, have, 1.0):
         raise TrainError(
@@ -170,7 +170,7 @@ def fits_in_cache(
 
 
 def fit_the_object_store(about: Checkpoint, store: Store, have: resources.Resources, share: float) -> bool:
-    """Return whether the training films, as the model's inputs, take at most this share of Ray's object store."""
+    """Return whether the training inputs take at most this share of Ray's object store."""
     if about.features:
         needed = kept_bytes(store, parse_feature_specs(about.features).values(), "train")
     else:
@@ -178,26 +178,26 @@ def fit_the_object_store(about: Checkpoint, store: Store, have: resources.Resour
     return needed <= share * have.object_store_bytes
 
 
-def _film_bytes(about: Checkpoint, store: Store) -> int:
-    """Return the bytes of one film as the model's input."""
-    poster = math.prod(store.manifest.poster_shape) if about.model_spec.uses_poster else 0
-    overview = 4 * (about.config.max_tokens + 1) if about.model_spec.uses_overview else 0
-    return poster + overview + 4 * len(about.genres)
+def _film_bytes(checkpoint: Checkpoint, store: Store) -> int:
+    """Return the bytes of one film's inputs in the object store."""
+    poster = math.prod(store.manifest.poster_shape) if checkpoint.model_spec.uses_poster else 0
+    overview = 4 * (checkpoint.config.max_tokens + 1) if checkpoint.model_spec.uses_overview else 0
+    return poster + overview + 4 * len(checkpoint.genres)
 
 
 @dataclass(frozen=True)
 class FilmsForWorkers:
-    """Where the workers' films come from."""
+    """Sources of the workers' films."""
 
     shares: dict[str, tuple[int, ...]]
-    """Films in each rank's share of a split; none for training films that Ray Data reads and splits as it goes."""
+    """Films in each rank's share of a split; empty for training films that Ray Data streams and splits."""
     read: Callable[[], dict[str, ray.data.Dataset]]
-    """Reads what is kept in the object store: `train-0`, `validation-0`, …, a dataset for each rank."""
+    """Reads the cached films: `train-0`, `validation-0`, …, a dataset for each rank."""
     streams: dict[str, ray.data.Dataset]
-    """For Ray Train to split over the ranks, which read it again in every epoch: `train`, or nothing."""
+    """Datasets that Ray Train splits over the ranks and reads again in every epoch: `train`, or none."""
     before_workers: bool = False
-    """Whether `read` must be done before the workers start: Ray Data cuts what it has read into shares by tasks of a
-    whole CPU, and beside workers that leave none these would wait for ever."""
+    """Whether `read` must finish before the workers start: Ray Data splits datasets in tasks of a whole CPU, which
+    would wait for ever if the workers leave none."""
 
 
 def films_for_workers(
@@ -209,16 +209,16 @@ def films_for_workers(
     held: bool,
     have: resources.Resources,
 ) -> FilmsForWorkers:
-    """Return where the films come from; nothing is read yet, so that it can be while the workers start.
+    """Return the sources of the films. Reading is deferred, to overlap with the workers' start.
 
-    Films that are held are decoded and tokenised once into the object store, and every rank gets an equal share of its
-    own, so that an epoch starts at once and no film is lost to equal splitting. Otherwise Ray Data reads the training
-    films again in every epoch and splits the stream.
+    Held films are decoded and tokenised once into the object store, and every rank gets its own share, so that an epoch
+    starts at once and no film is lost to equal splitting. Otherwise Ray Data reads the training films again in every
+    epoch and splits the stream.
     """
     shares = shares_of(store, workers)
     first = workers > 1 and have.cpus - workers * per_worker["CPU"] < 1
-    # Read while the workers hold their CPUs, or wait for them: a task that asked for more than they leave would wait
-    # for ever, and tasks that took theirs would keep them waiting.
+    # Films are read while the workers hold their CPUs or wait for them. A task that needs more than they leave would
+    # wait for ever, and tasks on the workers' CPUs would delay the workers.
     cpus = resources.cpus_per_read_task(workers, per_worker, have)
 
     def films(split: str) -> ray.data.Dataset:
@@ -236,7 +236,7 @@ def films_for_workers(
     if held:
         return FilmsForWorkers(shares, read, {}, first)
     stream = films_of(about, store, "train", cpus=cpus)
-    # A stream stands still while its workers train on a window, for however long that takes.
+    # A stream makes no progress while its workers train on a window, however long that takes.
     stream.context.execution_no_progress_timeout_s = -1
     stream.context.custom_execution_callback_classes = [IdleThrottle]
     return FilmsForWorkers({**shares, "train": ()}, read, {"train": stream}, first)

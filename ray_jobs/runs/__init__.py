@@ -1,1 +1,1 @@
-"""The runs folder: files of runs and studies, and finding them again."""
+"""Files of runs and studies in the runs folder, and their discovery."""

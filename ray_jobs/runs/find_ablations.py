@@ -1,4 +1,4 @@
-"""The ablations below a runs folder: for the comparison's page, and to know whose trainings are no candidates."""
+"""Ablations below a runs folder: for the comparison, and to exclude their variants from it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ from ray_jobs.runs.study_files import ABLATIONS, studies_below
 
 
 def find_ablations(store: Store, runs: str) -> list[dict[str, Any]]:
-    """Return the newest ablation of each kind of model and preset on this store below a folder, as the report takes
-    it."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for one in _ablations_below(files.absolute(runs)):
-        if one["store"]["fingerprint"] == store.manifest.fingerprint:
-            found.setdefault((str(one["kind"]), str(one["preset"])), one)
-    return list(found.values())
+    """Return the newest ablation of each kind of model and preset on this store."""
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    for ablation in _ablations_below(files.absolute(runs)):
+        if ablation["store"]["fingerprint"] == store.manifest.fingerprint:
+            newest.setdefault((str(ablation["kind"]), str(ablation["preset"])), ablation)
+    return list(newest.values())
 
 
 def variants_below(folder: str) -> tuple[str, ...]:
-    """Return the folders of the trainings below a folder that are a preset's variants in some ablation.
+    """Return the folders of the ablation variants' training runs below a folder.
 
-    They are trained to be compared with the preset: the best of so many, by chance as well, is no model to evaluate.
-    The presets' own trainings are, as any other run.
+    The best of so many variants is partly chance, so they are no candidates for evaluation. The presets' own runs are.
     """
     return tuple(
-        files.join(one["path"], run["path"].rsplit("/", 1)[1])
-        for one in _ablations_below(folder)
-        for variant in one["variants"]
+        files.join(ablation["path"], run["path"].rsplit("/", 1)[1])
+        for ablation in _ablations_below(folder)
+        for variant in ablation["variants"]
         if variant["group"] != "preset"
         for run in variant["runs"]
     )

@@ -1,4 +1,4 @@
-"""Taking a run's folder: for a new run, or to go on with the very same one."""
+"""Check of a run's folder before the run starts or resumes."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def check_resume(
     resume: bool,
     may_differ: tuple[str, ...] = ("epochs", "patience"),
 ) -> None:
-    """Take the folder for a new run, or make sure that it is the same run that goes on, and keep what was asked.
+    """Check that a run can start or resume in its folder, and save its options.
 
     Args:
-        folder: where the run is, or will be.
-        asked: the run's options, some of them grouped in dictionaries, as JSON holds them.
-        what: "run" or "sweep", for the messages.
-        resume: whether to go on.
-        may_change: options that may differ from those the run was started with.
+        folder: the run's folder.
+        requested: the run's options in JSON types, some grouped in dictionaries.
+        what: kind of job for the messages, such as "run" or "sweep".
+        resume: whether to resume.
+        may_differ: options that may differ from those the run was started with.
 
     Raises:
-        TrainError: there is none to go on with, there is one already, or it was started with other options.
+        TrainError: there is no run to resume, it exists already, or it was started with other options.
     """
     if not folder.exists():
         if resume:
@@ -64,18 +64,18 @@ def check_resume(
 
 
 def _flat(options: dict[str, Any], requested: dict[str, Any]) -> dict[tuple[str, ...], Any]:
-    """Return options by group and name; one that an older version did not know stands at its default."""
+    """Return options by group and name; options missing in older versions get their defaults."""
     flat: dict[tuple[str, ...], Any] = {}
     for name, value in requested.items():
         if isinstance(value, dict):
-            flat |= {(name, inner): told for inner, told in {**_defaults(value), **options.get(name, {})}.items()}
+            flat |= {(name, inner): setting for inner, setting in {**_defaults(value), **options.get(name, {})}.items()}
         else:
             flat[(name,)] = options.get(name)
     return flat
 
 
 def _defaults(group: dict[str, Any]) -> dict[str, Any]:
-    """Return the defaults of the recipe's or the model's options, whichever these are."""
+    """Return the defaults of the recipe's or model's options with these names."""
     from genre_models.models.registry import REGISTRY
 
     known_groups: list[type[Any]] = [Recipe, *(kind.config_class for kind in REGISTRY.values())]
@@ -87,5 +87,5 @@ def _defaults(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Return values as JSON gives them back."""
+    """Return values as after a JSON round trip: tuples become lists."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

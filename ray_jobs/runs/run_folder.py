@@ -1,9 +1,9 @@
-"""The runs folder: where a run keeps its checkpoints and figures.
+"""Run folders, which hold checkpoints and metrics.
 
 RUNS/NAME/epoch-031/        checkpoints: the best by the run's --metric, and the last (to resume from)
-RUNS/NAME/history.csv       every epoch's figures so far
+RUNS/NAME/history.csv       metrics of every epoch so far
 RUNS/NAME/run.json          the options the run was started with
-RUNS/NAME/tensorboard/      the same figures for TensorBoard
+RUNS/NAME/tensorboard/      the same metrics for TensorBoard
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def epoch_folder(epoch: int) -> str:
 
 
 class RunFolder:
-    """Writes what a run keeps beside its checkpoints."""
+    """Folder of a run: its options, history and checkpoints."""
 
     def __init__(self, runs: str, name: str) -> None:
         self.path = files.join(runs, name)
 
     def exists(self) -> bool:
-        """Return whether the run was ever started."""
+        """Return whether the run has been started."""
         return files.exists(files.join(self.path, "run.json"))
 
     def options(self) -> dict[str, Any]:
@@ -43,25 +43,25 @@ class RunFolder:
         return dict(with_new_names(json.loads(files.read_text(files.join(self.path, "run.json")))))
 
     def write_options(self, options: dict[str, Any]) -> None:
-        """Keep the options of the run."""
+        """Write the run's options."""
         atomic.write_text(files.join(self.path, "run.json"), json.dumps(options, indent=2, ensure_ascii=False))
 
     def history(self) -> list[EpochMetrics]:
-        """Return the figures kept so far."""
+        """Return the metrics of every epoch so far."""
         return run_history(files.join(self.path, "any"))
 
     def checkpoints(self) -> dict[int, str]:
-        """Return the run's whole checkpoints by epoch."""
-        return {one.epoch: one.path for one in checkpoints_below(self.path)}
+        """Return the paths of the complete checkpoints by epoch."""
+        return {info.epoch: info.path for info in checkpoints_below(self.path)}
 
     def best(self, metric: str) -> CheckpointInfo | None:
-        """Return the whole checkpoint that is best by a metric, the first of equals; None where there is none."""
-        found = checkpoints_below(self.path)
-        return min(found, key=lambda one: (one.sort_key(metric), one.epoch), default=None)
+        """Return the best complete checkpoint by a metric; the earliest on ties, None without any."""
+        infos = checkpoints_below(self.path)
+        return min(infos, key=lambda info: (info.sort_key(metric), info.epoch), default=None)
 
     @contextlib.contextmanager
     def new_checkpoint(self, epoch: int) -> Iterator[Path]:
-        """Give a local folder to write an epoch's checkpoint to; it is the run's once the block has ended."""
+        """Yield a local folder for an epoch's checkpoint; it is published atomically after the block."""
         with atomic.new_folder(files.join(self.path, epoch_folder(epoch)), last="checkpoint.json") as folder:
             yield folder
 
@@ -73,5 +73,5 @@ class RunFolder:
                 files.remove_folder(files.join(self.path, name))
 
     def write_history(self, history: list[EpochMetrics]) -> None:
-        """Keep the figures of every epoch so far."""
+        """Write the metrics of every epoch so far."""
         atomic.write_text(files.join(self.path, "history.csv"), histories.to_csv(history))

@@ -1,6 +1,6 @@
-"""Studies, which are many trainings beside each other, sweeps and ablations: how they say what they are, and are found.
+"""JSON files of studies (sweeps and ablations of many training runs), and their discovery.
 
-Each leaves a JSON file in its folder, from which the report is made again.
+The report is regenerated from the file in a study's folder.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from genre_models.models.renamed_options import with_new_names
 
 @dataclass(frozen=True)
 class StudyKind:
-    """A sort of study."""
+    """Kind of study."""
 
     file: str
     """Name of its file in the study's folder."""
     format: int
-    """Number of the format that is written and understood."""
+    """Version of the file format that is written and read."""
     holds: str
-    """The list in its file that must not be empty."""
+    """Key of the list in its file that must not be empty."""
 
 
 SWEEPS = StudyKind("sweep.json", 1, "trials")
@@ -34,7 +34,7 @@ ABLATIONS = StudyKind("ablation.json", 1, "variants")
 
 
 def head(sort: StudyKind, folder: str, about: Checkpoint, *, metric: str) -> dict[str, Any]:
-    """Return the head of a study's file."""
+    """Return the common fields of a study's file."""
     return {
         "format": sort.format,
         "kind": about.kind,
@@ -50,13 +50,13 @@ def head(sort: StudyKind, folder: str, about: Checkpoint, *, metric: str) -> dic
 
 
 def studies_below(folder: str, sort: StudyKind) -> list[dict[str, Any]]:
-    """Return the studies of one sort below a folder, newest first; what cannot be read is passed over."""
-    found = []
+    """Return the studies of one kind below a folder, newest first; skip unreadable ones."""
+    studies = []
     for path in files.find(folder, sort.file):
         try:
-            told = with_new_names(json.loads(files.read_text(path)))
-            if told["format"] == sort.format and told[sort.holds] and told["store"]["fingerprint"]:
-                found.append({**told, "path": path.rsplit("/", 1)[0]})  # the runs folder may have moved
+            study = with_new_names(json.loads(files.read_text(path)))
+            if study["format"] == sort.format and study[sort.holds] and study["store"]["fingerprint"]:
+                studies.append({**study, "path": path.rsplit("/", 1)[0]})  # the runs folder may have moved
         except (ValueError, KeyError, TypeError, OSError):
             continue
-    return sorted(found, key=lambda one: str(one.get("created")), reverse=True)
+    return sorted(studies, key=lambda study: str(study.get("created")), reverse=True)

@@ -1,4 +1,4 @@
-"""A run's figures as TensorBoard events."""
+"""Metrics of a run as TensorBoard events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genre_models.training.history import EpochMetrics
 
 
 class TensorBoard:
-    """Writes each epoch's figures as TensorBoard events, on whatever filesystem the run is kept."""
+    """Writer of TensorBoard events to the run's folder, on any filesystem."""
 
     def __init__(self, run: str) -> None:
         from tensorboardX import SummaryWriter
@@ -27,26 +27,23 @@ class TensorBoard:
         self._writer = SummaryWriter(folder)
 
     def write(self, epoch: EpochMetrics) -> None:
-        """Add one epoch: training and validation of a figure under one name each."""
+        """Write an epoch's metrics; training and validation share a name."""
         for name, value in asdict(epoch).items():
             if name == "epoch":
                 continue
-            side, figure = (
+            split, metric = (
                 ("validation", name.removeprefix("validation_"))
                 if name.startswith("validation_")
-                else (
-                    "training",
-                    name,
-                )
+                else ("training", name)
             )
-            self._writer.add_scalar(f"{figure}/{side}", value, epoch.epoch)
+            self._writer.add_scalar(f"{metric}/{split}", value, epoch.epoch)
         self._writer.flush()
         if not self._local:
             filesystem, inner = files.resolve(self._target)
             pafs.copy_files(self._folder, inner, destination_filesystem=filesystem)
 
     def close(self) -> None:
-        """End writing; of a run kept elsewhere nothing stays on this machine."""
+        """Close the writer, and remove the local copy of a remote run's events."""
         self._writer.close()
         if not self._local:
             shutil.rmtree(self._folder, ignore_errors=True)

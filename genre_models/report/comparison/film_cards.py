@@ -1,4 +1,4 @@
-"""The example films, grouped by what became of them, as ready texts for the page and Markdown."""
+"""The example films by kind, as texts for HTML and Markdown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any
 from genre_models.report.findings.comparison_query import label, trained
 from genre_models.report.style.formats import films, listed, number, percent
 
-# An overview longer than this is cut to a few lines on its card, with the rest a click away.
+# A longer overview (in characters) is collapsed to a few lines on its card.
 LONG = 240
 
 
 @dataclass(frozen=True)
 class Guess:
-    """One of a model's first three genres of a film."""
+    """One of a model's three most probable genres for a film."""
 
     genre: str
     probability: float
@@ -22,7 +22,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Answer:
-    """The first three genres of one model for one film, and how many of the true ones are among them."""
+    """A model's three most probable genres for a film, with the number of hits."""
 
     key: str
     guesses: list[Guess]
@@ -32,7 +32,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Card:
-    """One film. `main` are the answers of trained models, `others` those of baselines and averages."""
+    """One film with the answers of trained models (`main`) and of baselines and ensembles (`others`)."""
 
     film: str
     overview: str
@@ -43,13 +43,13 @@ class Card:
 
     @property
     def long(self) -> bool:
-        """True where the overview does not fit its card."""
+        """Return whether the overview is too long for its card."""
         return len(self.overview) > LONG
 
 
 @dataclass(frozen=True)
 class Group:
-    """Films of one kind with a title and a sentence on them."""
+    """Films of one kind with a title and a sentence."""
 
     title: str
     sentence: str
@@ -57,7 +57,7 @@ class Group:
 
 
 def groups(comparison: Mapping[str, Any]) -> list[Group]:
-    """The example films by kind, in the order in which the kinds first appear."""
+    """Return the example films by kind, in the order in which kinds first appear."""
     kinds: dict[str, list[Mapping[str, Any]]] = {}
     for film in comparison.get("example_films") or []:
         kinds.setdefault(str(film.get("kind") or ""), []).append(film)
@@ -77,26 +77,26 @@ def _title(comparison: Mapping[str, Any], kind: str) -> str:
 
 
 def _named(comparison: Mapping[str, Any], text: str) -> str:
-    """A text with the models' keys replaced by their labels: `cnn right` becomes `Poster CNN right`."""
+    """Replace model keys in a text by their labels, `cnn right` by `Poster CNN right`."""
     words, models = text.replace(",", " ,").split(" "), comparison["models"]
     return " ".join(label(comparison, word) if word in models else word for word in words).replace(" ,", ",")
 
 
 def _sentence(comparison: Mapping[str, Any], shown: list[Mapping[str, Any]]) -> str:
-    """Which share of the true genres each trained model finds among its first three, on these films."""
-    told = []
+    """Return the mean top-3 recall of each trained model on these films."""
+    shares = []
     for key in trained(comparison):
         scores = [score for film in shown if (score := number((film.get("score") or {}).get(key))) is not None]
         if scores:
-            told.append(f"{label(comparison, key)} {percent(sum(scores) / len(scores))}")
-    if not told:
+            shares.append(f"{label(comparison, key)} {percent(sum(scores) / len(scores))}")
+    if not shares:
         return f"{films(len(shown))}."
-    return f"{films(len(shown))}. Of the true genres, found among the first three: {listed(told)}."
+    return f"{films(len(shown))}. Of the true genres, found among the first three: {listed(shares)}."
 
 
 def _card(comparison: Mapping[str, Any], film: Mapping[str, Any]) -> Card:
-    told, main = film.get("top3") or {}, trained(comparison)
-    answers = {key: _answer(key, told[key], film["genres"]) for key in comparison["models"] if told.get(key)}
+    top3, main = film.get("top3") or {}, trained(comparison)
+    answers = {key: _answer(key, top3[key], film["genres"]) for key in comparison["models"] if top3.get(key)}
     return Card(
         film=str(film["id"]),
         overview=str(film.get("overview") or ""),

@@ -1,4 +1,4 @@
-"""The comparison as plain GitHub Markdown: the verdict, both tables, the training runs, the films, the words."""
+"""The comparison as GitHub Markdown."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ from genre_models.report.sweep.markdown import settings_table
 
 
 def markdown(comparison: Mapping[str, Any]) -> str:
-    """The whole report as Markdown."""
+    """Return the whole report as Markdown."""
     parts = [
         f"# {escape(headline(comparison))}",
         *(f"> **Warning:** {escape(text)}" for text in warnings(comparison)),
@@ -73,20 +73,20 @@ def _figures(comparison: Mapping[str, Any]) -> str:
 
 
 def _several_runs(comparison: Mapping[str, Any]) -> list[str]:
-    found = several_runs(comparison)
-    parts = ["## Several runs of one model"] if found else []
-    return parts + [table(HEAD, ([escape(text) for text in row] for row in rows)) for _, rows in found]
+    models = several_runs(comparison)
+    parts = ["## Several runs of one model"] if models else []
+    return parts + [table(HEAD, ([escape(text) for text in row] for row in rows)) for _, rows in models]
 
 
 def _beside(comparison: Mapping[str, Any]) -> list[str]:
     rows = reference_runs.rows(comparison)
     if not rows:
         return []
-    found = table(reference_runs.HEAD, ([escape(text) for text in row] for row in rows))
+    body = table(reference_runs.HEAD, ([escape(text) for text in row] for row in rows))
     return [
         "## The same models with other settings",
         escape(reference_runs.finding(comparison) + unscaled(comparison)),
-        found,
+        body,
     ]
 
 
@@ -95,8 +95,8 @@ def _reliability(comparison: Mapping[str, Any]) -> list[str]:
     if not rows:
         return []
     head = ["model", "calibration error", "by chance", "mean over genres", "by chance", "genres"]
-    found = table(head, ([escape(text) for text in row] for row in rows))
-    return ["## How far the probabilities can be believed", escape(reliability(comparison)), found]
+    body = table(head, ([escape(text) for text in row] for row in rows))
+    return ["## How far the probabilities can be believed", escape(reliability(comparison)), body]
 
 
 def _at(group: str) -> str:
@@ -125,10 +125,10 @@ def _sweeps(comparison: Mapping[str, Any]) -> list[str]:
 
 
 def _ablations(comparison: Mapping[str, Any]) -> list[str]:
-    told = [one for one in comparison.get("ablations") or [] if has_findings(one)]
-    parts = ["## The effect of each component"] if told else []
-    for one in told:
-        parts += [f"### {escape(ablation_findings.headline(one))}", *ablation_parts(one)]
+    ablations = [ablation for ablation in comparison.get("ablations") or [] if has_findings(ablation)]
+    parts = ["## The effect of each component"] if ablations else []
+    for ablation in ablations:
+        parts += [f"### {escape(ablation_findings.headline(ablation))}", *ablation_parts(ablation)]
     return parts
 
 
@@ -147,10 +147,10 @@ def _film(comparison: Mapping[str, Any], card: Card) -> str:
 
 
 def _answer(comparison: Mapping[str, Any], answer: Answer) -> str:
-    told = ", ".join(
+    guesses = ", ".join(
         f"{'✓' if guess.hit else '✗'} {escape(guess.genre)} {percent(guess.probability)}" for guess in answer.guesses
     )
-    return f"{escape(label(comparison, answer.key))}: {told}"
+    return f"{escape(label(comparison, answer.key))}: {guesses}"
 
 
 def _made(comparison: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The columns of the table of figures and the words that explain them, for the page and for Markdown."""
+"""The columns of the metrics table and the definitions of its terms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from genre_models.report.style.formats import number
 
 @dataclass(frozen=True)
 class Column:
-    """One figure of every model. `name` is its flat name, see `comparison_query.figure`."""
+    """One metric of every model. `name` is its flat name, see `comparison_query.figure`."""
 
     name: str
     label: str
@@ -63,7 +63,7 @@ COLUMNS = [
 
 
 def best_of(comparison: Mapping[str, Any], column: Column) -> set[str]:
-    """Keys of the models that are best in a column, as it reads at three digits."""
+    """Return the keys of the best models in a column, after rounding to three digits."""
     values = {
         key: round(value, 3)
         for key, model in comparison["models"].items()
@@ -76,12 +76,12 @@ def best_of(comparison: Mapping[str, Any], column: Column) -> set[str]:
 
 
 def has_intervals(comparison: Mapping[str, Any], column: Column) -> bool:
-    """True where any model has an interval for this figure."""
+    """Return whether any model has an interval for this metric."""
     return any(interval(model, column.name) for model in comparison["models"].values())
 
 
 def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Definitions of the page's terms and metrics."""
+    """Return the terms of the page with their definitions."""
     bootstrap = comparison.get("bootstrap") or {}
     resamples = int(number(bootstrap.get("resamples")) or 0)
     return [
@@ -104,9 +104,9 @@ def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "Interval",
-            f"{level(comparison)} bootstrap: the evaluated films are drawn anew with replacement {resamples:,} times"
-            " and every figure computed again; the percentiles are moved by the mean shift of the drawn figures,"
-            " because average precision is kinder to films that are drawn twice. It tells how far the choice of films "
+            f"{level(comparison)} bootstrap: the evaluated films are drawn anew with replacement {resamples:,} times "
+            "and every figure computed again; the percentiles are moved by the mean shift of the drawn figures, "
+            "because average precision is kinder to films that are drawn twice. It tells how far the choice of films "
             "sways a figure; it does not tell what another training run would give.",
         ),
         (
@@ -130,7 +130,7 @@ def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def caveats(comparison: Mapping[str, Any]) -> list[str]:
-    """Caveats that hold for any comparison."""
+    """Return the limitations of the comparison."""
     models = [model for model in comparison["models"].values() if model.get("history")]
     runs = (
         "One training run of each model: another seed would move these figures, and the intervals do not include that."
@@ -140,15 +140,15 @@ def caveats(comparison: Mapping[str, Any]) -> list[str]:
             "The intervals do not include what another seed would give: the table of the runs shows how much that is"
             + ("." if all(model.get("runs") for model in models) else ", for the models that have several.")
         )
-    told = [
+    texts = [
         runs,
         "The true genres are what a catalogue says, at most a few a film. A film that is also a thriller, but "
         "is not listed as one, counts here as a wrong answer.",
         "No correction for comparing many genres at once; the verdict says how many would look clear by chance.",
     ]
     if any(model.get("fused") for model in comparison["models"].values()):
-        told.append(
+        texts.append(
             "The validation films chose each model's checkpoint and thresholds before the ensemble learned from them; "
             "its figures on the films evaluated here are free of that, its choice of weights is not."
         )
-    return told
+    return texts

@@ -1,4 +1,4 @@
-"""Writes the comparison as JSON, as Markdown and as one HTML page that needs nothing but itself."""
+"""Writing of the comparison as JSON, Markdown and one self-contained HTML page."""
 
 import copy
 import json
@@ -31,13 +31,13 @@ MODEL_PLOTS = {
     "mean_average_precision": "Mean average precision",
     "at_tuned_micro_f1": "Micro-F1, tuned thresholds",
 }
-# Trials of each sweep on the comparison page; the sweep's own page has them all.
+# Trials of each sweep on the comparison page; the sweep's own page lists all.
 MOST_TRIALS = 10
 
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """Where the three forms of the report are."""
+    """Paths of the three formats of the report."""
 
     json: Path
     markdown: Path
@@ -45,35 +45,37 @@ class ReportPaths:
 
 
 def write_report(comparison: dict[str, Any], folder: Path) -> ReportPaths:
-    """Writes `comparison.json`, `comparison.md` and `comparison.html` into the folder, which is made if missing.
+    """Write `comparison.json`, `comparison.md` and `comparison.html` into the folder, created if missing.
 
-    The dict itself stays as it is; what is written has two more things in it: `verdict`, a list of paragraphs,
-    and for each trained model `overfitting`. The JSON leaves the posters out: they are pictures, not findings.
-    `sweeps`, if there are any, must come from `genre_models.studies.sweep_analysis.analysed`, and `ablations` from
-    `genre_models.studies.ablation_effects.analysed`; ValueError if they do not.
+    The dict is not modified. The files add `verdict`, a list of paragraphs, and `overfitting` for each trained model.
+    The JSON leaves the posters out. `sweeps` must come from `genre_models.studies.sweep_analysis.analysed` and
+    `ablations` from `genre_models.studies.ablation_effects.analysed`.
+
+    Raises:
+        ValueError: If a sweep or an ablation was not analysed.
     """
     for sweep in comparison.get("sweeps") or []:
         require_analysis(sweep)
     for ablation in comparison.get("ablations") or []:
         ablation_query.require_analysis(ablation)
-    told = copy.deepcopy(comparison)
-    told["verdict"] = verdict.verdict(told)
-    for key in trained(told):
-        told["models"][key]["overfitting"] = verdict.overfitting_of(told, key)
+    extended = copy.deepcopy(comparison)
+    extended["verdict"] = verdict.verdict(extended)
+    for key in trained(extended):
+        extended["models"][key]["overfitting"] = verdict.overfitting_of(extended, key)
     folder.mkdir(parents=True, exist_ok=True)
     paths = ReportPaths(*(folder / f"comparison.{ending}" for ending in ("json", "md", "html")))
     for path, text in (
-        (paths.json, as_json(told)),
-        (paths.markdown, markdown(told)),
-        (paths.html, as_html(told)),
+        (paths.json, as_json(extended)),
+        (paths.markdown, markdown(extended)),
+        (paths.html, as_html(extended)),
     ):
-        # A lone half of a surrogate pair in somebody's overview must not cost the whole report.
+        # A lone surrogate in an overview must not fail the whole report.
         path.write_bytes(text.encode("utf-8", "replace"))
     return paths
 
 
 def as_json(comparison: Mapping[str, Any]) -> str:
-    """The comparison without its posters as strict JSON: what is not a finite number is null."""
+    """Return the comparison without its posters as strict JSON, non-finite numbers as null."""
     example_films = [
         {name: value for name, value in film.items() if name != "poster_jpeg"}
         for film in comparison.get("example_films") or []
@@ -82,12 +84,12 @@ def as_json(comparison: Mapping[str, Any]) -> str:
 
 
 def as_html(comparison: Mapping[str, Any]) -> str:
-    """The whole page; every text that comes from the films is escaped."""
+    """Return the HTML page; every text that comes from the films is escaped."""
     return render("page.html", **_texts(comparison), **_drawings(comparison))
 
 
 def _texts(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """Texts and tables of the template."""
+    """Return the texts and tables of the template."""
     return {
         "comparison": comparison,
         "title": verdict.headline(comparison),
@@ -122,7 +124,7 @@ def _texts(comparison: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _drawings(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures, each with its title; matplotlib escapes the texts in them."""
+    """Return the plots with their titles; matplotlib escapes the texts in them."""
     look = styles(comparison)
     return {
         "model_plots": [
@@ -161,11 +163,11 @@ def _curves(model: Mapping[str, Any], key: str, style: Style) -> list[tuple[str,
 
 
 def _made(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Settings of each model with a checkpoint, as name and JSON."""
-    kept = ("checkpoint", "epoch", "epochs", "parameters", "seconds", "config", "recipe", "versions")
-    made = []
+    """Return the name and the JSON settings of each model with a checkpoint."""
+    names = ("checkpoint", "epoch", "epochs", "parameters", "seconds", "config", "recipe", "versions")
+    result = []
     for key, model in comparison["models"].items():
         if model.get("checkpoint"):
-            settings = strict({name: model[name] for name in kept if model.get(name) is not None})
-            made.append((label(comparison, key), json.dumps(settings, indent=2, ensure_ascii=False)))
-    return made
+            settings = strict({name: model[name] for name in names if model.get(name) is not None})
+            result.append((label(comparison, key), json.dumps(settings, indent=2, ensure_ascii=False)))
+    return result

@@ -1,4 +1,4 @@
-"""The figures of the page, each an inline SVG narrow enough for a phone: models, training curves, genres."""
+"""Plots of models, training curves and genres as inline SVG, narrow enough for a phone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ GENRE_MARGIN = 138
 
 @house_style()
 def models_plot(comparison: Mapping[str, Any], name: str, title: str) -> str:
-    """One figure of every model as a dot with its interval, the model's name above its line."""
+    """Plot one metric of every model as a dot with its interval."""
     models, look = comparison["models"], styles(comparison)
     drawing, axes = canvas(WIDTH, 34 + 46 * len(models), left=16, right=56, top=4, bottom=28)
     values = [figure(model, name) or 0.0 for model in models.values()]
@@ -54,34 +54,34 @@ def models_plot(comparison: Mapping[str, Any], name: str, title: str) -> str:
 
 @house_style()
 def genres_plot(comparison: Mapping[str, Any]) -> str:
-    """Average precision of every model at every genre that evaluated films have, most films first."""
+    """Plot every model's average precision by genre, most films first."""
     genres, look = genres_by_films(comparison), styles(comparison)
     drawing, axes = _genre_canvas(comparison, genres)
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".50", ".75", "1"])
     for row, genre in enumerate(genres):
-        found = {
+        precisions = {
             key: value
             for key, model in comparison["models"].items()
             if (value := number(genre_entry(model, genre).get("average_precision"))) is not None
         }
-        coloured = [value for key, value in found.items() if not look[key].baseline]
+        coloured = [value for key, value in precisions.items() if not look[key].baseline]
         if len(coloured) > 1:
             axes.plot([min(coloured), max(coloured)], [row, row], color=MUTED, linewidth=1.2, alpha=0.6)
-        for key, value in sorted(found.items(), key=lambda pair: not look[pair[0]].baseline):
+        for key, value in sorted(precisions.items(), key=lambda pair: not look[pair[0]].baseline):
             _dot(axes, value, row, look[key], size=8, alpha=_strength(comparison, genre))
     return inline(drawing, "genres", "Average precision of each model at each genre; the table below has the figures")
 
 
 @house_style()
 def difference_plot(comparison: Mapping[str, Any], a: str, b: str) -> str:
-    """Plot the difference of two models at every genre, with intervals; clear leads are filled."""
+    """Plot the lead of one model over another by genre, with intervals. Clear leads are filled."""
     genres, look = genres_by_films(comparison), styles(comparison)
     drawing, axes = _genre_canvas(comparison, genres)
-    gaps = {genre: found for genre in genres if (found := genre_gap(comparison, a, b, genre)) is not None}
-    # A genre with one film has an interval as wide as the world; it may leave the plot, not set its scale.
+    gaps = {genre: paired for genre in genres if (paired := genre_gap(comparison, a, b, genre)) is not None}
+    # The very wide interval of a genre with few films may be clipped but must not set the scale.
     scale = [gaps[genre] for genre in gaps if evaluated_with(comparison, genre) >= FEWEST_FILMS] or [*gaps.values()]
-    reach = [abs(end) for found in scale for end in (found.interval or (found.difference,))]
+    reach = [abs(end) for paired in scale for end in (paired.interval or (paired.difference,))]
     limit = max([*reach, 0.05]) * 1.04
     axes.set_xlim(-limit, limit)
     axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
@@ -90,13 +90,13 @@ def difference_plot(comparison: Mapping[str, Any], a: str, b: str) -> str:
     for row, genre in enumerate(genres):
         if genre not in gaps:
             continue
-        found = gaps[genre]
-        style = look[a if found.difference > 0 else b]
+        paired = gaps[genre]
+        style = look[a if paired.difference > 0 else b]
         strength = _strength(comparison, genre)
-        _whisker(axes, row, found.interval, style.colour, width=2.5, alpha=strength * (0.8 if found.clear else 0.4))
-        fill = style.colour if found.clear else PAPER
+        _whisker(axes, row, paired.interval, style.colour, width=2.5, alpha=strength * (0.8 if paired.clear else 0.4))
+        fill = style.colour if paired.clear else PAPER
         axes.plot(
-            found.difference, row, "o", markersize=8, color=fill, markeredgecolor=style.colour,
+            paired.difference, row, "o", markersize=8, color=fill, markeredgecolor=style.colour,
             markeredgewidth=1.5, alpha=strength,
         )  # fmt: skip
     return inline(
@@ -110,7 +110,7 @@ def difference_plot(comparison: Mapping[str, Any], a: str, b: str) -> str:
 def curve_plot(
     history: Sequence[Mapping[str, Any]], measure: str, style: Style, best_epoch: int | None, name: str
 ) -> str:
-    """One measure over the epochs: training as a dashed grey line, validation in the model's colour."""
+    """Plot one metric by epoch. Training is a dashed grey line, validation has the model's colour."""
     drawing, axes = canvas(250, 190, left=40, right=12, top=12, bottom=30)
     epochs = [int(row.get("epoch") or place) for place, row in enumerate(history, start=1)]
     lines = {
@@ -121,7 +121,7 @@ def curve_plot(
     for which, values in lines.items():
         if all(value is None for value in values):
             continue
-        # matplotlib leaves a hole where the value is NaN, which is what a missing epoch should look like.
+        # matplotlib leaves a gap at NaN, as a missing epoch should look.
         heights = [float("nan") if value is None else value for value in values]
         grey = which == "training"
         axes.plot(
@@ -143,12 +143,12 @@ def curve_plot(
 
 
 def has_curve(history: Sequence[Mapping[str, Any]], measure: str) -> bool:
-    """True where the history holds the measure for any epoch, of training or of validation."""
+    """Return whether any epoch has the metric, for training or validation."""
     return any(number(row.get(column)) is not None for row in history for column in (measure, f"validation_{measure}"))
 
 
 def _genre_canvas(comparison: Mapping[str, Any], genres: list[str]) -> tuple[Any, Axes]:
-    """Rows of genres with their numbers of films; the same height for both plots, so that rows line up."""
+    """Return a canvas with a row for each genre. Both genre plots have the same height, so rows line up."""
     height = 50 + ROW * max(1, len(genres))
     drawing, axes = canvas(WIDTH, height, left=GENRE_MARGIN, right=14, top=24, bottom=26)
     axes.set_ylim(len(genres) - 0.5, -0.5)
@@ -167,7 +167,7 @@ def _genre_canvas(comparison: Mapping[str, Any], genres: list[str]) -> tuple[Any
 
 
 def _strength(comparison: Mapping[str, Any], genre: str) -> float:
-    """Genres with too few films to trust are drawn faint."""
+    """Return the opacity of a genre, lower if it has too few films."""
     return 1.0 if evaluated_with(comparison, genre) >= FEWEST_FILMS else 0.4
 
 
@@ -181,6 +181,6 @@ def _dot(axes: Axes, value: float, row: float, style: Style, *, size: float, alp
 
 
 def _whisker(axes: Axes, row: float, both: object, colour: str, *, width: float, alpha: float) -> None:
-    found = ends(both)
-    if found is not None:
-        axes.plot(found, [row, row], color=colour, linewidth=width, alpha=alpha, solid_capstyle="round")
+    limits = ends(both)
+    if limits is not None:
+        axes.plot(limits, [row, row], color=colour, linewidth=width, alpha=alpha, solid_capstyle="round")

@@ -1,4 +1,4 @@
-"""The two tables of the page as rows of ready text, shared by the page and Markdown."""
+"""The metrics table and the genre table as rows of text for HTML and Markdown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from genre_models.report.style.formats import count, duration, narrow, number, s
 
 @dataclass(frozen=True)
 class GenreColumn:
-    """One column of the genre table; `model` is empty for the columns that belong to the genre itself."""
+    """One column of the genre table; `model` is empty for columns of the genre itself."""
 
     label: str
     meaning: str
@@ -27,7 +27,7 @@ class GenreColumn:
 
 
 def column_groups() -> list[tuple[str, list[Column]]]:
-    """The columns of the table of figures by group, in order."""
+    """Return the columns of the metrics table by group, in order."""
     groups: dict[str, list[Column]] = {}
     for column in COLUMNS:
         groups.setdefault(column.group, []).append(column)
@@ -35,7 +35,7 @@ def column_groups() -> list[tuple[str, list[Column]]]:
 
 
 def figure_rows(comparison: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
-    """A row for each model: its key and a cell for each of COLUMNS."""
+    """Return a row for each model, its key and a cell for each of COLUMNS."""
     best = {column.name: best_of(comparison, column) for column in COLUMNS}
     return [
         (
@@ -55,7 +55,7 @@ def figure_rows(comparison: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
 
 
 def genre_columns(comparison: Mapping[str, Any]) -> list[GenreColumn]:
-    """Columns of the genre table: the films, five figures a trained model, one figure a model that was not."""
+    """Return the columns of the genre table (five metrics for trained models, one for others)."""
     columns = [
         GenreColumn("evaluated", "Evaluated films that have the genre"),
         GenreColumn("trained on", "Training films that have the genre"),
@@ -73,13 +73,13 @@ def genre_columns(comparison: Mapping[str, Any]) -> list[GenreColumn]:
 
 
 def genre_rows(comparison: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
-    """A row for each genre, most evaluated films first: its name and a cell for each genre column."""
+    """Return a row for each genre, its name and cells, most evaluated films first."""
     order = sorted(comparison["genres"], key=lambda genre: -evaluated_with(comparison, genre))
     return [(genre, _genre_cells(comparison, genre)) for genre in order]
 
 
 def model_groups(comparison: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Keys of the models over the genre table and how many columns each spans."""
+    """Return the model keys in the genre table and the number of columns each spans."""
     return [*((key, 5) for key in trained(comparison)), *((key, 1) for key in untrained(comparison))]
 
 
@@ -102,7 +102,7 @@ def _genre_cells(comparison: Mapping[str, Any], genre: str) -> list[Cell]:
         )
 
     for key in trained(comparison):
-        # Without an evaluated film there is nothing to find, and a zero would read as a failure.
+        # Without an evaluated film the metrics are undefined; a zero would look like a failure.
         tuned = (entries[key].get("at_tuned") or {}) if evaluated else {}
         half = (entries[key].get("at_half") or {}) if evaluated else {}
         cells.append(precision(key))
@@ -114,7 +114,7 @@ def _genre_cells(comparison: Mapping[str, Any], genre: str) -> list[Cell]:
 
 
 def model_facts(comparison: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
-    """Facts on a model's training, as name and text; what is not known is left out."""
+    """Return the known facts on a model as name and text."""
     model = comparison["models"][key]
     facts = [("sees", str(model.get("sees") or "")), ("parameters", count(model.get("parameters")))]
     if number(model.get("epoch")) is not None:

@@ -1,1 +1,1 @@
-"""Findings of a comparison, in sentences."""
+"""The results of a comparison in sentences."""

@@ -1,4 +1,4 @@
-"""One honest sentence or two on whether a training run overfitted, computed from its history."""
+"""A short text on whether a training run overfitted, computed from its history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from genre_models.report.style.formats import number, percent, show
 
 # Epoch-to-epoch noise of the validation loss on a few hundred films is about this much of its value.
 NOISE = 0.01
-# From here on a rise of the validation loss is called overfitting rather than its beginning.
+# A rise of the validation loss of at least this share is called overfitting, a smaller one its beginning.
 CLEAR_RISE = 0.05
 
 
 @dataclass(frozen=True)
 class Course:
-    """The part of a history that can be read: epochs whose two losses are finite, at least one."""
+    """The epochs of a history whose two losses are finite, at least one."""
 
     epochs: list[int]
     training: list[float]
@@ -22,28 +22,28 @@ class Course:
 
     @property
     def best(self) -> int:
-        """Index of the lowest validation loss, the first one where several are equal."""
+        """Return the index of the lowest validation loss, the first on ties."""
         return self.validation.index(min(self.validation))
 
     @property
     def rise(self) -> float:
-        """Validation loss at the end against its best, as a share of the best."""
+        """Return the final validation loss's rise over the best, as a fraction of the best."""
         return self.validation[-1] / self.validation[self.best] - 1
 
     @property
     def training_fall(self) -> float:
-        """Fall of the training loss after the best epoch; negative where it rose."""
+        """Return the relative fall of the training loss after the best epoch; negative if it rose."""
         start = self.training[self.best]
         return (start - self.training[-1]) / start if start else 0.0
 
     @property
     def tail(self) -> int:
-        """Number of epochs in the last quarter of the run."""
+        """Return the number of epochs in the last quarter of the run, at least 1."""
         return max(1, len(self.epochs) // 4)
 
     @property
     def late_gain(self) -> float:
-        """Share by which the last quarter lowered the best validation loss."""
+        """Return the relative improvement of the best validation loss in the last quarter."""
         earlier = min(self.validation[: -self.tail])
         return (earlier - min(self.validation)) / earlier
 
@@ -51,10 +51,10 @@ class Course:
 def overfitting(
     history: Sequence[Mapping[str, Any]], *, name: str = "The model", kept_epoch: int | None = None
 ) -> dict[str, Any]:
-    """Figures and a sentence on overfitting.
+    """Return metrics and a sentence on overfitting.
 
     `kind` is one of `overfits`, `begins to overfit`, `level`, `still falling`, `unsteady`, `one epoch`,
-    `broke down`, `unknown`. The rest are None where the history does not tell.
+    `broke down`, `unknown`. The other metrics are None or missing if they are unknown.
     """
     course = _course(history)
     figures: dict[str, Any] = {"kind": "unknown", "epochs": len(history), "best_epoch": None}
@@ -74,14 +74,14 @@ def overfitting(
         "gap_at_best": course.validation[course.best] - course.training[course.best],
         "gap_at_end": course.validation[-1] - course.training[-1],
     }
-    told = [
+    sentences = [
         _main(name, course, figures["kind"]),
         _gap_at_end(course, figures["kind"]),
         _ranking(history, course, figures["kind"]),
         _left_out(history, course, figures["kind"]),
         _kept(course, kept_epoch, figures["kind"]),
     ]
-    return figures | {"sentence": " ".join(part for part in told if part)}
+    return figures | {"sentence": " ".join(part for part in sentences if part)}
 
 
 def _course(history: Sequence[Mapping[str, Any]]) -> Course | None:
@@ -154,7 +154,7 @@ def _gap_at_end(course: Course, kind: str) -> str:
 
 
 def _ranking(history: Sequence[Mapping[str, Any]], course: Course, kind: str) -> str:
-    """The loss can turn up while the order of the genres still improves; then say so."""
+    """Describe a ranking that still improves after the lowest validation loss."""
     values = [number(row.get("validation_mean_average_precision")) for row in history]
     known = [(value, place) for place, value in enumerate(values) if value is not None]
     if kind not in ("overfits", "begins to overfit") or not known:

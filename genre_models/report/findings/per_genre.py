@@ -1,4 +1,4 @@
-"""Findings genre by genre: where one model is surely better, what is never found, what is said too often."""
+"""Texts on genres with clear leads, never predicted genres and genres predicted too often."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,14 +18,14 @@ from genre_models.report.findings.comparison_query import (
 )
 from genre_models.report.style.formats import listed, number, percent, show, signed
 
-# Answers are called "nearly always the same" when three genres take this share of them...
+# Predictions are called "nearly always the same" when three genres make up this share of them...
 NEARLY_ALWAYS = 0.75
-# ...and this much more than the same genres' share of the true labels.
+# ...and their share exceeds that of the true labels by this much.
 TOO_MUCH = 0.15
 
 
 def genre_by_genre(comparison: Mapping[str, Any]) -> str:
-    """Only genres whose interval leaves out zero, and how many would do so by chance."""
+    """Describe the clear leads by genre and the number expected by chance."""
     order = ranked(comparison, single(comparison))
     if len(order) < 2:
         return ""
@@ -34,30 +34,30 @@ def genre_by_genre(comparison: Mapping[str, Any]) -> str:
     compared = compared_genres(comparison, order[0], order[1])
     if not compared:
         return ""
-    told = [
+    sentences = [
         f"{label(comparison, key)} is clearly better at {listed(clear_genres(compared, sign), 8) or 'no genre'}."
         for key, sign in ((order[0], 1), (order[1], -1))
     ]
-    many = sum(1 for found in compared.values() if found.clear)
-    return " ".join([*told, by_chance(comparison, many, len(compared))])
+    clear = sum(1 for paired in compared.values() if paired.clear)
+    return " ".join([*sentences, by_chance(comparison, clear, len(compared))])
 
 
 def compared_genres(comparison: Mapping[str, Any], a: str, b: str) -> dict[str, PairedDifference]:
-    """Lead of `a` over `b` at each genre with enough films and an interval."""
+    """Return the lead of `a` over `b` for each genre with enough films."""
     return {
-        genre: found
+        genre: paired
         for genre in _enough(comparison)
-        if (found := genre_gap(comparison, a, b, genre)) is not None and found.interval
+        if (paired := genre_gap(comparison, a, b, genre)) is not None and paired.interval
     }
 
 
 def clear_genres(compared: Mapping[str, PairedDifference], sign: int) -> list[str]:
-    """The genres where the first (1) or the second (-1) is clearly ahead, each with its lead, the largest first."""
+    """Return the genres where one model, first (1) or second (-1), leads clearly."""
     return [f"{g} ({signed(abs(compared[g].difference), 2)})" for g in by_lead(compared) if side(compared[g]) == sign]
 
 
 def by_lead(compared: Mapping[str, PairedDifference]) -> list[str]:
-    """The genres by how far the two are apart, the furthest first."""
+    """Sort genres by absolute difference, the largest first."""
     return sorted(compared, key=lambda genre: -abs(compared[genre].difference))
 
 
@@ -66,7 +66,7 @@ def _enough(comparison: Mapping[str, Any]) -> list[str]:
 
 
 def by_chance(comparison: Mapping[str, Any], clear: int, compared: int) -> str:
-    """Count the clear genres, and those expected by chance."""
+    """Describe the number of clear genres and the number expected by chance."""
     share = number((comparison.get("bootstrap") or {}).get("level"))
     chance = compared * (1 - (0.95 if share is None else share))
     text = (
@@ -77,7 +77,7 @@ def by_chance(comparison: Mapping[str, Any], clear: int, compared: int) -> str:
 
 
 def blind_spots(comparison: Mapping[str, Any]) -> str:
-    """Genres that evaluated films have and no trained model ever answers at 0.5."""
+    """Describe the genres of evaluated films that no trained model predicts at 0.5."""
     order, present = trained(comparison), genres_by_films(comparison)
     never = {
         key: [g for g in present if _answers(comparison, key, g, "at_half") == 0]
@@ -109,19 +109,19 @@ def _share_of_labels(comparison: Mapping[str, Any], genres: list[str]) -> float:
 
 
 def same_answers(comparison: Mapping[str, Any]) -> str:
-    told = []
+    sentences = []
     for key in trained(comparison):
-        said = [
+        clauses = [
             part
             for at, words in (("at_half", "at 0.5"), ("at_tuned", "at its tuned thresholds"))
             if (part := _top_three(comparison, key, at, words))
         ]
-        told.append(f"{label(comparison, key)}: {'; '.join(said)}." if said else "")
-    return " ".join(part for part in told if part)
+        sentences.append(f"{label(comparison, key)}: {'; '.join(clauses)}." if clauses else "")
+    return " ".join(part for part in sentences if part)
 
 
 def _top_three(comparison: Mapping[str, Any], key: str, at: str, words: str) -> str:
-    """Share of a model's answers that its three most frequent genres take."""
+    """Describe the share of the three most frequent genres in a model's predictions."""
     answers = {genre: _answers(comparison, key, genre, at) or 0.0 for genre in comparison["genres"]}
     total = sum(answers.values())
     if not any(_answers(comparison, key, genre, at) is not None for genre in comparison["genres"]):
@@ -130,13 +130,13 @@ def _top_three(comparison: Mapping[str, Any], key: str, at: str, words: str) -> 
         return f"{words} it names no genre at all"
     top = [genre for genre in sorted(answers, key=lambda genre: -answers[genre])[:3] if answers[genre]]
     share, true = sum(answers[genre] for genre in top) / total, _share_of_labels(comparison, top)
-    how_often = "about as the films have them"
+    judgement = "about as the films have them"
     if share - true >= TOO_MUCH:
-        how_often = "nearly always the same few answers" if share >= NEARLY_ALWAYS else "a lean on the frequent genres"
+        judgement = "nearly always the same few answers" if share >= NEARLY_ALWAYS else "a lean on the frequent genres"
     elif share - true > 0.05:
-        how_often = "a little more often than the films have them"
+        judgement = "a little more often than the films have them"
     elif share - true < -0.05:
-        how_often = "less often than the films have them"
+        judgement = "less often than the films have them"
     return (
-        f"{words}, {percent(share)} of its answers are {listed(top)} ({percent(true)} of the true labels), {how_often}"
+        f"{words}, {percent(share)} of its answers are {listed(top)} ({percent(true)} of the true labels), {judgement}"
     )

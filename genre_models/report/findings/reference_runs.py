@@ -1,4 +1,4 @@
-"""Further runs beside the evaluated models: their figures, and how far the evaluated model of their kind is ahead."""
+"""Reference runs next to the evaluated models, with metrics and paired differences."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from genre_models.report.findings.comparison_query import PairedDifference, label, level, side
 from genre_models.report.style.formats import count, ends, listed, narrow, number, show, signed, span
 
-# Flat names of the figures, as the head of the table has them.
+# Flat names of the metrics and their column headers.
 FIGURES = {
     "mean_average_precision": "mean AP",
     "at_tuned_micro_f1": "micro-F1, tuned",
@@ -18,8 +18,8 @@ HEAD = ["run", "best epoch", *FIGURES.values(), "evaluated model ahead in mean A
 
 
 def rows(comparison: Mapping[str, Any]) -> list[list[str]]:
-    """A row of text for each run: name, epoch, figures with intervals, and the difference to the evaluated model."""
-    told = []
+    """Return a table row for each run, with name, epoch, metrics and paired difference."""
+    result = []
     for run in comparison.get("reference_runs") or []:
         difference = run["differences"][MEAN_AP]
         figures = [
@@ -30,26 +30,26 @@ def rows(comparison: Mapping[str, Any]) -> list[list[str]]:
         ahead = signed(difference["difference"])
         between = span(difference["interval"])
         epochs = f"{count(run['epoch'])} of {count(run['epochs'])}"
-        told.append([_name(run), epochs, *figures, f"{ahead} ({between})" if between else ahead])
-    return told
+        result.append([_name(run), epochs, *figures, f"{ahead} ({between})" if between else ahead])
+    return result
 
 
 def finding(comparison: Mapping[str, Any]) -> str:
-    """Which runs the evaluated models are clearly ahead of in mean average precision, which not; empty without any."""
+    """Describe which runs the evaluated models clearly beat in mean AP. Empty if there are no runs."""
     runs = list(comparison.get("reference_runs") or [])
     if not runs:
         return ""
     words = {1: "clearly ahead of", 0: "not to be told apart from", -1: "clearly behind"}
-    told = []
+    sentences = []
     for model in dict.fromkeys(run["against"] for run in runs):
         against = [run for run in runs if run["against"] == model]
         parts = [
-            f"{words[sign]} {listed([f'{_name(run)} ({signed(_lead(run).difference)})' for run in found])}"
+            f"{words[sign]} {listed([f'{_name(run)} ({signed(_lead(run).difference)})' for run in group])}"
             for sign in (1, 0, -1)
-            if (found := [run for run in against if side(_lead(run)) == sign])
+            if (group := [run for run in against if side(_lead(run)) == sign])
         ]
-        told.append(f"{label(comparison, model)} is {listed(parts)}.")
-    return f"{' '.join(told)} By mean average precision, {level(comparison)} intervals of the paired difference."
+        sentences.append(f"{label(comparison, model)} is {listed(parts)}.")
+    return f"{' '.join(sentences)} By mean average precision, {level(comparison)} intervals of the paired difference."
 
 
 def _lead(run: Mapping[str, Any]) -> PairedDifference:

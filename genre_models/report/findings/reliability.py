@@ -1,4 +1,4 @@
-"""Reliability of probabilities: a sentence, and the reliability curve of each model."""
+"""Calibration of the probabilities as a text, and each model's reliability curve."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,37 +14,38 @@ TICKS = (0.0, 0.1, 0.25, 0.5, 1.0)
 
 
 def measured(comparison: Mapping[str, Any]) -> list[str]:
-    """Keys of the models whose calibration was measured, in order."""
+    """Return the keys of the models with calibration metrics, in order."""
     return [key for key, model in comparison["models"].items() if model.get("calibration")]
 
 
 def reliability(comparison: Mapping[str, Any]) -> str:
-    """Which probabilities are nearest to how often they come true, and how near chance lets them come."""
+    """Describe the calibration error of each model and the error expected by chance."""
     models = {key: comparison["models"][key] for key in measured(comparison)}
     known = {key: e for key, m in models.items() if (e := number(m["calibration"].get("expected_calibration_error")))}
     if not known:
         return ""
     order = sorted(known, key=known.__getitem__)
-    told = [
+    sentences = [
         "Probability and frequency are apart, on average over all pairs of film and genre, by "
         + listed([f"{show(known[key])} ({label(comparison, key)})" for key in order])
         + f"; about {show(models[order[0]]['calibration'].get('by_chance'))} would be seen by chance, were every "
         "probability right."
     ]
-    told += [f"{label(comparison, key)} {_lean(models[key]['calibration'])}." for key in order if _leans(models[key])]
+    sentences += [
+        f"{label(comparison, key)} {_lean(models[key]['calibration'])}." for key in order if _leans(models[key])
+    ]
     scaled = [label(comparison, key) for key, model in models.items() if model.get("scaling")]
     if scaled:
-        told.append(
-            f"The probabilities of {listed(scaled)} were brought in line on the validation films before evaluating"
-            " (Platt scaling of each genre, held to the scaling common to all where few films have the genre), and all "
+        sentences.append(
+            f"The probabilities of {listed(scaled)} were brought in line on the validation films before evaluating "
+            "(Platt scaling of each genre, held to the scaling common to all where few films have the genre), and all "
             "thresholds tuned on them anew."
         )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def unscaled(comparison: Mapping[str, Any]) -> str:
-    """Note on scaled and unscaled probabilities on one page; nothing where none are
-    scaled."""
+    """Return a note for sections with unscaled probabilities. Empty if no model is scaled."""
     if not any(model.get("scaling") for model in comparison["models"].values()):
         return ""
     return (
@@ -57,41 +58,43 @@ def _leans(model: Mapping[str, Any]) -> bool:
     return model.get("sees") != "nothing" and bool(_lean(model["calibration"]))
 
 
-def _lean(found: Mapping[str, Any]) -> str:
-    """Whether the likeliest pairs, the last bin, come true more or less often than told; empty where about as often."""
-    last = (found.get("bins") or [{}])[-1]
-    told, true, pairs = (number(last.get(name)) for name in ("score", "share", "pairs"))
-    if told is None or true is None or not pairs:
+def _lean(calibration: Mapping[str, Any]) -> str:
+    """Describe a bias of the last bin, the likeliest pairs. Empty if it is within two standard errors."""
+    last = (calibration.get("bins") or [{}])[-1]
+    score, share, pairs = (number(last.get(name)) for name in ("score", "share", "pairs"))
+    if score is None or share is None or not pairs:
         return ""
-    # Two standard errors of a share, the usual measure of what chance does.
-    if abs(told - true) <= 2 * float(np.sqrt(max(told * (1 - told), 1e-9) / pairs)):
+    # Two standard errors of a proportion, about a 95 % interval.
+    if abs(score - share) <= 2 * float(np.sqrt(max(score * (1 - score), 1e-9) / pairs)):
         return ""
-    which = "too low" if told < true else "too high"
-    return f"puts its surest answers {which} ({show(told, 2)} on average, where {show(true, 2)} come true)"
+    which = "too low" if score < share else "too high"
+    return f"puts its surest answers {which} ({show(score, 2)} on average, where {show(share, 2)} come true)"
 
 
 def errors(model: Mapping[str, Any]) -> str:
-    """`error 0.018, by genre 0.038`: what stands over a model's curve."""
-    found = model["calibration"]
-    text = f"error {show(found.get('expected_calibration_error'))}"
-    if number(found.get("macro")) is None:
+    """Return the caption of a reliability curve, `error 0.018, by genre 0.038`."""
+    calibration = model["calibration"]
+    text = f"error {show(calibration.get('expected_calibration_error'))}"
+    if number(calibration.get("macro")) is None:
         return text
-    return f"{text}, by genre {show(found['macro'])}"
+    return f"{text}, by genre {show(calibration['macro'])}"
 
 
 def error_rows(comparison: Mapping[str, Any]) -> list[list[str]]:
-    """A row for each model: its name, error, error by chance, the mean over genres, by chance, how many genres."""
+    """Return a row for each model: name, error, its chance level, genre mean, its chance level, genres."""
     rows = []
     for key in measured(comparison):
-        found = comparison["models"][key]["calibration"]
-        figures = (found.get(name) for name in ("expected_calibration_error", "by_chance", "macro", "macro_by_chance"))
-        rows.append([label(comparison, key), *map(show, figures), count(found.get("macro_genres"))])
+        calibration = comparison["models"][key]["calibration"]
+        figures = (
+            calibration.get(name) for name in ("expected_calibration_error", "by_chance", "macro", "macro_by_chance")
+        )
+        rows.append([label(comparison, key), *map(show, figures), count(calibration.get("macro_genres"))])
     return rows
 
 
 @house_style()
 def reliability_plot(comparison: Mapping[str, Any], key: str, style: Style) -> str:
-    """Share of true pairs over mean probability, in bins of equally many pairs, on axes that spread small ones."""
+    """Plot observed frequency over mean probability. Bins hold equally many pairs; axes are square-root."""
     drawing, axes = canvas(250, 215, left=40, right=14, top=12, bottom=44)
     axes.set_xscale("function", functions=(np.sqrt, np.square))
     axes.set_yscale("function", functions=(np.sqrt, np.square))
@@ -103,10 +106,10 @@ def reliability_plot(comparison: Mapping[str, Any], key: str, style: Style) -> s
     axes.set_xlabel("probability", color=INK, fontsize=12)
     axes.plot(ends, ends, color=GRID, linewidth=2.5, zorder=1)
     bins = comparison["models"][key]["calibration"].get("bins") or []
-    points = [(number(one.get("score")), number(one.get("share"))) for one in bins]
-    known = [(told, true) for told, true in points if told is not None and true is not None]
+    points = [(number(entry.get("score")), number(entry.get("share"))) for entry in bins]
+    known = [(score, share) for score, share in points if score is not None and share is not None]
     axes.plot(
-        [told for told, _ in known], [true for _, true in known], marker="o", markersize=4.5, linewidth=1.8,
+        [score for score, _ in known], [share for _, share in known], marker="o", markersize=4.5, linewidth=1.8,
         color=style.colour, clip_on=False, zorder=2,
     )  # fmt: skip
     name = label(comparison, key)

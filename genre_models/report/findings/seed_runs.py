@@ -1,4 +1,4 @@
-"""The small table of a model that is the mean of several training runs: each run, their spread, their mean."""
+"""The table of training runs that are averaged into one model, with mean and spread."""
 
 from collections.abc import Mapping
 from statistics import mean, stdev
@@ -7,7 +7,7 @@ from typing import Any
 from genre_models.report.findings.comparison_query import figure, label
 from genre_models.report.style.formats import count, number, show
 
-# Figures by their name in a run and their flat name in the model.
+# Metrics by their name in a run, with their column header and their flat name in the model.
 FIGURES = {
     "loss": ("loss", "loss"),
     "mean_average_precision": ("mean AP", "mean_average_precision"),
@@ -18,7 +18,7 @@ HEAD = ["run", "epoch", "seed", *(words for words, _ in FIGURES.values())]
 
 
 def several_runs(comparison: Mapping[str, Any]) -> list[tuple[str, list[list[str]]]]:
-    """For each model of several runs its key and rows of text: the runs, their mean and spread, the model itself."""
+    """Return the key and the table rows of each model averaged from several runs."""
     return [(key, _rows(comparison, key, model)) for key, model in comparison["models"].items() if model.get("runs")]
 
 

@@ -1,4 +1,4 @@
-"""The verdict in words, computed from the figures: who is better, by how much, how sure, and where both fail."""
+"""The verdict as text, computed from metrics and their paired differences."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,18 +25,18 @@ from genre_models.report.style.finding import Finding
 from genre_models.report.style.formats import duration, films, listed, number, percent, show, signed, span
 
 MEAN_AP = "mean_average_precision"
-# A lead over blind guessing that is sure but smaller than this is still next to nothing.
+# A clear lead over blind guessing below this is reported as hardly beating it.
 HARDLY = 0.03
 
 
 def verdict(comparison: Mapping[str, Any]) -> list[str]:
-    """The paragraphs of the verdict, the most important first."""
+    """Return the paragraphs of the verdict, the most important first."""
     return [finding.text for finding in findings(comparison)]
 
 
 def findings(comparison: Mapping[str, Any]) -> list[Finding]:
-    """The verdict with a short title to each paragraph."""
-    told = [
+    """Return the paragraphs of the verdict with their titles."""
+    paragraphs = [
         Finding("Which is better", _which_is_better(comparison)),
         Finding("Against the baselines", _against_baselines(comparison)),
         Finding("Genre by genre", genre_by_genre(comparison)),
@@ -45,11 +45,11 @@ def findings(comparison: Mapping[str, Any]) -> list[Finding]:
         Finding("Blind spots", blind_spots(comparison)),
         Finding("The same few answers", same_answers(comparison)),
     ]
-    return [finding for finding in told if finding.text]
+    return [finding for finding in paragraphs if finding.text]
 
 
 def headline(comparison: Mapping[str, Any]) -> str:
-    """The result in one line."""
+    """Return the result in one line."""
     order = ranked(comparison, single(comparison))
     rivals = ranked(comparison, baselines(comparison))
     if not order:
@@ -69,7 +69,7 @@ def headline(comparison: Mapping[str, Any]) -> str:
 
 
 def _best_of_all(comparison: Mapping[str, Any], order: list[str], ahead: list[str]) -> str:
-    """The end of the headline where a joint model is clearly ahead of the models of one input and of a baseline."""
+    """Return the end of the headline if a joint model clearly beats the others."""
     keys = [key for key in ranked(comparison, joint(comparison)) if key not in order]
     beaten = [order[0], *ahead]
     if not keys or any(side(gap(comparison, keys[0], other, MEAN_AP)) < 1 for other in beaten):
@@ -79,11 +79,11 @@ def _best_of_all(comparison: Mapping[str, Any], order: list[str], ahead: list[st
 
 
 def warnings(comparison: Mapping[str, Any]) -> list[str]:
-    """Warnings about this comparison."""
-    told = []
+    """Return warnings about data leakage and too few evaluated films."""
+    texts = []
     seen, evaluated = int(comparison.get("seen_in_training") or 0), _evaluated(comparison)
     if seen:
-        told.append(
+        texts.append(
             f"{seen:,} of the {films(evaluated)} evaluated here {'was' if seen == 1 else 'were'} also in the "
             "training split. A model remembers what it was trained on, so every figure on this page "
             "flatters the trained models. Evaluate them on films they have never seen before believing any "
@@ -91,17 +91,17 @@ def warnings(comparison: Mapping[str, Any]) -> list[str]:
         )
     chosen_by = int(comparison.get("seen_in_validation") or 0)
     if chosen_by:
-        told.append(
+        texts.append(
             f"{chosen_by:,} of the {films(evaluated)} evaluated here {'was' if chosen_by == 1 else 'were'} also in the "
             "validation split, by which epochs and thresholds were chosen and from which the ensemble and the scaling "
             "of probabilities learn: every figure on this page is a little partial to the models."
         )
     if evaluated < 100:
-        told.append(
+        texts.append(
             f"Only {films(evaluated)} {'was' if evaluated == 1 else 'were'} evaluated. Intervals are wide, and most "
             "genres have too few films to say anything about."
         )
-    return told
+    return texts
 
 
 def _evaluated(comparison: Mapping[str, Any]) -> int:
@@ -113,35 +113,35 @@ def _against(comparison: Mapping[str, Any], key: str, rival: str) -> str:
     return f"{verb[side(gap(comparison, key, rival, MEAN_AP))]} {label(comparison, rival)}"
 
 
-def _interval(comparison: Mapping[str, Any], found: PairedDifference, digits: int = 3) -> str:
-    if found.interval is None:
+def _interval(comparison: Mapping[str, Any], paired: PairedDifference, digits: int = 3) -> str:
+    if paired.interval is None:
         return "no interval was computed"
-    return f"{level(comparison)} interval {span(found.interval, digits)}"
+    return f"{level(comparison)} interval {span(paired.interval, digits)}"
 
 
 def _which_is_better(comparison: Mapping[str, Any]) -> str:
     order = ranked(comparison, single(comparison))
     if not order:
         return "No trained model was evaluated, only baselines."
-    told = [_pair(comparison, order[0], other) for other in order[1:]]
+    sentences = [_pair(comparison, order[0], other) for other in order[1:]]
     if len(order) == 1:
         value = show(figure(comparison["models"][order[0]], MEAN_AP))
         other = "trained model" if len(trained(comparison)) == 1 else "model of one input"
-        told = [
+        sentences = [
             f"{label(comparison, order[0])} reaches a mean average precision of {value} on "
             f"{films(_evaluated(comparison))}; no other {other} was evaluated."
         ]
     joined = [key for key in ranked(comparison, joint(comparison)) if key not in order]
-    told.append(_three_guesses(comparison, [*order, *joined]))
+    sentences.append(_three_guesses(comparison, [*order, *joined]))
     if comparison.get("seen_in_training"):
-        told.append(
+        sentences.append(
             f"Beware: {int(comparison['seen_in_training']):,} of these films were trained on, which flatters it all."
         )
-    return " ".join(part for part in told if part)
+    return " ".join(part for part in sentences if part)
 
 
 def _pair(comparison: Mapping[str, Any], a: str, b: str) -> str:
-    """`a` has the higher mean average precision of the two."""
+    """Compare two models, of which `a` has the higher mean average precision."""
     first, second, lead = label(comparison, a), label(comparison, b), gap(comparison, a, b, MEAN_AP)
     if lead is None:
         return f"{first} and {second} cannot be compared: a mean average precision is missing."
@@ -163,52 +163,52 @@ def _pair(comparison: Mapping[str, Any], a: str, b: str) -> str:
 
 
 def _other_measures(comparison: Mapping[str, Any], a: str, b: str) -> str:
-    """Differences of the same pair in tuned micro-F1, top-3 recall and loss."""
+    """Describe which model tuned micro-F1, top-3 recall and the loss favour."""
     names = {"at_tuned_micro_f1": "tuned micro-F1", "top3_recall": "top-3 recall", "loss": "the loss"}
-    said: dict[int, list[str]] = {1: [], -1: [], 0: []}
+    favoured: dict[int, list[str]] = {1: [], -1: [], 0: []}
     for name, words in names.items():
-        found = gap(comparison, a, b, name)
-        if found is not None:
-            said[-side(found) if name == "loss" else side(found)].append(words)
+        paired = gap(comparison, a, b, name)
+        if paired is not None:
+            favoured[-side(paired) if name == "loss" else side(paired)].append(words)
     parts = [
-        f"{listed(said[sign])} {'favours' if len(said[sign]) == 1 else 'favour'} {label(comparison, key)}"
+        f"{listed(favoured[sign])} {'favours' if len(favoured[sign]) == 1 else 'favour'} {label(comparison, key)}"
         for sign, key in ((1, a), (-1, b))
-        if said[sign]
+        if favoured[sign]
     ]
-    if said[0]:
-        parts.append(f"{listed(said[0])} {'leaves' if len(said[0]) == 1 else 'leave'} it open")
+    if favoured[0]:
+        parts.append(f"{listed(favoured[0])} {'leaves' if len(favoured[0]) == 1 else 'leave'} it open")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _three_guesses(comparison: Mapping[str, Any], order: list[str]) -> str:
     blind = [key for key in untrained(comparison) if comparison["models"][key].get("sees") == "nothing"]
-    found = [
+    recalls = [
         (label(comparison, key), share)
         for key in [*order, *blind]
         if (share := figure(comparison["models"][key], "top3_recall")) is not None
     ]
-    if not found:
+    if not recalls:
         return ""
-    (first, share), others = found[0], found[1:]
+    (first, share), others = recalls[0], recalls[1:]
     rest = "".join(f", {name} {percent(other)}" for name, other in others)
     return f"Allowed three guesses a film, {first} finds {percent(share)} of the genres{rest}."
 
 
 def _against_baselines(comparison: Mapping[str, Any]) -> str:
-    """A sentence for each baseline, the one that sees nothing last."""
+    """Return a sentence for each baseline, the one without input last."""
     models, order = comparison["models"], ranked(comparison, contenders(comparison))
     rivals = sorted(baselines(comparison), key=lambda key: models[key].get("sees") == "nothing")
-    told = []
+    sentences = []
     for rival in rivals:
         clauses = [clause for key in order if (clause := _versus(comparison, key, rival))]
         if clauses:
             value = show(figure(models[rival], MEAN_AP))
-            told.append(
+            sentences.append(
                 f"{label(comparison, rival)}{_about(models[rival])} reaches a mean average precision of "
                 f"{value}: {listed(clauses)}."
             )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def _about(rival: Mapping[str, Any]) -> str:
@@ -219,35 +219,35 @@ def _about(rival: Mapping[str, Any]) -> str:
 
 
 def _versus(comparison: Mapping[str, Any], key: str, rival: str) -> str:
-    found, model = gap(comparison, key, rival, MEAN_AP), comparison["models"][key]
-    if found is None:
+    paired, model = gap(comparison, key, rival, MEAN_AP), comparison["models"][key]
+    if paired is None:
         return ""
-    name, sure, sure_by = label(comparison, key), side(found), _interval(comparison, found)
-    if not sure:
+    name, sign, interval = label(comparison, key), side(paired), _interval(comparison, paired)
+    if not sign:
         return (
             f"{name} ({show(figure(model, MEAN_AP))}) cannot be told apart from it (difference "
-            f"{signed(found.difference)}, {sure_by})"
+            f"{signed(paired.difference)}, {interval})"
         )
     blind = comparison["models"][rival].get("sees") == "nothing"
-    verb = "loses to it" if sure < 0 else "hardly beats it," if blind and found.difference < HARDLY else "beats it"
-    # The interval is turned with the words: "loses by 0.080 (0.060 to 0.100)".
-    reversed_difference = found if sure > 0 else found.reversed_difference()
+    verb = "loses to it" if sign < 0 else "hardly beats it," if blind and paired.difference < HARDLY else "beats it"
+    # The interval is reversed along with the verb: "loses by 0.080 (0.060 to 0.100)".
+    reversed_difference = paired if sign > 0 else paired.reversed_difference()
     return f"{name} {verb} by {show(reversed_difference.difference)} ({_interval(comparison, reversed_difference)})"
 
 
 def overfitting_of(comparison: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Figures and a sentence on overfitting of one trained model."""
+    """Return metrics and a sentence on overfitting of one trained model."""
     model = comparison["models"][key]
     epoch = number(model.get("epoch"))
-    kept, runs = (None if epoch is None else int(epoch)), len(model.get("runs") or [])
-    found = overfitting(model["history"], name=label(comparison, key), kept_epoch=kept)
+    kept_epoch, runs = (None if epoch is None else int(epoch)), len(model.get("runs") or [])
+    result = overfitting(model["history"], name=label(comparison, key), kept_epoch=kept_epoch)
     if runs:
-        found["sentence"] += f" Of the {runs} runs averaged this is the one with the lowest validation loss."
-    return found
+        result["sentence"] += f" Of the {runs} runs averaged this is the one with the lowest validation loss."
+    return result
 
 
 def evaluated_films(comparison: Mapping[str, Any]) -> str:
-    """Count the evaluated films, with their source and rejects."""
+    """Describe the evaluated films, the store's splits and the rejected films."""
     counts = comparison.get("films") or {}
     splits = listed(
         [

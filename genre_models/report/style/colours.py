@@ -1,11 +1,11 @@
-"""One colour and one mark for each model, the same in every figure, table and card, light or dark."""
+"""Model colours and marks, the same in every figure, table and card, light or dark."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Okabe and Ito's palette ("Color Universal Design", 2008), told apart with any colour vision. The names are
-# those of the CSS variables in page.css, which hold brighter versions for the dark scheme.
+# Okabe and Ito's palette ("Color Universal Design", 2008), distinguishable with any colour vision.
+# The names are those of the CSS variables in page.css, which has brighter versions for the dark scheme.
 BLUE, VERMILLION, GREEN = "#0072b2", "#d55e00", "#009e73"
 PURPLE, ORANGE, SKY = "#cc79a7", "#e69f00", "#56b4e9"
 INK, MUTED, GRID, PAPER = "#1d1d1b", "#6a665f", "#dedad2", "#fffffe"
@@ -26,9 +26,9 @@ VARIABLES = {
     GREYS[1]: "grey-2",
 }
 
-# What a model sees decides its colour, so that the poster is blue on every page whichever models it shows.
+# A model's input decides its colour, so that the poster is blue on every page, whichever models are shown.
 PREFERRED = {"poster": BLUE, "overview": VERMILLION, "both": GREEN}
-OF_OTHERS = PURPLE  # a model made of other models
+OF_OTHERS = PURPLE  # ensembles
 SPARE = (ORANGE, SKY, GREEN, PURPLE, BLUE, VERMILLION)
 SOLID_MARKS, BASELINE_MARKS = ("o", "s", "^", "P", "X"), ("D", "v")
 # The same marks as characters, for tables and cards.
@@ -37,7 +37,7 @@ GLYPHS = {"o": "●", "s": "■", "^": "▲", "P": "✚", "X": "✖", "D": "◇"
 
 @dataclass(frozen=True)
 class Style:
-    """Drawing style of one model. `mark` is a matplotlib marker; `baseline` models are grey and hollow."""
+    """The colour and mark of one model. `mark` is a matplotlib marker; `baseline` models are grey and hollow."""
 
     colour: str
     mark: str
@@ -45,30 +45,30 @@ class Style:
 
     @property
     def css(self) -> str:
-        """The colour as a CSS value that follows the reader's scheme."""
+        """Return the colour as a CSS value that follows the reader's colour scheme."""
         return f"var(--{VARIABLES[self.colour]})"
 
     @property
     def glyph(self) -> str:
-        """The mark as a character."""
+        """Return the mark as a character."""
         return GLYPHS[self.mark]
 
 
 def styles(comparison: Mapping[str, Any]) -> dict[str, Style]:
-    """A style for every model, in order; trained models and averages get colours, baselines greys."""
-    found: dict[str, Style] = {}
+    """Return a style for every model, in order. Trained models and ensembles get colours, baselines greys."""
+    result: dict[str, Style] = {}
     for key, model in comparison["models"].items():
         if model.get("sees") == "nothing" and not model.get("history"):
-            found[key] = Style(GREYS[1], "|", True)
+            result[key] = Style(GREYS[1], "|", True)
         elif model.get("history") or model.get("sees") == "both":
-            solid = [style for style in found.values() if not style.baseline]
+            solid = [style for style in result.values() if not style.baseline]
             mark = SOLID_MARKS[len(solid) % len(SOLID_MARKS)]
             wanted = PREFERRED.get(str(model.get("sees")), GREEN) if model.get("history") else OF_OTHERS
-            found[key] = Style(_colour(wanted, solid), mark, False)
+            result[key] = Style(_colour(wanted, solid), mark, False)
         else:
-            hollow = sum(1 for style in found.values() if style.baseline and style.mark != "|")
-            found[key] = Style(GREYS[0], BASELINE_MARKS[hollow % len(BASELINE_MARKS)], True)
-    return found
+            hollow = sum(1 for style in result.values() if style.baseline and style.mark != "|")
+            result[key] = Style(GREYS[0], BASELINE_MARKS[hollow % len(BASELINE_MARKS)], True)
+    return result
 
 
 def _colour(wanted: str, taken: list[Style]) -> str:
@@ -78,10 +78,10 @@ def _colour(wanted: str, taken: list[Style]) -> str:
 
 
 def colour(sweep: Mapping[str, Any]) -> str:
-    """The model's colour, the same as in the comparison."""
+    """Return the colour of a sweep's model, the same as in the comparison."""
     return PREFERRED.get(str(sweep.get("sees")), PREFERRED["both"])
 
 
 def css(sweep: Mapping[str, Any]) -> str:
-    """The model's colour as a CSS value that follows the reader's scheme."""
+    """Return the colour as a CSS value that follows the reader's colour scheme."""
     return f"var(--{VARIABLES[colour(sweep)]})"

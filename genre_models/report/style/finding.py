@@ -1,11 +1,11 @@
-"""Building blocks of every page: a paragraph with its title, and a cell of a table."""
+"""Titled paragraphs and table cells."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One paragraph of the verdict: what it is about, and the paragraph itself."""
+    """One paragraph of the verdict with its title."""
 
     title: str
     text: str
@@ -13,7 +13,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure of a table: its text, its interval in small type, what a sort goes by, whether it is the best."""
+    """One table cell. `interval` is in small type, `value` is the sort key, `best` marks the best of a column."""
 
     text: str
     interval: str = ""

@@ -1,4 +1,4 @@
-"""Number formats of sentences, tables and plots: one way each, for the page and for Markdown."""
+"""Number and text formats shared by sentences, tables and plots, in HTML and Markdown."""
 
 import math
 import re
@@ -8,39 +8,39 @@ NOTHING = "–"
 
 
 def number(value: object) -> float | None:
-    """The value as a finite float, or None where there is none (None, NaN, infinity, not a number)."""
+    """Return the value as a finite float, or None if it is not one. Booleans and strings are not numbers."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return None
     try:
-        found = float(value)  # type: ignore[arg-type]
+        converted = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
-    return found if math.isfinite(found) else None
+    return converted if math.isfinite(converted) else None
 
 
 def show(value: object, digits: int = 3) -> str:
-    """`0.349`, `−0.020`, or a dash where there is no figure."""
-    found = number(value)
-    if found is None:
+    """Format a number as `0.349` or `−0.020`, or as a dash if there is none."""
+    finite = number(value)
+    if finite is None:
         return NOTHING
-    text = f"{found:.{digits}f}"
-    # A tiny negative rounds to "-0.000", which reads as a finding where there is none.
+    text = f"{finite:.{digits}f}"
+    # A tiny negative rounds to "-0.000", which would look like a negative difference.
     if float(text) == 0:
         text = text.lstrip("-")
     return text.replace("-", "−")
 
 
 def signed(value: object, digits: int = 3) -> str:
-    """`+0.142` or `−0.020`."""
-    found = number(value)
-    if found is None:
+    """Format a number with its sign, `+0.142` or `−0.020`."""
+    finite = number(value)
+    if finite is None:
         return NOTHING
-    text = show(found, digits)
+    text = show(finite, digits)
     return text if text.startswith("−") or float(text) == 0 else f"+{text}"
 
 
 def ends(interval: object) -> tuple[float, float] | None:
-    """Both ends of an interval as floats, or None unless both are there."""
+    """Return both ends of an interval as floats, or None unless both exist."""
     if not isinstance(interval, Sequence) or isinstance(interval, str) or len(interval) != 2:
         return None
     low, high = number(interval[0]), number(interval[1])
@@ -48,50 +48,50 @@ def ends(interval: object) -> tuple[float, float] | None:
 
 
 def span(interval: object, digits: int = 3, joint: str = " to ") -> str:
-    """`0.121 to 0.163`, or an empty string where there is no interval."""
+    """Format an interval as `0.121 to 0.163`, or as an empty string if missing."""
     both = ends(interval)
     return "" if both is None else f"{show(both[0], digits)}{joint}{show(both[1], digits)}"
 
 
 def narrow(interval: object, digits: int = 3) -> str:
-    """`.231–.268`: an interval in the small type of a table, where every pixel of width counts."""
+    """Format an interval as `.231–.268`, for narrow table columns."""
     return re.sub(r"(?<!\d)0\.", ".", span(interval, digits, joint="–"))
 
 
 def percent(share: object, digits: int = 0) -> str:
-    """A share of 1 as `42 %`."""
-    found = number(share)
-    return NOTHING if found is None else f"{show(found * 100, digits)} %"
+    """Format a fraction as `42 %`."""
+    finite = number(share)
+    return NOTHING if finite is None else f"{show(finite * 100, digits)} %"
 
 
 def count(value: object) -> str:
-    """A whole number with thousands set off: `3,464,601`."""
-    found = number(value)
-    return NOTHING if found is None else f"{round(found):,}"
+    """Format a whole number with thousands separators, `3,464,601`."""
+    finite = number(value)
+    return NOTHING if finite is None else f"{round(finite):,}"
 
 
 def films(value: int) -> str:
-    """`1 film`, `961 films`."""
+    """Format a number of films, `1 film` or `961 films`."""
     return f"{value:,} film" if value == 1 else f"{value:,} films"
 
 
 def duration(seconds: object) -> str:
-    """`12 s`, `34 min`, `1 h 05 min`."""
-    found = number(seconds)
-    if found is None:
+    """Format seconds as `12 s`, `34 min` or `1 h 05 min`."""
+    elapsed = number(seconds)
+    if elapsed is None:
         return NOTHING
-    if found < 0.1:
+    if elapsed < 0.1:
         return "under 0.1 s"
-    if found < 9.95:
-        return f"{found:.1f} s"
-    if found < 120:
-        return f"{found:.0f} s"
-    minutes = round(found / 60)
+    if elapsed < 9.95:
+        return f"{elapsed:.1f} s"
+    if elapsed < 120:
+        return f"{elapsed:.0f} s"
+    minutes = round(elapsed / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def sentence(text: object) -> str:
-    """A text that starts with a capital and ends with a full stop."""
+    """Capitalize a text and end it with a full stop."""
     words = str(text or "").strip()
     if not words:
         return ""
@@ -99,7 +99,7 @@ def sentence(text: object) -> str:
 
 
 def listed(items: Sequence[str], most: int | None = None) -> str:
-    """`A, B and C`; with `most`, the first ones and how many more there are."""
+    """Join items as `A, B and C`; after `most` of them, only the number of the rest is given."""
     shown = list(items)
     if most is not None and len(shown) > most + 1:
         shown = [*shown[:most], f"{len(shown) - most} more"]
@@ -109,6 +109,6 @@ def listed(items: Sequence[str], most: int | None = None) -> str:
 
 
 def cut(text: str, most: float) -> str:
-    """A text of at most so many characters."""
-    kept = max(2, int(most))
-    return text if len(text) <= kept else f"{text[: kept - 1]}…"
+    """Truncate a text to `most` characters."""
+    limit = max(2, int(most))
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

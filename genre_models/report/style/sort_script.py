@@ -1,4 +1,4 @@
-"""The only script of the page: a click on a header sorts its table. Without it the rows stay sorted by films."""
+"""The page's only script, which sorts a table by the clicked column. Without it, rows stay sorted by films."""
 
 SORTING = """
 for (const button of document.querySelectorAll("th > button")) {

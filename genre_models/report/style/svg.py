@@ -1,4 +1,4 @@
-"""A matplotlib figure as an inline SVG that follows the page: its font, its light or dark colours, unique ids."""
+"""Matplotlib figures as inline SVG with the page's font and colours and with unique ids."""
 
 import io
 import re
@@ -12,22 +12,22 @@ from matplotlib.figure import Figure
 
 from genre_models.report.style.colours import GRID, MUTED, PAPER, VARIABLES
 
-# 72 dots an inch make a point of matplotlib, a unit of the SVG and a pixel of the page the same length.
+# At 72 dots per inch, a matplotlib point, an SVG unit and a page pixel have the same length.
 DOTS = 72
 
-# What a standalone file needs and a page does not: a font, a size, and paper under it.
+# Font of standalone files; inline figures use the page's.
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Text stays text and is never read as TeX: a `$` in a name is a dollar sign."""
+    """Apply the settings of all figures. Text stays text and is never parsed as TeX (`$` is a dollar sign)."""
     with matplotlib.rc_context({"svg.fonttype": "none", "text.parse_math": False, "font.size": 12}):
         yield
 
 
 def canvas(width: int, height: int, *, left: int, right: int, top: int, bottom: int) -> tuple[Figure, Axes]:
-    """A figure of so many pixels with one frameless axes inside the margins (pixels too)."""
+    """Return a figure with one frameless axes inside the margins, all sizes in pixels."""
     figure = Figure(figsize=(width / DOTS, height / DOTS), dpi=DOTS)
     axes = figure.add_axes(
         (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
@@ -41,7 +41,7 @@ def canvas(width: int, height: int, *, left: int, right: int, top: int, bottom: 
 
 
 def inline(figure: Figure, name: str, description: str) -> str:
-    """The figure as an `<svg>` element; `name` makes its ids unique on the page and the same every time."""
+    """Return the figure as an `<svg>` element. `name` makes its ids unique on the page and reproducible."""
     target = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(target, format="svg", transparent=True, metadata={"Date": None})
@@ -57,7 +57,7 @@ def inline(figure: Figure, name: str, description: str) -> str:
 
 
 def _own_ids(svg: str, name: str) -> str:
-    """Groups lose their ids (`axes_1` would be on the page many times); what is referred to gets a prefix."""
+    """Prefix the referenced ids and drop the others (`axes_1` would be duplicated across figures)."""
     svg = svg.replace("xlink:href", "href")
     used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', svg))
     names = {a or b for a, b in used}
@@ -66,11 +66,11 @@ def _own_ids(svg: str, name: str) -> str:
 
 
 def _page_font(svg: str) -> str:
-    """Text keeps its size and weight and takes the family of the page."""
+    """Replace the font family by the page's; size and weight stay."""
 
-    def size_only(found: re.Match[str]) -> str:
-        weight = "font-weight: 600; " if re.search("bold|[6-9]00", found.group(1)) else ""
-        return f"{weight}font-size: {found.group(2)}px"
+    def size_only(match: re.Match[str]) -> str:
+        weight = "font-weight: 600; " if re.search("bold|[6-9]00", match.group(1)) else ""
+        return f"{weight}font-size: {match.group(2)}px"
 
     svg = re.sub(r"font: ([a-z0-9 ]*?)([\d.]+)px [^;\"]*", size_only, svg)
     svg = re.sub(r" font-family: [^;\"]*;", "", svg)
@@ -78,12 +78,12 @@ def _page_font(svg: str) -> str:
 
 
 def _page_colours(svg: str) -> str:
-    """Colours of the house become CSS variables; the colour itself stays behind as the fallback."""
+    """Replace palette colours by CSS variables, with the colour as the fallback."""
     return re.sub("|".join(VARIABLES), lambda m: f"var(--{VARIABLES[m.group().lower()]}, {m.group()})", svg, flags=re.I)
 
 
 def _rounded(attribute: str) -> str:
-    """Two digits of a pixel are enough, and halve the size of the page."""
+    """Round to two decimals, which halves the size of the page."""
     return re.sub(r"\s+", " ", re.sub(r"(\.\d\d)\d+", r"\1", attribute))
 
 
@@ -100,7 +100,7 @@ def _with_head(svg: str, description: str) -> str:
 
 
 def standalone(svg: str) -> str:
-    """An inline figure as a file of its own: with a size, a font and light paper, for it has no page to follow."""
+    """Return an inline figure as a standalone file with its own size, font and background."""
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
     if box is None:
         raise ValueError("this is no figure of svg.inline: it has no viewBox")
