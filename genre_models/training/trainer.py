@@ -117,6 +117,7 @@ class Trainer:
         self._train = tf.function(self._train_step, reduce_retracing=True, autograph=False)
         self._train_stack = tf.function(self._train_steps, reduce_retracing=True, autograph=False)
         self._predict = tf.function(self._predict_step, reduce_retracing=True, autograph=False)
+        self._traced: set[Any] = set()
 
     # -- the two steps --------------------------------------------------------------------------------------------
 
@@ -218,6 +219,7 @@ class Trainer:
         step = 0
         with prefetch(stack_batches(batches, steps_per_execution), self._stack_to_device) as tensors:
             for steps, parts in tensors:
+                self._trace(self._train if steps == 1 else self._train_stack, parts, stacked=steps > 1)
                 sums = self._train(*parts) if steps == 1 else self._train_stack(tf.constant(steps), *parts)
                 if pending is not None:
                     totals += self._finite(pending, epoch, step)
@@ -233,6 +235,7 @@ class Trainer:
         labels, scores = [], []
         with prefetch(batches, self._to_device) as tensors:
             for inputs, wanted, weights in tensors:
+                self._trace(self._predict, (inputs,))
                 told = self._predict(inputs)
                 if self.strategy.num_replicas_in_sync > 1:
                     told, wanted, weights = (self.strategy.gather(part, axis=0) for part in (told, wanted, weights))
@@ -241,20 +244,39 @@ class Trainer:
                 scores.append(told.numpy()[real])
         return np.concatenate(labels), np.concatenate(scores)
 
+    def _trace(self, function: Any, parts: tuple[Any, ...], *, stacked: bool = False) -> None:
+        """Trace a compiled step before its first call, once for overviews of all lengths.
+
+        By itself TensorFlow would trace it for the first batch's length, and again for any length at the second.
+        """
+        if function in self._traced:
+            return
+        self._traced.add(function)
+        free = {
+            tensor.name: [axis + stacked for axis, size in enumerate(tensor.shape) if axis and size is None]
+            for tensor in self.model.inputs
+        }
+
+        def spec(part: Any, axes: list[int]) -> tf.TensorSpec:
+            return tf.TensorSpec([None if axis in axes else n for axis, n in enumerate(part.shape)], part.dtype)
+
+        inputs, *others = parts
+        if isinstance(inputs, dict):
+            specs: Any = {name: spec(part, free[name]) for name, part in inputs.items()}
+        else:
+            specs = spec(inputs, next(iter(free.values())))
+        steps = (tf.TensorSpec([], tf.int32),) if stacked else ()
+        function.get_concrete_function(*steps, specs, *(spec(part, []) for part in others))
+
     # -- between numpy, this worker's device and the other workers --------------------------------------------------
 
     def _stack_to_device(self, stack: tuple[int, Batch]) -> tuple[int, tuple[Any, Any, Any]]:
         return stack[0], self._to_device(stack[1])
 
     def _to_device(self, batch: Batch) -> tuple[Any, Any, Any]:
+        """Return a batch as tensors. Those of a worker are its one replica's: no strategy needs to wrap them."""
         parts = (batch["inputs"], batch["labels"], batch["weights"])
-        return tf.nest.map_structure(self._tensor, parts)
-
-    def _tensor(self, part: np.ndarray) -> Any:
-        tensor = tf.convert_to_tensor(part)
-        if self.strategy.num_replicas_in_sync == 1:
-            return tensor
-        return self.strategy.experimental_distribute_values_from_function(lambda _: tensor)
+        return tf.nest.map_structure(tf.convert_to_tensor, parts)
 
     def _local(self, value: Any) -> np.ndarray:
         return self.strategy.experimental_local_results(value)[0].numpy().astype(np.float64)
