@@ -24,11 +24,11 @@ LSTM = ("--vocabulary-size", 300, "--embedding-units", 8, "--first-lstm-units", 
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, run_job: RunJob, run_command: RunJob) -> Path:
-    """Run the four commands once, the last as a user does."""
+def home(tmp_path_factory: pytest.TempPathFactory, sample_store: Path, run_job: RunJob, run_command: RunJob) -> Path:
+    """Run the commands after `prepare_data` once, the last as a user does."""
     home = tmp_path_factory.mktemp("main-job")
+    shutil.copytree(sample_store, home / "store")
     store, runs = ("--store", home / "store"), ("--runs", home / "runs")
-    run_job("prepare_data", *store, "--films", "sample", "--sample-films", 200)
     run_job("train_cnn", *store, *runs, "--name", "cnn", "--epochs", 2, *CNN)
     run_job("train_lstm", *store, *runs, "--name", "lstm", "--epochs", 2, *LSTM)
     run_command("evaluate", *store, *runs, "--report", home / "report", "--resamples", 100)
