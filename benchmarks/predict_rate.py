@@ -103,12 +103,12 @@ def ray_side(model: str, store: str, checkpoint: str, *, films: int) -> float:
     from ray_jobs.cluster.progress_channel import ProgressChannel
     from ray_jobs.evaluation.predict import BATCH, scored
 
-    opened = Store.open(store)
+    opened, kind = Store.open(store), REGISTRY[model]
     splits = [(opened, split) for split in _SPLITS]
     wanted = splits * -(-(films + 2 * BATCH) // sum(opened.manifest.films.values()))
     stamps: list[tuple[float, int]] = []
     with ProgressChannel(lambda _: None) as channel:
-        for told in scored(wanted, checkpoint, modality=REGISTRY[model].modality, channel=channel.actor):
+        for told in scored(wanted, checkpoint, inputs=kind.inputs(kind.config_class()), channel=channel.actor):
             stamps.append((time.perf_counter(), len(told["row"])))
     # From the second batch of scores on: in the first two the model is compiled, for a shape and then for all shapes.
     return sum(count for _, count in stamps[2:]) / (stamps[-1][0] - stamps[1][0])
@@ -133,7 +133,7 @@ def bare(options: Options) -> dict[str, float]:
 
     store, kind = Store.open(options.store), REGISTRY[options.model]
     folder = Path(options.checkpoint)
-    trainer.set_up_tensorflow(workers=1, threads=os.cpu_count(), inter_op_parallel=kind.uses_overview)
+    trainer.set_up_tensorflow(workers=1, threads=os.cpu_count(), inter_op_parallel=kind.modality != "poster")
     if not folder.exists():
         untrained(store, options.model, folder)
     model = checkpoints.load_model(folder)
@@ -143,7 +143,7 @@ def bare(options: Options) -> dict[str, float]:
     told = {"films_per_second": rate_of(model.predict_on_batch, batches, options.seconds)}
     few = batches[:: max(1, len(batches) // _UNCOMPILED_PIECES)]
     told["uncompiled"] = rate_of(lambda batch: np.asarray(model(batch)), few, 0)
-    if not kind.uses_overview:
+    if kind.modality == "poster":
         large = [np.concatenate(batches[i : i + 4]) for i in range(0, len(batches), 4)]
         told["in_larger_batches"] = rate_of(model.predict_on_batch, large, options.seconds)
     return told
@@ -168,11 +168,11 @@ def pieces(store: Any, about: Any) -> list[np.ndarray]:
 
     made: list[np.ndarray] = []
     for split in _SPLITS:
-        table = store.table(split, ["overview" if about.model_spec.uses_overview else "poster"])
+        table = store.table(split, list(about.inputs.sources))
         for start in range(0, len(table), BATCH):
             films = table.slice(start, BATCH)
             count = -(-len(films) // PIECE)
-            if not about.model_spec.uses_overview:
+            if about.inputs.by_length is None:
                 made += np.array_split(poster_array(films["poster"], store.manifest.poster_shape), count)
                 continue
             ids, lengths = Vocabulary(about.vocabulary).encode(
@@ -193,7 +193,7 @@ def untrained(store: Any, key: str, folder: Path) -> None:
     kind, genres = REGISTRY[key], store.manifest.genres
     config = kind.config_class()
     words: tuple[str, ...] = ()
-    if kind.uses_overview:
+    if kind.modality != "poster":
         words = Vocabulary.from_counts(store.word_counts(), size=config.vocabulary_size).tokens
     trained_on = {"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films}
     about = checkpoints.Checkpoint(key, genres, config, Recipe(), trained_on, vocabulary=words)

@@ -251,7 +251,10 @@ def work(options: Options) -> dict[str, Any]:
     from genre_models.training import trainer as fit
 
     kind = REGISTRY[options.model]
-    strategy = fit.set_up_tensorflow(workers=workers, threads=options.threads, inter_op_parallel=kind.uses_overview)
+    inputs = kind.inputs(kind.config_class())
+    strategy = fit.set_up_tensorflow(
+        workers=workers, threads=options.threads, inter_op_parallel=inputs.inter_op_parallel
+    )
     reduce = reducer(strategy)
     store = Store.open(options.store)
     block = films_of(store, kind, rank, workers)
@@ -353,7 +356,7 @@ def films_of(store: Any, kind: Any, rank: int, workers: int) -> dict[str, np.nda
     from datasets.text.vocabulary import Vocabulary
 
     labels = store.labels("train")[rank::workers]
-    if not kind.uses_overview:
+    if kind.modality == "poster":
         posters = poster_array(store.table("train", ["poster"])["poster"], store.manifest.poster_shape)
         return {"inputs": posters[rank::workers], "labels": labels}
     config = kind.config_class()

@@ -173,7 +173,7 @@ def models() -> list[Model]:
     found = []
     for key in ("cnn", "lstm"):
         built = REGISTRY[key].build(REGISTRY[key].config_class(), genres=25)
-        found.append(Model(key, REGISTRY[key].uses_overview, built.count_params(), flop_of(built, TOKENS)))
+        found.append(Model(key, REGISTRY[key].modality == "overview", built.count_params(), flop_of(built, TOKENS)))
     return found
 
 

@@ -1,7 +1,7 @@
 """A checkpoint: a self-contained folder for prediction, evaluation and resumed training.
 
 model.keras         the network and its weights; loads in Keras' safe mode
-checkpoint.json     kind, epoch, genres, thresholds, config, recipe, figures, store, library versions
+checkpoint.json     kind, epoch, genres, thresholds, config, inputs, recipe, figures, store, library versions
 vocabulary.txt      one token per line, in the order of the ids from 2 on (models that use overviews)
 tokenizer.json      instead of it, the tokenizer of a fine-tuned text encoder
 history.csv         the metrics of every epoch so far
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from genre_models.encoders.backbones import is_fine_tuned
+from genre_models.models.input_spec import InputSpec
 from genre_models.models.registry import REGISTRY, ModelSpec
 from genre_models.models.renamed_options import with_new_names
 from genre_models.training import history as histories
@@ -57,34 +57,24 @@ class Checkpoint:
     """The known tokens; the first has id 2. Empty for a model that does not use overviews."""
     history: tuple[EpochMetrics, ...] = ()
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
-    features: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    """Features from frozen encoders by input ("inputs", or "poster" and "tokens"): {"encoder", "weights": SHA-256,
-    "input", "units"}."""
-    encoder: str = ""
-    """SHA-256 of a fine-tuned encoder's initial weights."""
+    inputs: InputSpec = dataclasses.field(default_factory=InputSpec)
+    """The model's inputs: always those of `config`, completed by the facts given here (the digests of encoders)."""
     tokenizer: str = ""
     """The text of a fine-tuned text encoder's tokenizer.json."""
+
+    def __post_init__(self) -> None:
+        # Also after `dataclasses.replace` with another config: the inputs never lag behind it.
+        inputs = self.model_spec.inputs(self.config).completed_by(self.inputs)
+        object.__setattr__(self, "inputs", inputs)
 
     @property
     def model_spec(self) -> ModelSpec:
         """Return the model's registry entry."""
         return REGISTRY[self.kind]
 
-    @property
-    def inter_op_parallel(self) -> bool:
-        """Return whether inter-op threads help, as for an LSTM's two directions; an encoder is sequential."""
-        return self.model_spec.uses_overview and not is_fine_tuned(self.config)
-
-    @property
-    def encoders(self) -> tuple[str, ...]:
-        """Return the SHA-256 of the weights of each frozen or fine-tuned encoder."""
-        return (self.encoder,) if self.encoder else tuple(feature["weights"] for feature in self.features.values())
-
-    @property
-    def feature_dims(self) -> dict[str, Any]:
-        """Return the feature-length arguments of the kind's `build`: one length, or lengths by input."""
-        units = {column: feature["units"] for column, feature in self.features.items()}
-        return {"units": units.get("inputs", units)} if units else {}
+    def build_model(self) -> Any:
+        """Build the Keras model, not yet trained."""
+        return self.model_spec.build(self.config, genres=len(self.genres), **self.inputs.units)
 
     @property
     def figures(self) -> EpochMetrics:
@@ -126,8 +116,7 @@ def save_about(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> None
         "recipe": dataclasses.asdict(checkpoint.recipe),
         "figures": dataclasses.asdict(checkpoint.figures) if checkpoint.history else None,
         "store": checkpoint.store,
-        "features": checkpoint.features,
-        "encoder": checkpoint.encoder,
+        "inputs": checkpoint.inputs.to_json(),
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
     # Written last: a folder with this file is complete.
@@ -171,11 +160,11 @@ def read(folder: Path) -> Checkpoint:
 
 def _read(folder: Path, metadata: dict[str, Any]) -> Checkpoint:
     words, tokenizer = folder / "vocabulary.txt", folder / "tokenizer.json"
-    features = metadata.get("features", {})
+    config = config_from(REGISTRY[metadata["kind"]].config_class, with_new_names(metadata["config"]))
     return Checkpoint(
         kind=metadata["kind"],
         genres=tuple(metadata["genres"]),
-        config=config_from(REGISTRY[metadata["kind"]].config_class, with_new_names(metadata["config"])),
+        config=config,
         recipe=Recipe(**with_new_names(metadata["recipe"])),
         store=metadata["store"],
         epoch=metadata["epoch"],
@@ -184,11 +173,17 @@ def _read(folder: Path, metadata: dict[str, Any]) -> Checkpoint:
         vocabulary=tuple(words.read_text(encoding="utf-8").split("\n")[:-1]) if words.is_file() else (),
         history=tuple(histories.from_csv((folder / "history.csv").read_text(encoding="utf-8"))),
         versions=metadata["versions"],
-        # Checkpoints from before joint models on features hold the features of a single encoder.
-        features={"inputs": features} if "encoder" in features else features,
-        encoder=metadata.get("encoder", ""),
+        inputs=_inputs(metadata, config),
         tokenizer=tokenizer.read_text(encoding="utf-8") if tokenizer.is_file() else "",
     )
+
+
+def _inputs(metadata: dict[str, Any], config: Any) -> InputSpec:
+    """Return the inputs in a checkpoint.json; those of the version before are resolved from its config."""
+    if "inputs" in metadata:
+        return InputSpec.from_json(metadata["inputs"])
+    resolved = REGISTRY[metadata["kind"]].inputs(config)
+    return resolved.with_old_facts(metadata.get("features", {}), metadata.get("encoder", ""))
 
 
 def config_from(config_class: type[Any], values: dict[str, Any]) -> Any:
@@ -236,7 +231,7 @@ def load_initial_weights(folder: Path, model: Any, *, where: str) -> None:
     Raises:
         CheckpointError: the shapes of the checkpoint's layers differ.
     """
-    from genre_models.encoders.backbones import find_encoder
+    from genre_models.encoders.fine_tuning import find_encoder
 
     saved, encoder = load_model(folder), find_encoder(model)
     skip = {id(weight) for weight in encoder.weights} if encoder is not None and find_encoder(saved) is None else set()

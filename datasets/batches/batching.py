@@ -20,8 +20,8 @@ float32 [B]."""
 
 # Padded lengths of batches of overviews: few, as each is compiled once; close together, to waste little padding.
 LENGTHS = (8, 16, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
-# The input columns of a block for a model with more than one input.
-_PARTS = ("poster", "tokens")
+# The columns of a block that are no inputs.
+_NO_INPUTS = ("labels", "lengths")
 # Relative noise on lengths when overviews are grouped by length, so that batches differ in each epoch.
 _BLUR = 0.1
 _RAREST = 0.005  # genres of fewer films than this share are oversampled no further
@@ -63,8 +63,13 @@ def pad_vectors(rows: Sequence[bytes], lengths: np.ndarray, longest: int) -> np.
 
 
 def _token_column(block: Block) -> str:
-    """Return the name of the column with a block's token ids."""
-    return "tokens" if "tokens" in block else "inputs"
+    """Return the name of the column with token ids or vectors, of which "lengths" are."""
+    return next(
+        name
+        for name, column in block.items()
+        if name not in _NO_INPUTS
+        and (column.dtype == object or (column.ndim == 2 and np.issubdtype(column.dtype, np.integer)))
+    )
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def _batch(window: Block, order: np.ndarray, start: int, size: int) -> Batch:
     if len(rows) < size:
         before = order[max(0, start - (size - len(rows))) : start]
         rows = np.resize(np.concatenate([rows, before]), size)  # a small window is repeated
-    parts = {name: window[name] for name in ("inputs", *_PARTS) if name in window}
+    parts = {name: column for name, column in window.items() if name not in _NO_INPUTS}
     if "lengths" in window:
         column = _token_column(window)
         ids, lengths = parts[column], window["lengths"]

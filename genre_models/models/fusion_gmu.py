@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from genre_models.encoders.registry import ImageBackbone, TextBackbone
 from genre_models.models import overview_lstm, poster_cnn
-from genre_models.models.overview_lstm import OverviewLSTM, Pooling, TextBackbone, Tokenizer
+from genre_models.models.input_spec import InputSpec, overview_input, poster_input
+from genre_models.models.overview_lstm import OverviewLSTM, Pooling, Tokenizer
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
 
@@ -88,7 +90,7 @@ class FusionGMU:
     modality_dropout: float = 0.15
     """Share of training films whose poster is dropped, and as many whose overview is, never both; 0 to 0.5. At 0 a
     film that lacks one of the two is evaluated with an untrained vector."""
-    poster_backbone: str = "none"
+    poster_backbone: ImageBackbone = "none"
     """Pretrained image encoder instead of the convolutions, as train_cnn's --backbone: frozen, and only with an
     overview_backbone. augmentation, colour_jitter and random_erasing must then be 0."""
     poster_weights: str = ""
@@ -159,11 +161,6 @@ class FusionGMU:
             backbone_weights=self.overview_weights,
         )
 
-    @property
-    def num_token_ids(self) -> int:
-        """Return the number of valid token ids."""
-        return self.overview_branch.num_token_ids
-
 
 # Settings shared with the models of the branches.
 _OF_CNN, _OF_LSTM = poster_cnn.SEARCH_SPACE, overview_lstm.SEARCH_SPACE
@@ -200,6 +197,12 @@ SEARCH_SPACE: SearchSpace = {
     ),
 }
 """Default search space of sweeps: regularisation and learning rate; the architecture is fixed."""
+
+
+def inputs(config: FusionGMU) -> InputSpec:
+    """Return the model's inputs, of which a film may lack either."""
+    poster, overview = config.poster_branch, config.overview_branch
+    return InputSpec((poster_input(poster, "poster", optional=True), overview_input(overview, "tokens", optional=True)))
 
 
 def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = None) -> keras.Model:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from genre_models.encoders.registry import TextBackbone, text_encoder
+from genre_models.models.input_spec import InputSpec, backbone_of, overview_input
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
 
 if TYPE_CHECKING:
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
 
 Tokenizer = Literal["split", "words", "stems", "subwords"]
 Pooling = Literal["last", "mean_max", "attention", "all"]
-TextBackbone = Literal["none", "minilm"]
-UNLIMITED_IDS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,17 @@ class OverviewLSTM:
         for name in ("word_dropout", "embedding_dropout", "lstm_dropout", "recurrent_dropout", "dense_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
-        for name, choices in (("tokenizer", Tokenizer), ("pooling", Pooling), ("backbone", TextBackbone)):
+        for name, choices in (("tokenizer", Tokenizer), ("pooling", Pooling)):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
+        if self.backbone != "none":
+            text_encoder(backbone_of(self))
         if self.trainable_blocks < 0:
             raise ValueError(f"trainable_blocks must be 0 or more, not {self.trainable_blocks}")
         if self.trainable_blocks and self.backbone == "none":
             raise ValueError("trainable_blocks is of a pretrained encoder: name one as backbone")
         if self.backbone != "none" and (self.bow_logits or self.embedding_init != "random"):
             raise ValueError("bow_logits and embedding_init svd are for words' own vectors, not for a backbone's")
-
-    @property
-    def num_token_ids(self) -> int:
-        """Return the number of valid token ids; unlimited for a backbone's own tokenizer."""
-        return self.vocabulary_size if self.backbone == "none" else UNLIMITED_IDS
 
 
 SEARCH_SPACE: SearchSpace = {
@@ -135,12 +132,17 @@ SEARCH_SPACE: SearchSpace = {
 """Default search space of sweeps: regularisation, learning rate, vocabulary and length; layer sizes are fixed."""
 
 
+def inputs(config: OverviewLSTM) -> InputSpec:
+    """Return the model's inputs."""
+    return InputSpec((overview_input(config),))
+
+
 def build(config: OverviewLSTM, *, genres: int, units: int = 0) -> keras.Model:
     """Build the network: int32 token ids [batch, tokens], 0 = padding on the right -> probabilities [batch, genres].
 
     With a frozen backbone the input is the encoder's vectors, float [batch, tokens, units], all 0 = padding. With a
     fine-tuned one the ids are its tokenizer's, and the model contains the encoder with its weights; raises as
-    `backbones.trainable_encoder`.
+    `fine_tuning.trainable_encoder`.
     """
     # Imported here so that reading the options does not import TensorFlow (5 s).
     import keras
@@ -148,12 +150,12 @@ def build(config: OverviewLSTM, *, genres: int, units: int = 0) -> keras.Model:
 
     if config.backbone != "none":
         if config.trainable_blocks:
-            inputs = keras.Input((None,), dtype="int32", name="tokens")
-            states = _encode_tokens(config, inputs)
+            given = keras.Input((None,), dtype="int32", name="tokens")
+            states = _encode_tokens(config, given)
         else:
-            inputs = states = keras.Input((None, units), name="states")
+            given = states = keras.Input((None, units), name="states")
         outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(evaluated(config, states))
-        return keras.Model(inputs, outputs, name="overview_lstm")
+        return keras.Model(given, outputs, name="overview_lstm")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = features(config, tokens)
     # float32 at any layer precision: probabilities near 0 and 1 dominate the loss.
@@ -184,10 +186,11 @@ def _encode_tokens(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.Ker
     """Return a fine-tuned backbone's token vectors for tokens [batch, tokens], 0 at padding."""
     from keras import ops
 
-    from genre_models.encoders.backbones import Backbone, trainable_encoder
+    from genre_models.encoders.fine_tuning import trainable_encoder
 
-    encoder = trainable_encoder(Backbone(config.backbone, config.backbone_weights), last=config.trainable_blocks)
-    places = encoder.get_layer("positions").input_dim
+    backbone = backbone_of(config)
+    encoder = trainable_encoder(backbone, last=config.trainable_blocks)
+    places = text_encoder(backbone).positions(encoder)
     if config.max_tokens > places:
         raise ValueError(f"--max-tokens {config.max_tokens}: {config.backbone} reads at most {places} tokens")
     states = encoder(tokens)

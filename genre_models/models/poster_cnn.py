@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from genre_models.encoders.registry import ImageBackbone, image_encoder
+from genre_models.models.input_spec import InputSpec, backbone_of, poster_input
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
 
 if TYPE_CHECKING:
@@ -51,8 +53,8 @@ class PosterCNN:
     """Dropout rate after each dense layer or, without dense layers, before the output."""
     init_bias_from_prior: bool = False
     """Whether the initial predictions are each genre's share of the training films, not one half."""
-    backbone: str = "none"
-    """Pretrained image encoder instead of the convolutions (docs/pretrained.md): efficientnet-lite0, or a class of
+    backbone: ImageBackbone = "none"
+    """Pretrained image encoder instead of the convolutions (docs/pretrained.md): one of these names, or a class of
     keras.applications such as EfficientNetV2B0. It takes posters of any store, resized to height by width. conv_dropout
     is then the dropout rate of its features, normalization "batch" standardises them, horizontal_flip includes the
     mirrored poster, and the dense layers stay."""
@@ -70,6 +72,8 @@ class PosterCNN:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
         if self.normalization == "group" and any(filters % _GROUPS for filters in self.block_filters):
             raise ValueError(f"group normalisation needs multiples of {_GROUPS} filters, not {self.block_filters}")
+        if self.backbone != "none":
+            image_encoder(backbone_of(self))
         if self.trainable_blocks < 0:
             raise ValueError(f"trainable_blocks must be 0 or more, not {self.trainable_blocks}")
         if self.trainable_blocks and self.backbone == "none":
@@ -117,6 +121,11 @@ SEARCH_SPACE: SearchSpace = {
 """Default search space of sweeps: regularisation and learning rate; the architecture is the coursework's."""
 
 
+def inputs(config: PosterCNN) -> InputSpec:
+    """Return the model's inputs."""
+    return InputSpec((poster_input(config),))
+
+
 def build(config: PosterCNN, *, genres: int, units: int = 0) -> keras.Model:
     """Build the network: uint8 or float posters [batch, height, width, 3] in 0..255 -> probabilities [batch, genres].
 
@@ -124,7 +133,7 @@ def build(config: PosterCNN, *, genres: int, units: int = 0) -> keras.Model:
     Augmentation also happens inside the model, in training only: on the device, with seeds that a checkpoint saves.
 
     With a frozen backbone the input is the features of the poster and its mirror image, float [batch, 2, units]. With a
-    fine-tuned one the model contains the encoder with its weights; raises as `backbones.trainable_encoder`.
+    fine-tuned one the model contains the encoder with its weights; raises as `fine_tuning.trainable_encoder`.
     """
     # Imported here so that reading the options does not import TensorFlow (5 s).
     import keras
@@ -169,10 +178,9 @@ def evaluated(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
 
 def _encode(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
     """Return a fine-tuned backbone's features of posters [batch, height, width, 3] -> [batch, units]."""
-    from genre_models.encoders.backbones import Backbone, trainable_encoder
+    from genre_models.encoders.fine_tuning import trainable_encoder
 
-    backbone = Backbone(config.backbone, config.backbone_weights, config.height, config.width)
-    return trainable_encoder(backbone, last=config.trainable_blocks)(_augment(config, poster))
+    return trainable_encoder(backbone_of(config), last=config.trainable_blocks)(_augment(config, poster))
 
 
 def _head(config: PosterCNN, x: keras.KerasTensor) -> keras.KerasTensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genre_models.models import fusion_gmu, overview_lstm, poster_cnn
+from genre_models.models.input_spec import InputSpec
 from genre_models.models.search_space import SearchSpace
 
 
@@ -18,26 +19,21 @@ class ModelSpec:
     """Name in options, files and results."""
     label: str
     """Name on pages."""
-    modality: str
-    """Inputs: "poster", "overview" or "both"."""
     what: str
     """Description in one sentence."""
     config_class: type[Any]
     """Dataclass of the options."""
+    inputs: Callable[[Any], InputSpec]
+    """`inputs(config)` resolves the model's inputs, as far as its options say."""
     build: Callable[..., Any]
     """`build(config, genres=number)` returns the Keras model."""
     search_space: SearchSpace
     """Default search space of sweeps."""
 
     @property
-    def uses_poster(self) -> bool:
-        """Return whether the model uses posters."""
-        return self.modality in ("poster", "both")
-
-    @property
-    def uses_overview(self) -> bool:
-        """Return whether the model uses overviews, and so has a vocabulary."""
-        return self.modality in ("overview", "both")
+    def modality(self) -> str:
+        """Return the inputs in a word: "poster", "overview" or "both"."""
+        return self.inputs(self.config_class()).modality
 
 
 REGISTRY: dict[str, ModelSpec] = {
@@ -46,27 +42,27 @@ REGISTRY: dict[str, ModelSpec] = {
         ModelSpec(
             "cnn",
             "Poster CNN",
-            "poster",
             "a convolutional network that sees the poster alone",
             poster_cnn.PosterCNN,
+            poster_cnn.inputs,
             poster_cnn.build,
             poster_cnn.SEARCH_SPACE,
         ),
         ModelSpec(
             "lstm",
             "Overview LSTM",
-            "overview",
             "a bidirectional LSTM that reads the overview alone",
             overview_lstm.OverviewLSTM,
+            overview_lstm.inputs,
             overview_lstm.build,
             overview_lstm.SEARCH_SPACE,
         ),
         ModelSpec(
             "fusion",
             "Poster + overview fusion",
-            "both",
             "a convolutional network and a bidirectional LSTM whose answers a learned gate weighs film by film",
             fusion_gmu.FusionGMU,
+            fusion_gmu.inputs,
             fusion_gmu.build,
             fusion_gmu.SEARCH_SPACE,
         ),

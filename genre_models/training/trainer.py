@@ -23,7 +23,7 @@ with without("sklearn", "matplotlib"):
     import tensorflow as tf
     from tensorflow.python.framework.ops import gradient_registry
 
-from genre_models.encoders.backbones import find_encoder
+from genre_models.encoders.fine_tuning import find_encoder
 from genre_models.training import losses, mixup, optimizer
 from genre_models.training.history import EpochMetrics
 from genre_models.training.mixed_precision import computing_in

@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 import ray
 
-from datasets.batches.feature_readers import feature_table
-from datasets.batches.readers import read_films
+from datasets.batches.film_inputs import input_table
 from datasets.storage import atomic, files
-from datasets.store.feature_store import parse_feature_specs
 from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
 from genre_models.metrics import bootstrap
@@ -26,7 +24,7 @@ from ray_jobs.cli.console import Console, Countdown, counted
 from ray_jobs.cli.errors import reason
 from ray_jobs.cli.options import AblateOptions
 from ray_jobs.evaluation.predict import BATCH, Predictor
-from ray_jobs.inputs.feature_extraction import with_encoder, with_features
+from ray_jobs.inputs.feature_extraction import features_of, with_encoder, with_features
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 
 _MODELS_A_PROCESS = 25  # then the worker process is replaced: freed models leak memory
@@ -106,18 +104,14 @@ class TrialScorer:
 
         They are in the object store, which spills to disk where they do not fit.
         """
-        kind, store = checkpoint.model_spec, self._store
-        own = with_encoder(replace(checkpoint, config=config, features={}))
-        own = with_features(own, store, SPLITS, self._screen, use_gpu=self._options.use_gpu)
-        feature_specs = parse_feature_specs(own.features)
-        name = " ".join(features.name for features in feature_specs.values())
+        store = self._store
+        own = with_encoder(replace(checkpoint, config=config))
+        inputs = with_features(own, store, SPLITS, self._screen, use_gpu=self._options.use_gpu).inputs
+        features = features_of(inputs)
+        name = " ".join([*inputs.sources, *(stored.name for stored in features.values())])
         if name not in self._films:
-            columns = ["row", *(("poster", "overview") if kind.modality == "both" else (kind.modality,))]
             self._films[name] = {
-                split: (
-                    feature_table(store, split, feature_specs) if feature_specs else read_films(store, split, columns)
-                ).to_arrow_refs()
-                for split in SPLITS
+                split: input_table(store, split, inputs, features, ["row"]).to_arrow_refs() for split in SPLITS
             }
         return self._films[name]
 

@@ -14,17 +14,16 @@ import pyarrow as pa
 import ray
 import ray.data
 
-from datasets.batches.batching import BatchConfig, padded_length, validation_batches
-from datasets.batches.feature_readers import feature_table, inputs_of
-from datasets.batches.readers import read_films
+from datasets.batches.batching import BatchConfig, Block, padded_length, validation_batches
+from datasets.batches.film_inputs import input_block, input_table
 from datasets.storage import files
-from datasets.store.feature_store import FeatureSpecs, parse_feature_specs
-from datasets.store.film_store import Store, poster_array
+from datasets.store.film_store import Store
 from genre_models import checkpoint as checkpoints
+from genre_models.models.input_spec import ONLY, InputSpec
 from ray_jobs.cli.stderr import quiet_stderr
 from ray_jobs.cluster.progress_channel import ProgressChannel
 from ray_jobs.cluster.resources import actors_for, cpus_per_task
-from ray_jobs.inputs.feature_extraction import tokenizer_of
+from ray_jobs.inputs.feature_extraction import features_of, tokenizer_of
 
 Films = tuple[Store, str]
 """A store and the name of one of its splits."""
@@ -66,19 +65,21 @@ class Predictor:
         with tempfile.TemporaryDirectory() as copy:
             folder = files.download(path, Path(copy))
             self._about = checkpoints.read(folder)
+            self._inputs = self._about.inputs
             if threads:
                 threads = min(threads, os.cpu_count() or 1)
-                trainer.set_up_tensorflow(workers=1, threads=threads, inter_op_parallel=self._about.inter_op_parallel)
+                trainer.set_up_tensorflow(workers=1, threads=threads, inter_op_parallel=self._inputs.inter_op_parallel)
             self._model = checkpoints.load_model(folder)
-        self._vocabulary = tokenizer_of(self._about)
+        self._tokenizer = tokenizer_of(self._about)
         self._poster_shape, self._piece = poster_shape, piece
         self._board, self._done, self._posted = channel, 0, 0.0
 
     def __call__(self, films: pa.Table) -> dict[str, np.ndarray]:
         """Return scores float32 [n, genres] with "row" and, if present, "part", int64 [n]."""
-        pieces = self._from_features(films) if self._about.features else self._from_films(films)
+        block = input_block(films, self._inputs, self._tokenizer, self._poster_shape)
+        pieces = self._features if self._inputs.frozen else self._pieces
         scores = np.empty((len(films), len(self._about.genres)), np.float32)
-        for rows, inputs in pieces:
+        for rows, inputs in pieces(block, len(films)):
             scores[rows] = self._model.predict_on_batch(inputs)[: len(rows)]
             self._tell(len(rows))
         numbers = {name: films[name].to_numpy() for name in ("part", "row") if name in films.column_names}
@@ -92,26 +93,24 @@ class Predictor:
             self._board.send.remote(self._done)
             self._done = 0
 
-    def _from_films(self, films: pa.Table) -> Iterator[tuple[np.ndarray, Any]]:
+    def _pieces(self, block: Block, films: int) -> Iterator[tuple[np.ndarray, Any]]:
         """Yield row numbers and model inputs; overviews are sorted by length to minimize padding."""
-        kind = self._about.model_spec
-        posters = poster_array(films["poster"], self._poster_shape) if kind.uses_poster else None
-        if not kind.uses_overview and posters is not None:
-            for rows in self._cut(np.arange(len(films))):
-                yield rows, posters[rows[0] : rows[-1] + 1]  # a view: no pixel is copied
+        one = self._inputs.by_length
+        if one is None:
+            for rows in self._cut(np.arange(films)):
+                # A view: no pixel is copied.
+                yield rows, _given({name: column[rows[0] : rows[-1] + 1] for name, column in block.items()})
             return
-        ids, lengths = self._vocabulary.encode(films["overview"].to_pylist(), max_tokens=self._about.config.max_tokens)
+        ids, lengths = block[one.name], block["lengths"]
+        others = [name for name in block if name not in (one.name, "lengths")]
         for rows in self._cut(np.argsort(lengths, kind="stable")):
             tokens = ids[rows, : padded_length(int(lengths[rows[-1]]), ids.shape[1])]
-            yield rows, tokens if posters is None else {"poster": posters[rows], "tokens": tokens}
+            yield rows, _given({**{name: block[name][rows] for name in others}, one.name: tokens})
 
-    def _from_features(self, films: pa.Table) -> Iterator[tuple[np.ndarray, Any]]:
+    def _features(self, block: Block, films: int) -> Iterator[tuple[np.ndarray, Any]]:
         """Yield row numbers and features in pieces, those of overviews sorted by length."""
-        checkpoint = self._about
-        max_tokens = checkpoint.config.max_tokens if checkpoint.model_spec.uses_overview else 0
-        block = inputs_of(films, parse_feature_specs(checkpoint.features), max_tokens=max_tokens)
-        order = np.argsort(block["lengths"], kind="stable") if max_tokens else np.arange(len(films))
-        ordered = {name: column[order] for name, column in block.items()} | {"labels": np.zeros((len(films), 0))}
+        order = np.argsort(block["lengths"], kind="stable") if self._inputs.by_length else np.arange(films)
+        ordered = {name: column[order] for name, column in block.items()} | {"labels": np.zeros((films, 0))}
         for batch in validation_batches([ordered], BatchConfig(self._piece)):
             count = int((batch["weights"] > 0).sum())
             yield order[:count], batch["inputs"]
@@ -121,34 +120,35 @@ class Predictor:
         return np.array_split(rows, -(-len(rows) // self._piece)) if len(rows) else []
 
 
+def _given(columns: Block) -> Any:
+    """Return the Keras model's argument: the only input itself, or several by name."""
+    return columns.get(ONLY, columns)
+
+
 def predict(
     store: Store,
     split: str,
     path: str,
     *,
-    modality: str,
-    features: FeatureSpecs | None = None,
+    inputs: InputSpec,
     progress: Callable[[int], None] = lambda _: None,
     use_gpu: bool = False,
 ) -> np.ndarray:
     """Return a checkpoint's scores of one split: see `predict_splits`."""
-    return predict_splits(
-        [(store, split)], path, modality=modality, features=features, progress=progress, use_gpu=use_gpu
-    )[0]
+    return predict_splits([(store, split)], path, inputs=inputs, progress=progress, use_gpu=use_gpu)[0]
 
 
 def predict_splits(
     wanted: Sequence[Films],
     path: str,
     *,
-    modality: str,
-    features: FeatureSpecs | None = None,
+    inputs: InputSpec,
     progress: Callable[[int], None] = lambda _: None,
     use_gpu: bool = False,
 ) -> list[np.ndarray]:
     """Return a checkpoint's scores of several splits, each float32 [films, genres] in the store's order.
 
-    `modality` is "poster", "overview" or "both"; a model with a backbone needs `features`, which the stores must have.
+    `inputs` are the checkpoint's; of a model on frozen encoders the stores must have the features.
     All posters must have one size. The films stream through actors, at most one per free CPU (GPU with `use_gpu`).
     """
     done = 0
@@ -159,9 +159,7 @@ def predict_splits(
         progress(done)
 
     with ProgressChannel(show) as channel:
-        batches = list(
-            scored(wanted, path, modality=modality, features=features, channel=channel.actor, use_gpu=use_gpu)
-        )
+        batches = list(scored(wanted, path, inputs=inputs, channel=channel.actor, use_gpu=use_gpu))
     parts, rows, scores = (np.concatenate([batch[name] for batch in batches]) for name in ("part", "row", "scores"))
     return [_in_order(store, split, rows[parts == n], scores[parts == n]) for n, (store, split) in enumerate(wanted)]
 
@@ -170,8 +168,7 @@ def scored(
     wanted: Sequence[Films],
     path: str,
     *,
-    modality: str,
-    features: FeatureSpecs | None = None,
+    inputs: InputSpec,
     channel: Any = None,
     use_gpu: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -181,7 +178,7 @@ def scored(
     actors = actors_for(count, each=_FILMS_AN_ACTOR, use_gpu=use_gpu)
     threads = None if use_gpu else max(1, int(ray.cluster_resources().get("CPU", 1)) // actors)
     cpus = cpus_per_task(actors)
-    first, *others = (_read(store, split, part, modality, features, cpus) for part, (store, split) in enumerate(wanted))
+    first, *others = (_read(store, split, part, inputs, cpus) for part, (store, split) in enumerate(wanted))
     films = first.union(*others) if others else first
     predictions = films.map_batches(
         Predictor,
@@ -197,16 +194,9 @@ def scored(
         yield from predictions.iter_batches(batch_size=None, batch_format="numpy")
 
 
-def _read(
-    store: Store, split: str, part: int, modality: str, features: FeatureSpecs | None, cpus: float
-) -> ray.data.Dataset:
-    """Read a split's model inputs, with the number of the part as a column."""
-    if features:
-        films = feature_table(store, split, features, cpus=cpus)
-    else:
-        films = read_films(
-            store, split, ["row", *(("poster", "overview") if modality == "both" else (modality,))], cpus=cpus
-        )
+def _read(store: Store, split: str, part: int, inputs: InputSpec, cpus: float) -> ray.data.Dataset:
+    """Read the columns that the inputs are made of, and the part's number."""
+    films = input_table(store, split, inputs, features_of(inputs), ["row"], cpus=cpus)
 
     def numbered(table: pa.Table) -> pa.Table:
         return table.append_column("part", pa.array(np.full(len(table), part)))

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from datasets.store.feature_store import parse_feature_specs
 from datasets.store.film_store import Store
 from genre_models.metrics import classification
 from genre_models.metrics.comparison import EvaluatedModel, figure
@@ -44,15 +43,14 @@ def score(
     kind, label = checkpoint.model_spec, f"{checkpoint.model_spec.label} ({found.run})"
     console.status(f"{label}: loading")
     wanted = [(eval_set.store, "test"), *([(store, "validation")] if validate else [])]
-    feature_specs: dict[str, Any] = {}
+    inputs = checkpoint.inputs
     for films, split in wanted:
-        feature_specs = with_features(with_encoder(checkpoint), films, (split,), console, use_gpu=use_gpu).features
+        inputs = with_features(with_encoder(checkpoint), films, (split,), console, use_gpu=use_gpu).inputs
     number = sum(films.manifest.films[split] for films, split in wanted)
     scores = predict_splits(
         wanted,
         found.path,
-        modality=kind.modality,
-        features=parse_feature_specs(feature_specs),
+        inputs=inputs,
         use_gpu=use_gpu,
         progress=lambda done: console.status(f"{label}: {done:,} of {number:,} films{timer.left(done, number)}"),
     )
@@ -62,7 +60,7 @@ def score(
         np.array(checkpoint.thresholds),
         {
             "label": kind.label,
-            "sees": kind.modality,
+            "sees": inputs.modality,
             "what": kind.what,
             "checkpoint": found.path,
             "epoch": checkpoint.epoch,

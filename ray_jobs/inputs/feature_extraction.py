@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,25 +13,20 @@ import pyarrow.parquet as pq
 import ray
 import ray.data
 
+from datasets.batches.film_inputs import Tokenizer
 from datasets.raw.posters import enlarged
 from datasets.storage import files
 from datasets.storage.atomic import aside, publish
 from datasets.store import feature_store as in_store
-from datasets.store.feature_store import VIEWS, Features, parse_feature_specs
+from datasets.store.feature_store import VIEWS, Features
 from datasets.store.film_store import Store, poster_array
 from datasets.store.shards import shard_paths
 from datasets.text.pretrained_tokenizer import WordPiece, tokenizer_text
 from datasets.text.vocabulary import Vocabulary
 from genre_models.checkpoint import Checkpoint, CheckpointError
-from genre_models.encoders import backbones
-from genre_models.encoders.backbones import (
-    MAX_TOKENS,
-    Backbone,
-    ImageEncoder,
-    backbone_of,
-    frozen_backbones,
-    is_fine_tuned,
-)
+from genre_models.encoders.encoder import Backbone, EncodePosters
+from genre_models.encoders.registry import encoder_of, image_encoder, text_encoder
+from genre_models.models.input_spec import InputSpec
 from ray_jobs.cli.console import Console, Countdown, duration
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.stderr import quiet_stderr
@@ -46,7 +41,7 @@ _FILMS_AN_ACTOR = 1_000  # loading an encoder takes as long as some hundred film
 
 
 def with_encoder(about: Checkpoint) -> Checkpoint:
-    """Return a checkpoint completed with its encoders' weights digests and feature specs.
+    """Return a checkpoint completed with its encoders' weights digests.
 
     A model without a backbone, or a trained one that contains its encoder, is returned unchanged.
 
@@ -54,36 +49,28 @@ def with_encoder(about: Checkpoint) -> Checkpoint:
         TrainError: an encoder or its tokenizer is not installed, or cannot be read or downloaded.
         CheckpointError: the encoder's weights are not those the model was trained with.
     """
-    if is_fine_tuned(about.config):
-        if not about.epoch:
-            return _with_own_encoder(about)
-        try:
-            tokenizer_of(about)  # report a missing tokenizer before any actor starts
-        except (ImportError, ValueError) as error:
-            raise TrainError(f"the {about.model_spec.label} cannot read: {error}") from error
-        return about
-    feature_specs = dict(about.features)
-    for column, backbone in frozen_backbones(about.config).items():
+    inputs, tokenizer = about.inputs, about.tokenizer
+    for one in inputs.pretrained:
+        assert one.encoder is not None
+        if one.is_fine_tuned and about.epoch:
+            continue  # the model has its encoder
+        backbone, known = one.encoder.backbone, one.encoder.digest
         weights = _weights(backbone)
-        known = feature_specs.setdefault(column, asdict(Features(backbone.name, weights, backbone.input)))["weights"]
-        if known != weights:
+        if known not in ("", weights):
             raise CheckpointError(
                 f"the model was trained on features of {backbone.name} with the weights {known[:12]}…, "
                 f"and those of {backbone.weights or 'this installation'} are {weights[:12]}…: it needs its own"
             )
-    return replace(about, features=feature_specs)
-
-
-def _with_own_encoder(about: Checkpoint) -> Checkpoint:
-    """Return an untrained model with its encoder's initial weights digest and tokenizer."""
-    backbone = backbone_of(about.config)
-    assert backbone is not None
-    weights = _weights(backbone)
-    return replace(
-        about,
-        encoder=weights,
-        tokenizer=tokenizer_text(backbones.text_folder(backbone)) if backbone.uses_overview else "",
-    )
+        inputs = inputs.with_input(one.with_digest(weights))
+        if one.tokenizer == "encoder":
+            tokenizer = tokenizer_text(text_encoder(backbone).folder(backbone.path))
+    completed = replace(about, inputs=inputs, tokenizer=tokenizer)
+    if completed.tokenizer:
+        try:
+            tokenizer_of(completed)  # report a missing tokenizer before any actor starts
+        except (ImportError, ValueError) as error:
+            raise TrainError(f"the {about.model_spec.label} cannot read: {error}") from error
+    return completed
 
 
 def _weights(backbone: Backbone) -> str:
@@ -96,11 +83,12 @@ def _weights(backbone: Backbone) -> str:
     return weights
 
 
-def tokenizer_of(about: Checkpoint) -> Vocabulary | WordPiece:
-    """Return the tokenizer of a model that does not use features."""
+def tokenizer_of(about: Checkpoint) -> Tokenizer | None:
+    """Return the tokenizer of a model's token ids; None for a model without them."""
     if about.tokenizer:
         return WordPiece(about.tokenizer)
-    return Vocabulary(about.vocabulary, tokenizer=getattr(about.config, "tokenizer", "split"))
+    ids = about.inputs.own_vocabulary
+    return Vocabulary(about.vocabulary, tokenizer=ids.tokenizer) if ids else None  # type: ignore[arg-type]
 
 
 def with_features(
@@ -111,13 +99,20 @@ def with_features(
     Raises:
         TrainError: the encoder failed; the message is one line.
     """
-    encoders, feature_specs = frozen_backbones(about.config), {}
-    for column, wanted in parse_feature_specs(about.features).items():
+    inputs = about.inputs
+    for column, wanted in features_of(inputs).items():
+        encoder = inputs[column].encoder
+        assert encoder is not None
         for split in splits:
             stored = in_store.kept(store, wanted, split)
-            wanted = stored or _make(encoders[column], wanted, store, split, console, use_gpu=use_gpu)
-        feature_specs[column] = asdict(wanted)
-    return replace(about, features=feature_specs)
+            wanted = stored or _make(encoder.backbone, wanted, store, split, console, use_gpu=use_gpu)
+        inputs = inputs.with_input(inputs[column].with_units(wanted.units))
+    return replace(about, inputs=inputs)
+
+
+def features_of(inputs: InputSpec) -> dict[str, Features]:
+    """Return the stored features that a model takes, by input."""
+    return {name: Features(**values) for name, values in inputs.features.items()}
 
 
 def check(backbone: Backbone) -> None:
@@ -126,17 +121,18 @@ def check(backbone: Backbone) -> None:
     Raises:
         ImportError, OSError, ValueError: naming the package, or the fault of the tokenizer.
     """
-    if backbone.uses_overview:
-        WordPiece(backbones.text_folder(backbone))
+    if encoder_of(backbone.name).source == "overview":
+        WordPiece(text_encoder(backbone).folder(backbone.path))
 
 
 @functools.lru_cache(maxsize=8)
 def _digest(backbone: Backbone) -> str:
     """Return the SHA-256 of an encoder's weights. Keras runs in a separate process."""
-    if not backbone.is_application:
-        return backbones.digest(backbone)
+    encoder = encoder_of(backbone.name)
+    if not encoder.digest_needs_keras:
+        return encoder.digest(backbone)
     try:
-        return str(ray.get(ray.remote(num_cpus=0)(backbones.digest).remote(backbone)))
+        return str(ray.get(ray.remote(num_cpus=0)(encoder.digest).remote(backbone)))
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
 
@@ -146,7 +142,8 @@ def _make(
 ) -> Features:
     """Encode a split's films in actors, one store file at a time, and publish atomically."""
     films, timer, done = store.manifest.films[split], Countdown(), 0
-    what = f"{backbone.name}: {split} {'overviews' if backbone.uses_overview else 'posters'}"
+    source = encoder_of(backbone.name).source
+    what = f"{backbone.name}: {split} {source}s"
 
     def show(more: int) -> None:
         nonlocal done
@@ -159,7 +156,7 @@ def _make(
         batches = shard_paths(store.parts(split)).map_batches(
             _Encoder,
             fn_constructor_args=(
-                ENCODERS["text" if backbone.uses_overview else "poster"],
+                LOADERS[source],
                 backbone,
                 store,
                 work,
@@ -207,7 +204,7 @@ class _Encoder:
         if self._encode is None:
             self._encode = self._load(self._backbone)
         filesystem, _ = files.resolve(self._store.path)
-        column = "overview" if self._backbone.uses_overview else "poster"
+        column = encoder_of(self._backbone.name).source
         films = pq.read_table(path, filesystem=filesystem, columns=["row", column], partitioning=None)
         vectors = self._encode(films, self._store.manifest.poster_shape)
         in_store.write_part(self._work, path, films["row"], [vector.astype(np.float16).tobytes() for vector in vectors])
@@ -216,21 +213,22 @@ class _Encoder:
 
 
 def _text_encoder(backbone: Backbone) -> Encode:
-    folder, encoder = backbones.load_text_encoder(backbone)
-    words = WordPiece(folder)
+    named = text_encoder(backbone)
+    encoder, words = named.load(backbone), WordPiece(named.folder(backbone.path))
+    max_tokens = min(named.max_tokens, encoder.max_tokens)
 
     def encode(films: pa.Table, _: tuple[int, int, int]) -> list[np.ndarray]:
-        ids, lengths = words.encode(films["overview"].to_pylist(), max_tokens=min(MAX_TOKENS, encoder.max_tokens))
+        ids, lengths = words.encode(films["overview"].to_pylist(), max_tokens=max_tokens)
         return list(encoder.token_states(ids, lengths))
 
     return encode
 
 
 def _poster_encoder(backbone: Backbone) -> Encode:
-    return views_of(backbones.load_image_encoder(backbone), backbone)
+    return views_of(image_encoder(backbone).load(backbone), backbone)
 
 
-def views_of(look: ImageEncoder, backbone: Backbone) -> Encode:
+def views_of(look: EncodePosters, backbone: Backbone) -> Encode:
     """Return a function that encodes posters, at the encoder's input size, and their mirror images."""
 
     def encode(films: pa.Table, shape: tuple[int, int, int]) -> list[np.ndarray]:
@@ -247,4 +245,5 @@ def views_of(look: ImageEncoder, backbone: Backbone) -> Encode:
     return encode
 
 
-ENCODERS: dict[str, Callable[[Backbone], Encode]] = {"text": _text_encoder, "poster": _poster_encoder}
+LOADERS: dict[str, Callable[[Backbone], Encode]] = {"overview": _text_encoder, "poster": _poster_encoder}
+"""Functions that load an encoder, by what it encodes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,19 +13,18 @@ import ray
 import ray.data
 from ray.data import ExecutionResources
 
-from datasets.batches.feature_readers import feature_films
-from datasets.batches.readers import both_films, overview_films, poster_films, read_films
-from datasets.store.feature_store import kept_bytes, parse_feature_specs
+from datasets.batches.film_inputs import input_films
+from datasets.batches.readers import read_films
+from datasets.store.feature_store import kept_bytes
 from datasets.store.film_store import Store
-from datasets.text.vocabulary import Tokenizer, Vocabulary, add_counts, count_words
+from datasets.text.vocabulary import Vocabulary, add_counts, count_words
 from genre_models.checkpoint import Checkpoint
-from genre_models.encoders.backbones import frozen_backbones, is_pretrained
 from genre_models.models.registry import REGISTRY, ModelSpec
 from genre_models.training.svd_embeddings import svd_word_vectors
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cluster import resources
 from ray_jobs.cluster.ray_data_throttle import IdleThrottle
-from ray_jobs.inputs.feature_extraction import tokenizer_of
+from ray_jobs.inputs.feature_extraction import features_of, tokenizer_of
 
 TRAINING_SPLITS = ("train", "validation")
 
@@ -40,14 +38,13 @@ def require_posters_that_fit(kind: ModelSpec, config: Any, store: Store) -> None
     Raises:
         TrainError: naming both sizes and both remedies.
     """
-    if not kind.uses_poster or frozen_backbones(config):
-        return
-    wanted, have = {"height": config.height, "width": config.width}, store.manifest.poster
-    if wanted != have:
+    wanted, have = kind.inputs(config).poster_size, store.manifest.poster_shape[:2]
+    if wanted not in (None, have):
         raise TrainError(
-            f"the model takes posters of {config.height} by {config.width} pixels, but {store.path} holds "
-            f"{have['height']} by {have['width']}: train with --height {have['height']} --width {have['width']}, "
-            f"or prepare the films again with --height {config.height} --width {config.width} --overwrite"
+            "the model takes posters of {} by {} pixels, but {} holds {} by {}: train with --height {} --width {}, or "
+            "prepare the films again with --height {} --width {} --overwrite".format(
+                *wanted, store.path, *have, *have, *wanted
+            )
         )
 
 
@@ -71,19 +68,19 @@ def vocabulary_of(kind: str, config: Any, store: Store) -> Vocabulary | None:
     Raises:
         TrainError: subword tokens are requested, and the package that learns them is not installed.
     """
-    if not REGISTRY[kind].uses_overview or is_pretrained(config):
+    ids = REGISTRY[kind].inputs(config).own_vocabulary
+    if ids is None:
         return None
-    tokenizer = config.tokenizer
+    tokenizer: Any = ids.tokenizer
     # The store's word counts use the coursework's tokenizer.
     counts = store.word_counts() if tokenizer == "split" else _counted(store, tokenizer)
-    size, fewest = config.vocabulary_size, config.min_count
     try:
-        return Vocabulary.from_counts(counts, size=size, fewest=fewest, tokenizer=tokenizer)
+        return Vocabulary.from_counts(counts, size=ids.vocabulary_size, fewest=ids.min_count, tokenizer=tokenizer)
     except ImportError as error:
         raise TrainError(f"--tokenizer {tokenizer}: {error}") from error
 
 
-def _counted(store: Store, tokenizer: Tokenizer) -> list[tuple[str, int]]:
+def _counted(store: Store, tokenizer: Any) -> list[tuple[str, int]]:
     """Count the training films' words in parallel; the result is bounded as the store's counts are."""
 
     def count(films: pa.Table) -> pa.Table:
@@ -102,31 +99,25 @@ def word_vectors_of(about: Checkpoint, store: Store) -> np.ndarray | None:
 
     With more than 200,000 films the store's first parts are used; films are in random order.
     """
-    config = about.config
-    if not about.model_spec.uses_overview or config.embedding_init != "svd":
+    config, ids_of = about.config, about.inputs.own_vocabulary
+    if ids_of is None or config.embedding_init != "svd":
         return None
     overviews: list[str] = []
     for part in read_films(store, "train", ["overview"]).iter_batches(batch_size=None, batch_format="pyarrow"):
         overviews += part["overview"].to_pylist()
         if len(overviews) >= _MOST_FILMS_READ:
             break
-    vocabulary = Vocabulary(about.vocabulary, tokenizer=config.tokenizer)
-    ids, _ = vocabulary.encode(overviews, max_tokens=config.max_tokens)
+    vocabulary = tokenizer_of(about)
+    assert vocabulary is not None
+    ids, _ = vocabulary.encode(overviews, max_tokens=ids_of.max_tokens)
     return svd_word_vectors(
-        ids, vocabulary_size=config.vocabulary_size, units=config.embedding_units, seed=about.recipe.seed
+        ids, vocabulary_size=ids_of.vocabulary_size, units=config.embedding_units, seed=about.recipe.seed
     )
 
 
 def films_of(about: Checkpoint, store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
     """Return a split as a Ray Data dataset of the model's inputs."""
-    kind = about.model_spec
-    if about.features:
-        most = about.config.max_tokens if kind.uses_overview else 0
-        return feature_films(store, split, parse_feature_specs(about.features), max_tokens=most, cpus=cpus)
-    if not kind.uses_overview:
-        return poster_films(store, split, cpus=cpus)
-    read = both_films if kind.uses_poster else overview_films
-    return read(store, split, tokenizer_of(about), max_tokens=about.config.max_tokens, cpus=cpus)
+    return input_films(store, split, about.inputs, features_of(about.inputs), tokenizer_of(about), cpus=cpus)
 
 
 def shares_of(store: Store, workers: int) -> dict[str, tuple[int, ...]]:
@@ -171,18 +162,9 @@ def fits_in_cache(
 
 def fit_the_object_store(about: Checkpoint, store: Store, have: resources.Resources, share: float) -> bool:
     """Return whether the training inputs take at most this share of Ray's object store."""
-    if about.features:
-        needed = kept_bytes(store, parse_feature_specs(about.features).values(), "train")
-    else:
-        needed = _film_bytes(about, store) * store.manifest.films["train"]
-    return needed <= share * have.object_store_bytes
-
-
-def _film_bytes(checkpoint: Checkpoint, store: Store) -> int:
-    """Return the bytes of one film's inputs in the object store."""
-    poster = math.prod(store.manifest.poster_shape) if checkpoint.model_spec.uses_poster else 0
-    overview = 4 * (checkpoint.config.max_tokens + 1) if checkpoint.model_spec.uses_overview else 0
-    return poster + overview + 4 * len(checkpoint.genres)
+    features = kept_bytes(store, features_of(about.inputs).values(), "train")
+    film = sum(one.film_bytes for one in about.inputs) + 4 * len(about.genres)
+    return features + film * store.manifest.films["train"] <= share * have.object_store_bytes
 
 
 @dataclass(frozen=True)

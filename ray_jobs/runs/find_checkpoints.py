@@ -75,7 +75,7 @@ def find_init_checkpoint(place: str, about: checkpoints.Checkpoint, metric: str)
         )
     with tempfile.TemporaryDirectory() as copy:
         start = checkpoints.read(files.download(best.path, Path(copy)))
-    for of_start, of_new in zip(start.encoders, about.encoders, strict=False):
+    for of_start, of_new in zip(start.inputs.digests, about.inputs.digests, strict=False):
         if of_start != of_new:
             raise checkpoints.CheckpointError(
                 f"{best.path} was trained with an encoder of the weights {of_start[:12]}…, and this one has "
@@ -91,7 +91,8 @@ def find_init_checkpoint(place: str, about: checkpoints.Checkpoint, metric: str)
 
 def _words(checkpoint: checkpoints.Checkpoint) -> str:
     """Return the size and the tokenizer of a model's vocabulary, for messages."""
-    return f"{len(checkpoint.vocabulary):,} by the tokenizer {checkpoint.config.tokenizer}"
+    ids = checkpoint.inputs.own_vocabulary
+    return f"{len(checkpoint.vocabulary):,} by the tokenizer {ids.tokenizer if ids else 'none'}"
 
 
 def run_history(path: str) -> list[EpochMetrics]:

@@ -18,7 +18,7 @@ def settings_of(about: Checkpoint) -> dict[str, Any]:
         "recipe": plain(dataclasses.asdict(about.recipe)),
         "config": plain(dataclasses.asdict(about.config)),
         "store": about.store["fingerprint"],
-        **({"encoder weights": " ".join(about.encoders)} if about.encoders else {}),
+        **({"encoder weights": " ".join(about.inputs.digests)} if about.inputs.digests else {}),
     }
 
 

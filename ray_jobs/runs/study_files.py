@@ -39,7 +39,7 @@ def head(sort: StudyKind, folder: str, about: Checkpoint, *, metric: str) -> dic
         "format": sort.format,
         "kind": about.kind,
         "label": about.model_spec.label,
-        "sees": about.model_spec.modality,
+        "sees": about.inputs.modality,
         "name": folder.rsplit("/", 1)[1],
         "path": folder,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -13,7 +13,6 @@ import ray
 from datasets.storage import atomic, files
 from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
-from genre_models.encoders.backbones import is_fine_tuned
 from genre_models.models.registry import REGISTRY, without_cudnn
 from genre_models.training import history as histories
 from genre_models.training.history import EpochMetrics
@@ -95,7 +94,7 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> Trai
     )
     if options.use_gpu and (message := without_cudnn(config)):
         console.line(message)
-    if is_fine_tuned(config) and not init_checkpoint:
+    if checkpoint.inputs.fine_tuned and not init_checkpoint:
         console.line(
             "The encoder trains further from the first step on, under a head that knows nothing yet: "
             "it does better where it was frozen first, in a run that --init-from names (docs/pretrained.md)"

@@ -48,7 +48,7 @@ def train_func(config: dict[str, TrainSpec]) -> None:
     )
     latest = ray.train.get_checkpoint()
     strategy = trainer.set_up_tensorflow(
-        workers=workers, threads=threads, inter_op_parallel=job.checkpoint.inter_op_parallel
+        workers=workers, threads=threads, inter_op_parallel=job.checkpoint.inputs.inter_op_parallel
     )
     with latest.as_directory() if latest else contextlib.nullcontext() as folder:
         reporter = Reporter(job, rank, _to_ray_train, clock)
@@ -82,7 +82,7 @@ def train_model(
     checkpoint = job.checkpoint
 
     def build() -> Any:
-        model = checkpoint.model_spec.build(checkpoint.config, genres=len(checkpoint.genres), **checkpoint.feature_dims)
+        model = checkpoint.build_model()
         if resume_from is None:
             films = checkpoint.store["films"]["train"]
             initialize(

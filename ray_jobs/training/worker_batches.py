@@ -94,7 +94,7 @@ class WorkerBatches:
 
     def _fitted(self, block: Block) -> Block:
         """Truncate tokens to this model's vocabulary and length: a sweep's are encoded for its largest."""
-        if "lengths" not in block:
+        one = self._job.checkpoint.inputs.by_length
+        if one is None:
             return block
-        config = self._job.checkpoint.config
-        return truncate_tokens(block, vocabulary_size=config.num_token_ids, max_tokens=config.max_tokens)
+        return truncate_tokens(block, vocabulary_size=one.num_token_ids, max_tokens=one.max_tokens)

@@ -11,9 +11,7 @@ import ray.tune
 from datasets.storage import files
 from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
-from genre_models.encoders import backbones
-from genre_models.encoders.backbones import frozen_backbones, is_fine_tuned, is_pretrained
-from genre_models.models import search_space
+from genre_models.models import input_spec, search_space
 from genre_models.models.registry import REGISTRY
 from genre_models.models.search_space import SearchSpace
 from genre_models.training.recipe import Recipe
@@ -101,7 +99,7 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
         + f"\nSweep: {folder.path}"
     )
     base = with_features(base, store, TRAINING_SPLITS, console, use_gpu=options.use_gpu)
-    encoded = dataclasses.replace(encoded, features=base.features)
+    encoded = dataclasses.replace(encoded, inputs=base.inputs)
     scheduler = _scheduler(options, trials, recipe.epochs)
     callback = SweepCallback(
         folder,
@@ -151,8 +149,9 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
 def _sweep(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> Sweep:
     """Return the sweep: the model's search space with the overrides of --space and --vary."""
     space = dict(REGISTRY[kind].search_space)
-    if is_pretrained(config):
-        without = _FROZEN_WITHOUT if frozen_backbones(config) else _PRETRAINED_WITHOUT
+    inputs = REGISTRY[kind].inputs(config)
+    if inputs.pretrained:
+        without = _FROZEN_WITHOUT if inputs.frozen else _PRETRAINED_WITHOUT
         space = {name: setting for name, setting in space.items() if name not in without}
     overrides = []
     if options.space:
@@ -177,12 +176,12 @@ def _not_searched(kind: str, config: Any) -> dict[str, str]:
     why = {
         "epochs": "trials are compared by epochs. Give --epochs one value",
         **dict.fromkeys(("height", "width"), "the store holds posters of one size"),
-        **dict.fromkeys(backbones.OPTIONS, "the films are encoded once, for all trials"),
+        **dict.fromkeys(input_spec.ENCODER_OPTIONS, "the films are encoded once, for all trials"),
         **dict.fromkeys(("tokenizer", "min_count"), cut),
     }
     if getattr(config, "tokenizer", "") == "subwords":
         why["vocabulary_size"] = f"fewer pieces of words cut them otherwise, and {cut}"
-    if REGISTRY[kind].uses_overview and is_fine_tuned(config):
+    if any(one.by_length for one in REGISTRY[kind].inputs(config).fine_tuned):
         why["max_tokens"] = f"the encoder's mark at an overview's end would be cut off, and {cut}"
     return why
 
@@ -201,7 +200,7 @@ def _start(sweep: Sweep, store: Store) -> tuple[Checkpoint, Checkpoint]:
         store={"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films},
     )
     base = with_encoder(base)
-    if not base.model_spec.uses_overview:
+    if base.inputs.by_length is None:
         return base, base
     limits = {name: _most(sweep, name) for name in ("vocabulary_size", "max_tokens")}
     largest = dataclasses.replace(sweep.config, **limits)

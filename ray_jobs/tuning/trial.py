@@ -73,11 +73,12 @@ def _job(sweep: TrialSpec, settings: dict[str, Any], folder: RunFolder) -> Train
     """Return the training specification: the starting point with the trial's settings."""
     checkpoint = sweep.checkpoint
     recipe, model = search_space.split(settings, checkpoint.recipe, checkpoint.config)
-    vocabulary = checkpoint.vocabulary
-    if checkpoint.model_spec.uses_overview:
-        vocabulary = vocabulary[: max(0, model.vocabulary_size - 2)]  # ids 0 and 1 are padding and unknown
+    checkpoint = dataclasses.replace(checkpoint, recipe=recipe, config=model)
+    if ids := checkpoint.inputs.own_vocabulary:
+        known = checkpoint.vocabulary[: max(0, ids.vocabulary_size - 2)]  # ids 0 and 1 are padding and unknown
+        checkpoint = dataclasses.replace(checkpoint, vocabulary=known)
     return TrainSpec(
-        checkpoint=dataclasses.replace(checkpoint, recipe=recipe, config=model, vocabulary=vocabulary),
+        checkpoint=checkpoint,
         run=folder.path,
         training_films=sweep.shares["train"],
         validation_films=sweep.shares["validation"],
@@ -97,7 +98,7 @@ def _train_here(job: TrainSpec, sweep: TrialSpec, folder: RunFolder, started: fl
     clock.mark("import")
     trainer.release_memory()
     threads = None if job.use_gpu else max(1, int(sweep.per_worker["CPU"]))
-    inter_op_parallel = job.checkpoint.inter_op_parallel and (threads or 0) > 1
+    inter_op_parallel = job.checkpoint.inputs.inter_op_parallel and (threads or 0) > 1
     strategy = trainer.set_up_tensorflow(workers=1, threads=threads, inter_op_parallel=inter_op_parallel)
 
     def films(split: str) -> Iterator[Block]:

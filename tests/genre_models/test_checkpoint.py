@@ -57,7 +57,7 @@ def about(kind: str, **changes: Any) -> Checkpoint:
         store={"fingerprint": "abc", "path": "/films/store", "films": {"train": 10, "validation": 2, "test": 4}},
         epoch=1,
         thresholds=(0.25, 1 / 3, 0.5),
-        vocabulary=WORDS if REGISTRY[kind].uses_overview else (),
+        vocabulary=WORDS if REGISTRY[kind].modality != "poster" else (),
         history=EPOCHS,
     )
     return replace(made, **changes)

@@ -49,7 +49,7 @@ def test_predict_gives_each_film_the_model_s_own_scores(runs: Path, sample_store
 
     folder = max((runs / "joint").glob("epoch-*"))
     store = Store.open(str(sample_store))
-    told = predict(store, "test", str(folder), modality="both")
+    told = predict(store, "test", str(folder), inputs=checkpoints.read(folder).inputs)
     about, model = checkpoints.read(folder), checkpoints.load_model(folder)
     table = store.table("test", ["overview", "poster"])
     posters = poster_array(table["poster"], store.manifest.poster_shape)

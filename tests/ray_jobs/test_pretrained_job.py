@@ -16,16 +16,16 @@ import pytest
 import ray.cloudpickle
 
 from datasets.batches import feature_readers
-from datasets.batches.feature_readers import feature_films, inputs_of
+from datasets.batches.film_inputs import input_block, input_films
 from datasets.sample.films import write_sample
 from datasets.store import feature_store as in_store
-from datasets.store.feature_store import Features, parse_feature_specs
+from datasets.store.feature_store import Features
 from datasets.store.film_store import Store, poster_array
 from datasets.store.prepare import Preparation, prepare
 from datasets.text.pretrained_tokenizer import WordPiece
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint, CheckpointError
-from genre_models.encoders.backbones import Backbone
+from genre_models.encoders.encoder import Backbone
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
@@ -88,8 +88,8 @@ def stand_ins(local_ray: None) -> Any:
     del local_ray
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(feature_extraction.ENCODERS, "text", text_stand_in)
-        patch.setitem(feature_extraction.ENCODERS, "poster", _poster_stand_in)
+        patch.setitem(feature_extraction.LOADERS, "overview", text_stand_in)
+        patch.setitem(feature_extraction.LOADERS, "poster", _poster_stand_in)
         patch.setattr(feature_extraction, "_digest", digest_of)
         patch.setattr(feature_extraction, "check", lambda _: None)
         yield
@@ -123,7 +123,7 @@ def checkpoint(home: Path, kind: str) -> Path:
 
 
 def feature_specs(home: Path, kind: str) -> Features:
-    return parse_feature_specs(checkpoints.read(checkpoint(home, kind)).features)["inputs"]
+    return feature_extraction.features_of(checkpoints.read(checkpoint(home, kind)).inputs)["inputs"]
 
 
 def test_features_are_kept_beside_the_films_in_their_order(home: Path) -> None:
@@ -140,13 +140,18 @@ def test_features_are_kept_beside_the_films_in_their_order(home: Path) -> None:
     assert not list((home / "store" / "features" / told.name).glob(".*"))
 
 
+def on_features(home: Path, store: Store, kind: str) -> Any:
+    inputs = checkpoints.read(checkpoint(home, kind)).inputs
+    return input_films(store, "validation", inputs, feature_extraction.features_of(inputs), None)
+
+
 def test_overviews_are_cut_and_posters_have_two_views(home: Path) -> None:
     store = Store.open(str(home / "store"))
-    films = feature_films(store, "validation", {"inputs": feature_specs(home, "lstm")}, max_tokens=12)
+    films = on_features(home, store, "lstm")
     (block,) = films.iter_batches(batch_size=None, batch_format="numpy")
     assert block["lengths"].max() == 12
     assert [len(row) for row in block["inputs"]] == [2 * UNITS * length for length in block["lengths"]]
-    films = feature_films(store, "validation", {"inputs": feature_specs(home, "cnn")})
+    films = on_features(home, store, "cnn")
     block = {name: np.concatenate([one[name] for one in films.iter_batches(batch_size=None, batch_format="numpy")])
              for name in ("inputs", "labels")}  # fmt: skip
     posters = poster_array(store.table("validation", ["poster"])["poster"], (32, 32, 3))
@@ -166,11 +171,11 @@ def test_a_prediction_is_the_model_s_own(home: Path, kind: str) -> None:
     about = feature_extraction.with_features(
         feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Console(), use_gpu=False
     )
-    told = parse_feature_specs(about.features)
+    told = feature_extraction.features_of(about.inputs)
     model = checkpoints.load_model(folder)
     table = pa.concat_tables(ray.get(feature_readers.feature_table(store, "test", told).to_arrow_refs()))
     scores = Predictor(str(folder), store.manifest.poster_shape, None)(table)["scores"]
-    inputs = inputs_of(table, told, max_tokens=12 if kind == "lstm" else 0)["inputs"]
+    inputs = input_block(table, about.inputs, None, store.manifest.poster_shape)["inputs"]
     for film in range(0, len(scores), 9):
         one = inputs[film : film + 1]
         if kind == "lstm":
@@ -198,7 +203,7 @@ def test_films_of_a_folder_are_encoded_and_evaluated(home: Path) -> None:
 def test_a_run_goes_on_with_the_features_it_has(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray_jobs.training.driver import train
 
-    monkeypatch.setitem(feature_extraction.ENCODERS, "poster", None)  # nothing is to be encoded again
+    monkeypatch.setitem(feature_extraction.LOADERS, "poster", None)  # nothing is to be encoded again
     # And with films that do not fit the object store: they are read from the store in every epoch.
     options_ = dataclasses.replace(options(home, "halted"), object_store_share=0.0)
     train("cnn", CNN, dataclasses.replace(RECIPE, epochs=1), options_)
@@ -215,7 +220,7 @@ def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob, monkeypatc
     """It finds what the store keeps for weights of this hash and loads no encoder."""
     monkeypatch.setattr(feature_extraction, "_digest", DIGEST_OF_FILE)
     monkeypatch.setattr(feature_extraction, "check", CHECK)
-    monkeypatch.setattr(feature_extraction, "ENCODERS", {})
+    monkeypatch.setattr(feature_extraction, "LOADERS", {})
     weights = home / "weights.pth"
     weights.write_bytes(b"never read")
     told = feature_specs(home, "cnn")
@@ -234,7 +239,7 @@ def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob, monkeypatc
     assert [trial.status for trial in trials] == ["finished"] * 2
     assert all("conv_dropout" in trial.settings and "augmentation" not in trial.settings for trial in trials)
     (kept,) = (home / "sweeps" / "sweep" / "trial-001").glob("epoch-*")
-    assert checkpoints.read(kept).features == {"inputs": dataclasses.asdict(mine)}
+    assert checkpoints.read(kept).inputs.features == {"inputs": dataclasses.asdict(mine)}
     refused = run_job(*sweep, "--vary", "backbone: [none, efficientnet-lite0]", fails=True)
     assert "backbone cannot be searched" in refused.stderr
 
@@ -260,10 +265,10 @@ def test_an_encoder_that_fails_is_told_in_a_line(home: Path, monkeypatch: pytest
     def broken(_: Backbone) -> feature_extraction.Encode:
         raise ValueError("these weights are none")
 
-    monkeypatch.setitem(feature_extraction.ENCODERS, "poster", broken)
+    monkeypatch.setitem(feature_extraction.LOADERS, "poster", broken)
     store = Store.open(str(home / "store"))
     about = dataclasses.replace(
-        checkpoints.read(checkpoint(home, "cnn")), config=dataclasses.replace(CNN, backbone_weights="x"), features={}
+        checkpoints.read(checkpoint(home, "cnn")), config=dataclasses.replace(CNN, backbone_weights="x")
     )
     with pytest.raises(TrainError, match="efficientnet-lite0 failed: ValueError: these weights are none"):
         feature_extraction.with_features(
@@ -276,17 +281,17 @@ def test_the_joint_model_trains_on_the_features_of_both(home: Path, monkeypatch:
     """On those that the two models left in the store; its predictions are its own, film by film."""
     from ray_jobs.training.driver import train
 
-    monkeypatch.setattr(feature_extraction, "ENCODERS", {})  # nothing is to be encoded again
+    monkeypatch.setattr(feature_extraction, "LOADERS", {})  # nothing is to be encoded again
     train("fusion", BOTH, dataclasses.replace(RECIPE, epochs=1), options(home, "both"))
     folder, store = checkpoint(home, "both"), Store.open(str(home / "store"))
     about = checkpoints.read(folder)
-    told = parse_feature_specs(about.features)
+    told = feature_extraction.features_of(about.inputs)
     assert told == {"poster": feature_specs(home, "cnn"), "tokens": feature_specs(home, "lstm")}
-    assert not about.vocabulary and about.encoders == (told["poster"].weights, told["tokens"].weights)
-    scores = predict(store, "validation", str(folder), modality="both", features=told)
+    assert not about.vocabulary and about.inputs.digests == (told["poster"].weights, told["tokens"].weights)
+    scores = predict(store, "validation", str(folder), inputs=about.inputs)
     model = checkpoints.load_model(folder)
     table = pa.concat_tables(ray.get(feature_readers.feature_table(store, "validation", told).to_arrow_refs()))
-    block = inputs_of(table, told, max_tokens=12)
+    block = input_block(table, about.inputs, None, store.manifest.poster_shape)
     for film in range(0, len(scores), 5):
         tokens = np.frombuffer(block["tokens"][film], np.float16).reshape(1, -1, UNITS)
         one = {"poster": block["poster"][film : film + 1], "tokens": tokens}
@@ -320,7 +325,7 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
     frozen = dataclasses.replace(
         CNN, backbone="MobileNet", backbone_weights=str(weights), height=32, width=32, dense_layers=0
     )
-    monkeypatch.setitem(feature_extraction.ENCODERS, "poster", feature_extraction._poster_encoder)
+    monkeypatch.setitem(feature_extraction.LOADERS, "poster", feature_extraction._poster_encoder)
     monkeypatch.setattr(feature_extraction, "_digest", lambda _: "of the file")
     once = dataclasses.replace(RECIPE, epochs=1)
     train("cnn", frozen, once, options(home, "frozen"))
@@ -343,7 +348,7 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
     about = feature_extraction.with_features(
         feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Console(), use_gpu=False
     )
-    assert about.features == {} and about.encoder == "of the file"
+    assert not about.inputs.frozen and about.inputs.digests == ("of the file",)
     films = store.table("test", ["row", "poster"])
     scores = Predictor(str(folder), (32, 32, 3), None)(films)["scores"]
     posters = poster_array(films["poster"], (32, 32, 3))
@@ -370,7 +375,7 @@ def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(
     shutil.rmtree(folder)
     store, folder = Store.open(str(home / "store")), checkpoint(home, "reader")
     about = checkpoints.read(folder)
-    assert about.features == {} and not about.vocabulary
+    assert not about.inputs.frozen and not about.vocabulary
     films = store.table("test", ["row", "overview"])
     scores = Predictor(str(folder), store.manifest.poster_shape, None)(films)["scores"]
     ids, lengths = WordPiece(about.tokenizer).encode(films["overview"].to_pylist(), max_tokens=12)

@@ -7,12 +7,14 @@ import json
 import platform
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from datasets.batches.readers import blocks_of, overview_films, poster_films
+from datasets.batches.film_inputs import input_films
+from datasets.batches.readers import blocks_of
 from datasets.raw.rejects import FilmsError
 from datasets.store import prepare as preparing
 from datasets.store.film_store import SPLITS, Store, StoreError, poster_array
@@ -112,13 +114,15 @@ def test_words_are_those_of_the_training_films_alone(dirty: tuple) -> None:
 
 def test_films_stream_as_model_inputs_in_the_store_s_order(dirty: tuple) -> None:
     _, _, store = dirty
-    posters = list(blocks_of(poster_films(store, "train")))
+    pixels = SimpleNamespace(name="inputs", source="poster", form="pixels")
+    posters = list(blocks_of(input_films(store, "train", [pixels], {}, None)))
     inputs = np.concatenate([block["inputs"] for block in posters])
     assert inputs.dtype == np.uint8
     assert np.array_equal(inputs, poster_array(store.table("train", ["poster"])["poster"], (16, 12, 3)))
     assert np.array_equal(np.concatenate([block["labels"] for block in posters]), store.labels("train"))
     vocabulary = Vocabulary.from_counts(store.word_counts(), size=50)
-    overviews = list(blocks_of(overview_films(store, "train", vocabulary, max_tokens=8)))
+    tokens = SimpleNamespace(name="inputs", source="overview", form="token_ids", max_tokens=8)
+    overviews = list(blocks_of(input_films(store, "train", [tokens], {}, vocabulary)))
     ids, lengths = vocabulary.encode(store.table("train", ["overview"])["overview"].to_pylist(), max_tokens=8)
     assert np.array_equal(np.concatenate([block["inputs"] for block in overviews]), ids)
     assert np.array_equal(np.concatenate([block["lengths"] for block in overviews]), lengths)

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from genre_models.checkpoint import load_model
-from genre_models.encoders import backbones
-from genre_models.encoders.backbones import Backbone, backbone_of
+from genre_models.encoders.encoder import Backbone
+from genre_models.encoders.registry import encoder_of, image_encoder, names, text_encoder
 from genre_models.layers.random_view import RandomView
 from genre_models.models import overview_lstm, poster_cnn
-from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 
@@ -80,24 +79,30 @@ def test_options_that_a_backbone_has_no_use_for_are_refused() -> None:
         with pytest.raises(ValueError, match="backbone"):
             dataclasses.replace(CNN, **options)
     with pytest.raises(ValueError, match="none, minilm"):
-        OverviewLSTM(backbone="bert")  # type: ignore[arg-type]
+        OverviewLSTM(backbone="bert")
 
 
-def test_which_encoder_the_options_mean() -> None:
-    assert [backbone_of(config()) for config in (PosterCNN, OverviewLSTM, FusionGMU)] == [None] * 3
-    assert backbone_of(LSTM) == Backbone("minilm", "") and backbone_of(LSTM).input == "256-tokens"
-    seen = backbone_of(dataclasses.replace(CNN, height=192, width=128))
-    assert seen.input == "192x128" and not seen.is_application
-    assert Backbone("MobileNet", "", 8, 8).is_application
+def test_encoders_by_name() -> None:
+    assert "minilm" in names("overview") and "efficientnet-lite0" in names("poster")
+    assert not set(names("overview")) & set(names("poster"))
+    assert text_encoder(Backbone("minilm")).input_size(Backbone("minilm")) == "256-tokens"
+    seen = Backbone("efficientnet-lite0", "", 192, 128)
+    assert image_encoder(seen).input_size(seen) == "192x128" and not image_encoder(seen).digest_needs_keras
+    assert encoder_of("MobileNet").digest_needs_keras and encoder_of("MobileNet").source == "poster"
+    with pytest.raises(ValueError, match="minilm encodes overviews, not posters"):
+        PosterCNN(backbone="minilm")
+    with pytest.raises(ValueError, match=r"none, minilm.*, not 'efficientnet-lite0'"):
+        OverviewLSTM(backbone="efficientnet-lite0")
 
 
 def test_weights_are_known_by_their_file(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     wanted = hashlib.sha256(b"weights").hexdigest()
-    assert backbones.digest(Backbone("minilm", str(tmp_path))) == wanted
-    assert backbones.digest(Backbone("efficientnet-lite0", str(tmp_path / "model.safetensors"))) == wanted
+    assert encoder_of("minilm").digest(Backbone("minilm", str(tmp_path))) == wanted
+    weights = Backbone("efficientnet-lite0", str(tmp_path / "model.safetensors"))
+    assert image_encoder(weights).digest(weights) == wanted
     with pytest.raises(FileNotFoundError, match="no folder of a text encoder"):
-        backbones.digest(Backbone("minilm", str(tmp_path / "none")))
+        encoder_of("minilm").digest(Backbone("minilm", str(tmp_path / "none")))
 
 
 @pytest.mark.slow
@@ -108,11 +113,12 @@ def test_a_network_of_keras_sees_posters(tmp_path: Path) -> None:
     network.save_weights(tmp_path / "random.weights.h5")
     backbone = Backbone("MobileNetV3Small", str(tmp_path / "random.weights.h5"), 32, 32)
     posters = DRAW.integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
-    made = backbones.load_image_encoder(backbone)(posters)
+    made = image_encoder(backbone).load(backbone)(posters)
     np.testing.assert_allclose(made, network.predict_on_batch(posters.astype(np.float32)), atol=1e-5)
     arrays = b"".join(weight.numpy().tobytes() for weight in network.weights)
-    assert backbones.digest(backbone) == hashlib.sha256(arrays).hexdigest()
+    assert image_encoder(backbone).digest(backbone) == hashlib.sha256(arrays).hexdigest()
     with pytest.raises(OSError, match=r"cannot be fetched or do not fit.*--backbone-weights"):
-        backbones.load_image_encoder(dataclasses.replace(backbone, weights=str(tmp_path / "none.weights.h5")))
+        image_encoder(backbone).load(dataclasses.replace(backbone, weights=str(tmp_path / "none.weights.h5")))
+    named = dataclasses.replace(backbone, name="Mobile")
     with pytest.raises(ValueError, match="there is no backbone Mobile"):
-        backbones.load_image_encoder(dataclasses.replace(backbone, name="Mobile"))
+        image_encoder(named).load(named)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genre_models.encoders.minilm import MiniLM, build, minilm_folder, sentence_embeddings
+from genre_models.encoders.encoder import Backbone, TokenEncoder, sentence_embeddings
+from genre_models.encoders.minilm import MiniLM, build, minilm_folder
 
 CONFIG = {
     "model_type": "bert",
@@ -107,12 +108,16 @@ def test_states_are_bert_s(folder: Path) -> None:
             np.testing.assert_allclose(have[: len(film)], wanted, rtol=1e-3, atol=1e-4)
 
 
+def loaded(folder: Path) -> TokenEncoder:
+    return MiniLM().load(Backbone("minilm", str(folder)))
+
+
 def test_films_come_back_in_their_order(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where they are encoded a few at a time, the longest alone."""
     ids, lengths = padded(FILMS)
-    whole = MiniLM(folder).token_states(ids, lengths)
-    monkeypatch.setattr("genre_models.encoders.minilm._TOKENS_AT_A_TIME", 8)
-    encoder = MiniLM(folder)
+    whole = loaded(folder).token_states(ids, lengths)
+    monkeypatch.setattr("genre_models.encoders.encoder._TOKENS_AT_A_TIME", 8)
+    encoder = loaded(folder)
     assert encoder.units == 6
     parts = encoder.token_states(ids, lengths)
     for film, one, other in zip(FILMS, whole, parts, strict=True):
@@ -194,7 +199,7 @@ def test_the_real_one_tells_what_is_alike() -> None:
     pytest.importorskip("tokenizers")
     sentences = ["A man is eating food.", "A man is eating a piece of bread.", "The girl is carrying a baby."]
     ids, lengths = WordPiece(folder).encode(sentences, max_tokens=32)
-    vectors = sentence_embeddings(MiniLM(folder).token_states(ids, lengths))
+    vectors = sentence_embeddings(loaded(folder).token_states(ids, lengths))
     cosines = vectors @ vectors.T
     assert cosines[0, 1] == pytest.approx(0.755, abs=1e-3)
     assert abs(cosines[0, 2]) < 0.2

@@ -13,7 +13,6 @@ import pytest
 
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint, load_model
-from genre_models.encoders.backbones import frozen_backbones, is_pretrained
 from genre_models.layers.modality_dropout import MissingModality
 from genre_models.layers.pooling import BagOfWordsLogits
 from genre_models.models import fusion_gmu
@@ -368,8 +367,9 @@ def test_backbones_go_together() -> None:
             replace(FROZEN, **options)
     with pytest.raises(ValueError, match="not of a backbone"):
         replace(FROZEN, bow_logits=True)
-    assert {column: backbone.input for column, backbone in frozen_backbones(FROZEN).items()} == {
-        "poster": "8x6",
-        "tokens": "256-tokens",
-    }
-    assert frozen_backbones(TINY) == {} and not is_pretrained(TINY) and is_pretrained(FROZEN)
+    frozen = fusion_gmu.inputs(FROZEN).frozen
+    assert [(one.name, one.encoder.input) for one in frozen if one.encoder] == [
+        ("poster", "8x6"),
+        ("tokens", "256-tokens"),
+    ]
+    assert fusion_gmu.inputs(TINY).pretrained == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ import pytest
 
 from genre_models import checkpoint
 from genre_models.checkpoint import Checkpoint, CheckpointError
-from genre_models.encoders import backbones, efficientnet_lite, minilm
-from genre_models.encoders.backbones import Backbone, find_encoder, trainable_encoder
+from genre_models.encoders import efficientnet_lite, keras_applications, minilm
+from genre_models.encoders.encoder import Backbone
+from genre_models.encoders.fine_tuning import find_encoder, trainable_encoder
+from genre_models.encoders.registry import image_encoder
 from genre_models.models import overview_lstm, poster_cnn
+from genre_models.models.input_spec import ONLY, InputSpec, backbone_of
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training import optimizer
@@ -62,9 +65,9 @@ def toy_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
         return network
 
     monkeypatch.setattr(minilm, "build", bert)
-    monkeypatch.setattr(backbones, "text_folder", lambda _: Path())
-    monkeypatch.setattr(backbones, "efficientnet_file", lambda _: None)
-    monkeypatch.setattr(backbones, "_loaded", mobilenet)
+    monkeypatch.setattr(minilm, "minilm_folder", lambda _: Path())
+    monkeypatch.setattr(efficientnet_lite, "efficientnet_file", lambda _: None)
+    monkeypatch.setattr(keras_applications, "load", mobilenet)
 
 
 def trained(model: Any) -> set[str]:
@@ -150,11 +153,19 @@ def about(config: Any, kind: str = "lstm", **told: Any) -> Checkpoint:
     return Checkpoint(kind=kind, genres=("A", "B", "C"), config=config, recipe=Recipe(), store={}, **told)
 
 
+def on_features(told: dict[str, Any]) -> InputSpec:
+    return overview_lstm.inputs(FROZEN).with_old_facts({ONLY: told}, "")
+
+
+def fine_tuned(digest: str) -> InputSpec:
+    return overview_lstm.inputs(TUNED).with_old_facts({}, digest)
+
+
 def test_begun_from_a_frozen_run_it_answers_as_that_did(tmp_path: Path) -> None:
     """On states that the toy encoder made beforehand, in float32; and it is saved with all that it needs to go on."""
     frozen = overview_lstm.build(FROZEN, genres=GENRES, units=UNITS)
     told = {"encoder": "minilm", "weights": "a", "input": "256-tokens", "units": UNITS}
-    checkpoint.save(tmp_path / "frozen", about(FROZEN, features={"inputs": told}), frozen)
+    checkpoint.save(tmp_path / "frozen", about(FROZEN, inputs=on_features(told)), frozen)
     states = minilm.build(Path()).predict_on_batch(IDS) * (IDS != 0)[:, :, None]
     wanted = frozen.predict_on_batch(states)
     keras.utils.set_random_seed(5)
@@ -165,11 +176,11 @@ def test_begun_from_a_frozen_run_it_answers_as_that_did(tmp_path: Path) -> None:
     np.testing.assert_allclose(tuned.predict_on_batch(np.pad(IDS, ((0, 0), (0, 4)))), wanted, atol=1e-5)
 
     find_encoder(tuned).trainable_variables[0].assign_add(find_encoder(tuned).trainable_variables[0])
-    checkpoint.save(tmp_path / "tuned", about(TUNED, encoder="a", tokenizer='{"of": "minilm"}'), tuned)
+    checkpoint.save(tmp_path / "tuned", about(TUNED, inputs=fine_tuned("a"), tokenizer='{"of": "minilm"}'), tuned)
     again = checkpoint.load_model(tmp_path / "tuned")
     np.testing.assert_array_equal(again.predict_on_batch(IDS), tuned.predict_on_batch(IDS))
     back = checkpoint.read(tmp_path / "tuned")
-    assert (back.encoder, back.tokenizer, back.encoders, back.feature_dims) == ("a", '{"of": "minilm"}', ("a",), {})
+    assert (back.tokenizer, back.inputs.digests, back.inputs.units) == ('{"of": "minilm"}', ("a",), {})
     # And from a run that was fine-tuned itself, encoder and all.
     other = overview_lstm.build(TUNED, genres=GENRES)
     checkpoint.load_initial_weights(tmp_path / "tuned", other, where="tuned")
@@ -181,9 +192,8 @@ def test_begun_from_a_frozen_run_it_answers_as_that_did(tmp_path: Path) -> None:
 
 def test_posters_begun_from_a_frozen_run(tmp_path: Path) -> None:
     """The network scales pixels as it did when it was frozen, though they come as uint8."""
-    backbone = backbones.backbone_of(POSTERS)
-    assert backbone is not None
-    views = np.stack([backbones.load_image_encoder(backbone)(POSTER_BATCH)] * 2, axis=1)
+    backbone = backbone_of(POSTERS)
+    views = np.stack([image_encoder(backbone).load(backbone)(POSTER_BATCH)] * 2, axis=1)
     frozen = poster_cnn.build(POSTERS, genres=GENRES, units=views.shape[-1])
     checkpoint.save(tmp_path, about(POSTERS, "cnn"), frozen)
     tuned = poster_cnn.build(replace(POSTERS, trainable_blocks=2), genres=GENRES)
@@ -201,10 +211,14 @@ def test_posters_are_mirrored_in_training_alone() -> None:
 def test_a_checkpoint_of_one_encoder_s_features_is_read_as_before(tmp_path: Path) -> None:
     told = {"encoder": "minilm", "weights": "a", "input": "256-tokens", "units": UNITS}
     model = overview_lstm.build(FROZEN, genres=GENRES, units=UNITS)
-    checkpoint.save(tmp_path, about(FROZEN, features={"inputs": told}), model)
+    checkpoint.save(tmp_path, about(FROZEN, inputs=on_features(told)), model)
     path = tmp_path / "checkpoint.json"
-    older = {**json.loads(path.read_text()), "features": told}
-    del older["encoder"]
-    path.write_text(json.dumps(older))
-    read = checkpoint.read(tmp_path)
-    assert read.features == {"inputs": told} and read.feature_dims == {"units": UNITS}
+    now = json.loads(path.read_text())
+    del now["inputs"]
+    for before in ({"features": told}, {"features": {"inputs": told}, "encoder": ""}):
+        path.write_text(json.dumps({**now, **before}))
+        read = checkpoint.read(tmp_path)
+        assert read.inputs.features == {"inputs": told} and read.inputs.units == {"units": UNITS}
+    tuned = {"config": asdict(TUNED), "features": {}, "encoder": "a"}
+    path.write_text(json.dumps({**now, **tuned}))
+    assert checkpoint.read(tmp_path).inputs == fine_tuned("a")

@@ -41,7 +41,9 @@ def store(tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Store:
 
 def saved(kind: str, store: Store, folder: Path) -> Path:
     """Save a model that was never trained."""
-    words = Vocabulary.from_counts(store.word_counts(), size=200).tokens if REGISTRY[kind].uses_overview else ()
+    words = (
+        Vocabulary.from_counts(store.word_counts(), size=200).tokens if REGISTRY[kind].modality == "overview" else ()
+    )
     about = checkpoints.Checkpoint(
         kind, store.manifest.genres, CONFIGS[kind], Recipe(), {"films": store.manifest.films}, vocabulary=words
     )
@@ -60,10 +62,8 @@ def test_each_film_of_each_split_gets_the_model_s_own_scores(kind: str, store: S
     folder = saved(kind, store, tmp_path / "run" / "epoch-001")
     told_done: list[int] = []
     splits = ("test", "validation", "test")
-    modality = REGISTRY[kind].modality
-    told = predict_splits(
-        [(store, split) for split in splits], str(folder), modality=modality, progress=told_done.append
-    )
+    inputs = REGISTRY[kind].inputs(CONFIGS[kind])
+    told = predict_splits([(store, split) for split in splits], str(folder), inputs=inputs, progress=told_done.append)
     assert [len(scores) for scores in told] == [store.manifest.films[split] for split in splits]
     assert told[2] == pytest.approx(told[0], abs=1e-6)  # in other pieces, so but for rounding
     assert told_done == sorted(told_done)
@@ -73,7 +73,11 @@ def test_each_film_of_each_split_gets_the_model_s_own_scores(kind: str, store: S
         posters = poster_array(table["poster"], store.manifest.poster_shape)
         ids, lengths = Vocabulary(about.vocabulary).encode(table["overview"].to_pylist(), max_tokens=40)
         for film in range(0, len(scores), 7):
-            inputs = ids[film : film + 1, : lengths[film]] if REGISTRY[kind].uses_overview else posters[film : film + 1]
+            inputs = (
+                ids[film : film + 1, : lengths[film]]
+                if REGISTRY[kind].modality == "overview"
+                else posters[film : film + 1]
+            )
             assert scores[film] == pytest.approx(np.asarray(model(inputs))[0], abs=1e-5)
         assert np.ptp(scores, axis=0).max() > 0.01
 
