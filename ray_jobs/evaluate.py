@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from genre_models.models.registry import REGISTRY
 from ray_jobs.cli.console import Console
-from ray_jobs.cli.options import Metric, at_home
+from ray_jobs.cli.options import Placement, StoreAndRuns, at_home
 from ray_jobs.cli.runner import run_job
 from ray_jobs.cluster import resources
 from ray_jobs.evaluation.baselines import score_baselines
@@ -30,18 +30,14 @@ from ray_jobs.runs.find_ablations import find_ablations
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options of an evaluation: models, films and statistics."""
+class Options(Placement, StoreAndRuns):
+    """Options of an evaluation of the best models trained on the store.
 
-    store: str = at_home("store")
-    """Film store the models were trained on. Its test films are evaluated, its training films fit the baselines, its
-    validation films the ensemble."""
-    runs: str = at_home("runs")
-    """Folder or URI with training runs; the best checkpoint of each model on this store is evaluated."""
+    The store's test films are evaluated, its training films fit the baselines, its validation films the ensemble.
+    """
+
     report: str = at_home("report")
     """Folder to write the comparison to."""
-    metric: Metric = "validation_loss"
-    """Metric that selects the best checkpoint below --runs, or of a run given by --cnn, --lstm or --fusion."""
     cnn: tuple[str, ...] = ()
     """Poster CNN to evaluate instead of the best one below --runs: a checkpoint, or a run's folder for its best one. If
     several are given, such as one training with several seeds, the mean of their probabilities is evaluated."""
@@ -64,8 +60,6 @@ class Options:
     """Bootstrap resamples for each confidence interval."""
     seed: int = 0
     """Seed of the resamples and of the ensemble's cross-validation."""
-    use_gpu: bool = False
-    """Predict on GPUs."""
 
 
 def main(options: Options) -> None:
