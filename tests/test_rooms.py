@@ -162,9 +162,10 @@ def test_models_know_no_ray_and_no_jobs() -> None:
     assert list(breaches(sources("genre_models"), {"ray", "ray_jobs", "datasets"})) == []
 
 
-def test_tensorflow_is_in_one_file_of_one_room() -> None:
+def test_tensorflow_is_in_one_room() -> None:
     using = [path for path in sources(*ROOMS) if "tensorflow" in packages_of(path)]
-    assert [path.parent for path in using] == [ROOT / "genre_models" / "training"]
+    assert {path.parent for path in using} == {ROOT / "genre_models" / "training"}
+    assert len([path for path in using if not path.stem.endswith("_internals")]) == 1
 
 
 def test_layers_and_models_run_on_any_keras_backend() -> None:

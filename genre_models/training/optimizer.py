@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from genre_models.training.keras_internals import adam_moments, variable_index
 from genre_models.training.recipe import Recipe
 
 Update = Callable[..., None]
@@ -23,11 +24,11 @@ class _InOnePass:
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one weight; Keras calls this for each."""
-        index = self._get_variable_index(variable)  # type: ignore[attr-defined]
+        momentum, velocity = adam_moments(self, variable)
         self.update(
             weight=variable,
-            momentum=self._momentums[index].value,  # type: ignore[attr-defined]
-            velocity=self._velocities[index].value,  # type: ignore[attr-defined]
+            momentum=momentum,
+            velocity=velocity,
             gradient=gradient,
             rate=learning_rate,
             step=self.iterations + 1,  # type: ignore[attr-defined]
@@ -86,7 +87,7 @@ def _slowed(adam: Any, slow: set[int], share: float) -> Any:
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             """Step, or step a little."""
-            is_slow = self._get_variable_index(variable) in slow
+            is_slow = variable_index(self, variable) in slow
             super().update_step(gradient, variable, learning_rate * share if is_slow else learning_rate)
 
     return Slowed

@@ -2,7 +2,7 @@
 
 Keras' own `fit` does not run under `MultiWorkerMirroredStrategy` with two workers (Keras 3.15), and its data
 adapters would copy what Ray Data already streams as numpy. So the step is written out here, with public
-Keras and TensorFlow calls only. This is the one file of the project that imports TensorFlow.
+Keras and TensorFlow calls only. Only this file and `keras_internals` import TensorFlow.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read once, when TensorFlow
 with without("sklearn", "matplotlib"):
     import keras
     import tensorflow as tf
-    from tensorflow.python.framework.ops import gradient_registry
 
 from genre_models.encoders.fine_tuning import find_encoder
 from genre_models.training import losses, mixup, optimizer
 from genre_models.training.history import EpochMetrics
+from genre_models.training.keras_internals import forget_custom_gradients
 from genre_models.training.mixed_precision import computing_in
 from genre_models.training.prefetch import prefetch, stack_batches
 from genre_models.training.recipe import Recipe
@@ -378,10 +378,5 @@ def release_memory() -> None:
     The caller must have let go of the `TrainState` and its model, and must not train a model built before. Without
     this, each training of the coursework's CNN leaves 50 MB behind.
     """
-    # The optimizer sums gradients over workers, one or many, in a function with a gradient of its own. TensorFlow lists
-    # such a gradient for good, with the graph it was traced in and all its weights, and has no public way to take it
-    # off the list (2.21).
-    listed = gradient_registry._registry
-    for name in [name for name in listed if name.startswith("CustomGradient-")]:
-        del listed[name]
+    forget_custom_gradients()
     keras.utils.clear_session(free_memory=True)

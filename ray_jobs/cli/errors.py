@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from ray_jobs.cli.ray_internals import cause_of
+
 _ADVICE = "Failed to apply UDF transform"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -24,17 +26,7 @@ def cause_chain(error: BaseException) -> Iterator[BaseException]:
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
         yield cause
-        cause = _next(cause)
-
-
-def _next(error: BaseException) -> BaseException | None:
-    failures = getattr(error, "worker_failures", None) or {}  # Ray Train: by rank
-    # Ray Train's thread errors have `_base_exc`, Ray's task and actor errors `cause`: their own text is a traceback.
-    wrapped = (getattr(error, name, None) for name in ("_base_exc", "cause"))
-    for cause in (*failures.values(), *wrapped, error.__cause__):
-        if isinstance(cause, BaseException):
-            return cause
-    return None
+        cause = cause_of(cause)
 
 
 def reason(error: BaseException) -> str:

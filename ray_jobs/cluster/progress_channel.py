@@ -17,8 +17,8 @@ class _Messages:
 
     def __init__(self) -> None:
         self._messages: list[Any] = []
-        self._handed: Any = None
-        self._there = asyncio.Event()
+        self._value: Any = None
+        self._published = asyncio.Event()
 
     def send(self, message: Any) -> None:
         """Queue a message."""
@@ -31,13 +31,13 @@ class _Messages:
 
     def publish(self, value: Any) -> None:
         """Publish a value to all workers."""
-        self._handed = value
-        self._there.set()
+        self._value = value
+        self._published.set()
 
     async def received(self) -> Any:
         """Wait for the published value, and return it."""
-        await self._there.wait()
-        return self._handed
+        await self._published.wait()
+        return self._value
 
 
 class ProgressChannel:
@@ -46,21 +46,21 @@ class ProgressChannel:
     def __init__(self, show: Callable[[Any], None]) -> None:
         self.actor = ray.remote(num_cpus=0)(_Messages).remote()
         self._show = show
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True, name="board")
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True, name="progress")
 
     def __enter__(self) -> ProgressChannel:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._closed.set()
         self._thread.join(timeout=10)
         ray.kill(self.actor)
 
     def _watch(self) -> None:
         while True:
-            last = self._over.wait(_EVERY_S)
+            last = self._closed.wait(_EVERY_S)
             try:
                 messages = ray.get(self.actor.drain.remote(), timeout=30)
             except ray.exceptions.RayError:  # lost progress must not fail a run, which reports its own errors

@@ -6,18 +6,15 @@ import logging
 import math
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import ray
 import ray.data
-import yaml
 
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import ClusterError
-from ray_jobs.cluster.ray_data_throttle import SchedulerThrottle
 from ray_jobs.cluster.ray_init import start_ray
+from ray_jobs.cluster.ray_internals import SchedulerThrottle, autoscaler_limit
 
-_LAUNCHED = Path("~/ray_bootstrap_config.yaml").expanduser()  # written by `ray up` on the head node
 _NODES_COME_UP_S = 1200
 
 
@@ -66,7 +63,7 @@ def configure_ray_data() -> None:
 def resources() -> Resources:
     """Return the cluster's current resources and its autoscaler's limit."""
     now = ray.cluster_resources()
-    most = _autoscaler_limit()
+    most = autoscaler_limit()
     cpus, gpus = now.get("CPU", 0.0), now.get("GPU", 0.0)
     return Resources(
         cpus=cpus,
@@ -76,27 +73,6 @@ def resources() -> Resources:
         most_cpus=max(cpus, most.get("CPU", 0.0)),
         most_gpus=max(gpus, most.get("GPU", 0.0)),
     )
-
-
-def _autoscaler_limit(config: Path = _LAUNCHED) -> dict[str, float]:
-    """Return the autoscaler's limit of CPUs and GPUs; empty if the cluster does not autoscale.
-
-    Ray does not report it (2.60). A cluster launched by `ray up` keeps its configuration on the head node, where
-    drivers run. On Kubernetes the limit is in an object of the API server, so any size is accepted there and Ray
-    Train's timeout applies.
-    """
-    if os.environ.get("RAY_USAGE_STATS_KUBERAY_IN_USE"):
-        return {"CPU": math.inf, "GPU": math.inf}
-    if not config.is_file():
-        return {}
-    launched = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
-    limit: dict[str, float] = {}
-    head = launched.get("head_node_type")
-    for name, kind in launched.get("available_node_types", {}).items():
-        nodes = 1 if name == head else min(kind.get("max_workers", 0), launched.get("max_workers", 0))
-        for resource, amount in kind.get("resources", {}).items():
-            limit[resource] = limit.get(resource, 0.0) + nodes * float(amount)
-    return limit
 
 
 def worker_resources(
@@ -141,7 +117,7 @@ def actors_for(films: int, *, each: int, use_gpu: bool) -> int:
     if use_gpu and resources().most_gpus < 1:
         raise ClusterError("asked for --use-gpu, but the cluster has no GPU: leave it out, or add GPU nodes")
     free = ray.cluster_resources().get("GPU" if use_gpu else "CPU", 1)
-    return max(1, min(int(free) - (0 if use_gpu else 1), films // each + 1))
+    return max(1, min(int(free) - (0 if use_gpu else 1), -(-films // each)))
 
 
 def cpus_per_task(actors: int) -> float:

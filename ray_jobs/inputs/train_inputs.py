@@ -20,10 +20,10 @@ from datasets.store.film_store import Store
 from datasets.text.vocabulary import Vocabulary, add_counts, count_words
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.registry import REGISTRY, ModelSpec
-from genre_models.training.svd_embeddings import svd_word_vectors
+from genre_models.training.initialization import svd_word_vectors
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cluster import resources
-from ray_jobs.cluster.ray_data_throttle import IdleThrottle
+from ray_jobs.cluster.ray_internals import IdleThrottle
 from ray_jobs.inputs.feature_extraction import features_of, tokenizer_of
 
 TRAINING_SPLITS = ("train", "validation")

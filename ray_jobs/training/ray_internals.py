@@ -1,4 +1,4 @@
-"""Uses of private interfaces of Ray Train, checked with Ray 2.60."""
+"""Uses of private interfaces of Ray Train: the helper processes of a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+CHECKED_WITH = {"ray": "2.60"}
+"""Version in which these interfaces were checked."""
 
 
 class LeanTrainer(DataParallelTrainer):

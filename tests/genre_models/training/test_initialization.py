@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from genre_models.models.overview_lstm import OverviewLSTM, build
-from genre_models.training.initialization import initialize
-from genre_models.training.svd_embeddings import svd_word_vectors
+from genre_models.training.initialization import initialize, svd_word_vectors
 
 SMALL = OverviewLSTM(
     vocabulary_size=12,

@@ -11,9 +11,9 @@ import yaml
 
 from ray_jobs.cli.errors import ClusterError
 from ray_jobs.cluster import resources
+from ray_jobs.cluster.ray_internals import autoscaler_limit
 from ray_jobs.cluster.resources import (
     Resources,
-    _autoscaler_limit,
     actors_for,
     cpus_per_task,
     trials_at_once,
@@ -71,7 +71,7 @@ def test_gpus_that_are_not_there_are_refused_and_those_that_can_come_are_waited_
 
 
 def test_the_limit_of_a_launched_cluster_is_read_from_its_configuration(tmp_path: Path) -> None:
-    assert _autoscaler_limit(tmp_path / "none.yaml") == {}
+    assert autoscaler_limit(tmp_path / "none.yaml") == {}
     config = tmp_path / "ray_bootstrap_config.yaml"
     kinds = {
         "head": {"resources": {"CPU": 3}},
@@ -80,12 +80,12 @@ def test_the_limit_of_a_launched_cluster_is_read_from_its_configuration(tmp_path
     }
     config.write_text(yaml.safe_dump({"head_node_type": "head", "max_workers": 6, "available_node_types": kinds}))
     # 3 on the head, 6 nodes of 4 (the cluster's own limit is below 8), 2 nodes of 16.
-    assert _autoscaler_limit(config) == {"CPU": 3 + 24 + 32, "GPU": 6}
+    assert autoscaler_limit(config) == {"CPU": 3 + 24 + 32, "GPU": 6}
 
 
 def test_our_own_cluster_file_lets_gpu_workers_come(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_USAGE_STATS_KUBERAY_IN_USE", raising=False)
-    assert _autoscaler_limit(ROOT / "cluster.yaml").get("GPU", 0) >= 1
+    assert autoscaler_limit(ROOT / "cluster.yaml").get("GPU", 0) >= 1
 
 
 @pytest.mark.parametrize(

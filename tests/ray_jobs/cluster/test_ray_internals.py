@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 import ray.data
 
-from ray_jobs.cluster import ray_data_throttle, resources
-from ray_jobs.cluster.ray_data_throttle import LONGEST_S, SHORTEST_S, IdleThrottle, SchedulerThrottle
+from ray_jobs.cluster import ray_internals, resources
+from ray_jobs.cluster.ray_internals import LONGEST_S, SHORTEST_S, IdleThrottle, SchedulerThrottle
 
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Stand in for the clock: sleeping moves it on."""
     clock = [1000.0]
-    monkeypatch.setattr(ray_data_throttle.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(ray_data_throttle.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr(ray_internals.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(ray_internals.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
     return clock
 
 
