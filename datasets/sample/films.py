@@ -24,13 +24,13 @@ import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 
 from datasets.sample.overviews import write_credit, write_overview, write_title
 from datasets.sample.posters import draw_poster
+from datasets.storage import atomic
 
 CSV_NAME = "IMDB_overview_genres.csv"
 IMAGES_NAME = "Images"
@@ -218,7 +218,7 @@ def csv_row(film: SampleFilm) -> list[str]:
 
 def _write_into(folder: Path, films: int, seed: int, progress: Callable[[int], None] | None) -> None:
     images = folder / IMAGES_NAME
-    images.mkdir(parents=True)
+    images.mkdir()
     with (folder / CSV_NAME).open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(csv_header())
@@ -233,8 +233,7 @@ def _write_into(folder: Path, films: int, seed: int, progress: Callable[[int], N
 def write_sample(folder: str | Path, *, films: int, seed: int, progress: Callable[[int], None] | None = None) -> None:
     """Write a sample of `films` films: the CSV and a poster each.
 
-    It is written to a temporary folder next to `folder` and renamed when complete, so a failed run leaves no partial
-    sample at `folder` (a killed one leaves `.<name>.unfinished-*` to remove).
+    It is written to a work folder next to `folder` and published when complete: see `atomic.new_folder`.
 
     Args:
         folder: the target; must be new or empty. Missing parents are created.
@@ -251,9 +250,5 @@ def write_sample(folder: str | Path, *, films: int, seed: int, progress: Callabl
         raise ValueError(f"A sample needs at least 1 film, got films={films}.")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FileExistsError(f"{target} is there already: remove it or name another folder for the sample.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{target.name}.unfinished-", dir=target.parent) as temporary:
-        # One level down, because the temporary folder itself is private to its owner.
-        finished = Path(temporary) / target.name
-        _write_into(finished, films, seed, progress)
-        finished.replace(target)
+    with atomic.new_local_folder(target, last=CSV_NAME) as work:
+        _write_into(work, films, seed, progress)

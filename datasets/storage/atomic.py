@@ -3,75 +3,119 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import pyarrow.fs as pafs
 
 from datasets.storage import files
 
-_AT_ONCE = 16  # files moved concurrently on an object store
+_FROM_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux, see renameat2(2)
 
 
-class aside:  # noqa: N801  (reads as a word where it is used: `with aside(path)`)
-    """Context manager of a work folder next to `path`, always removed at the end.
+@contextlib.contextmanager
+def new_folder(path: str | Path, *, last: str) -> Iterator[str]:
+    """Yield a work folder on the filesystem of `path`, published there after the block.
+
+    The work folder is not created, and removed if the block fails. An older folder at `path` stays until the new one is
+    complete. An object store cannot rename a folder: there its files are moved, `last` after all others, so that a
+    folder with it is complete.
 
     Work folders of killed jobs of this machine are removed first. Those of other machines that share the disk are left,
     since their jobs may still run. A folder that a killed job was replacing is restored.
     """
-
-    def __init__(self, path: str) -> None:
-        self._path = files.absolute(path)
-        self.work = f"{_hidden(self._path, 'preparing')}{files.this_process()}"
-
-    def __enter__(self) -> str:
-        if files.is_local(self._path):
-            _recover(Path(self._path))
-            for left in _left_behind(Path(self._path), "preparing"):
-                shutil.rmtree(left, ignore_errors=True)
-        files.remove_folder(self.work)
-        return self.work
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # must not hide an earlier error
-            files.remove_folder(self.work)
-
-
-def publish(work: str, path: str, *, last: str) -> None:
-    """Publish the complete work folder at `path`, replacing an older one.
-
-    An object store cannot rename a folder: there its files are moved, `last` after all others, so that a folder with it
-    is complete.
-    """
     path = files.absolute(path)
+    work = f"{_hidden(path, 'preparing')}{files.this_process()}"
+    if files.is_local(path):
+        _recover(Path(path))
+        for left in _left_behind(Path(path), "preparing"):
+            shutil.rmtree(left, ignore_errors=True)
+    files.remove_folder(work)
+    try:
+        yield work
+        _publish(work, path, last=last)
+    finally:
+        with contextlib.suppress(OSError):  # must not hide an earlier error
+            files.remove_folder(work)
+
+
+@contextlib.contextmanager
+def new_local_folder(path: str | Path, *, last: str) -> Iterator[Path]:
+    """Yield a new folder on the local disk, published at `path` as by `new_folder`."""
+    if files.is_local(path):
+        with new_folder(path, last=last) as work:
+            Path(work).mkdir(parents=True)
+            yield Path(work)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+        files.remove_folder(path)
+        files.upload(Path(folder), path, last=last)
+
+
+@contextlib.contextmanager
+def files_into(folder: str | Path) -> Iterator[Path]:
+    """Yield a local folder whose files go into `folder` after the block, each atomically.
+
+    Nothing is written if the block fails. Other files in `folder` stay.
+    """
+    local = Path(files.absolute(folder)) if files.is_local(folder) else None
+    if local:
+        local.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".preparing-", dir=local) as work:
+        yield Path(work)
+        if local is None:
+            files.upload(Path(work), folder)
+            return
+        for file in sorted(path for path in Path(work).rglob("*") if path.is_file()):
+            target = local / file.relative_to(work)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 file atomically, as `write_bytes` does."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file atomically. Missing folders are created."""
+    filesystem, inner = files.resolve(path)
+    filesystem.create_dir(str(Path(inner).parent), recursive=True)
+    # Only local files are visible half written; object stores show complete objects only.
+    temporary = f"{inner}.{files.this_process()}.aside" if files.is_local(path) else inner
+    with filesystem.open_output_stream(temporary) as stream:
+        stream.write(data)
+    if temporary != inner:
+        Path(temporary).replace(inner)
+
+
+# -- local folders ----------------------------------------------------------------------------------------------------
+
+
+def _publish(work: str, path: str, *, last: str) -> None:
     if not files.is_local(path):
         files.remove_folder(path)
-        _move_files(work, path, last=last)
-        return
-    old = Path(f"{_hidden(path, 'replaced')}{files.this_process()}")
-    if Path(path).exists():
+        files.move_files(work, path, last=last)
+    elif not Path(path).exists():
+        Path(work).rename(path)
+    elif not _exchange(work, path):
+        # For a moment there is no folder; if the job is killed right then, the next one restores the old folder.
+        old = Path(f"{_hidden(path, 'replaced')}{files.this_process()}")
         Path(path).rename(old)
-    Path(work).rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+        Path(work).rename(path)
+        shutil.rmtree(old, ignore_errors=True)
 
 
-def _move_files(work: str, path: str, *, last: str) -> None:
-    filesystem, source = files.resolve(work)
-    _, target = files.resolve(path)
-    infos = filesystem.get_file_info(pafs.FileSelector(source, recursive=True))
-    names = [info.path[len(source) :].lstrip("/") for info in infos if info.is_file]
-
-    def move(name: str) -> None:
-        filesystem.create_dir(f"{target}/{name}".rsplit("/", 1)[0], recursive=True)
-        filesystem.move(f"{source}/{name}", f"{target}/{name}")
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(move, (name for name in names if name != last)))
-    move(last)
+def _exchange(one: str, other: str) -> bool:
+    """Exchange two local folders in one step; return False where system or filesystem cannot."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    if renameat2 is None:
+        return False
+    return bool(renameat2(_FROM_HERE, os.fsencode(one), _FROM_HERE, os.fsencode(other), _EXCHANGE) == 0)
 
 
 def _hidden(path: str, state: str) -> str:
@@ -107,70 +151,3 @@ def _runs(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 file atomically, as `write_bytes` does."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write a file atomically. Missing folders are created."""
-    filesystem, inner = files.resolve(path)
-    filesystem.create_dir(str(Path(inner).parent), recursive=True)
-    # Only local files are visible half written; object stores show complete objects only.
-    temporary = _aside(inner) if files.is_local(path) else inner
-    with filesystem.open_output_stream(temporary) as stream:
-        stream.write(data)
-    if temporary != inner:
-        Path(temporary).replace(inner)
-
-
-def _aside(inner: str) -> str:
-    """Return this process's temporary path for `inner`."""
-    return f"{inner}.{files.this_process()}.aside"
-
-
-@contextlib.contextmanager
-def new_folder(path: str | Path, *, last: str) -> Iterator[Path]:
-    """Yield a local folder to write to, published at `path` if the block succeeds.
-
-    On an object store, which cannot rename, the file called `last` is uploaded after all others: a folder with it is
-    complete. An older folder at `path` is replaced.
-    """
-    filesystem, inner = files.resolve(path)
-    if files.is_local(path):
-        temporary = Path(_aside(inner))
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        try:
-            yield temporary
-            shutil.rmtree(inner, ignore_errors=True)
-            temporary.replace(inner)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-        Path(folder, last).rename(f"{folder}.{last}")
-        filesystem.create_dir(inner, recursive=True)
-        try:
-            pafs.copy_files(folder, inner, destination_filesystem=filesystem)
-            pafs.copy_files(f"{folder}.{last}", f"{inner}/{last}", destination_filesystem=filesystem)
-        finally:
-            Path(f"{folder}.{last}").unlink()
-
-
-@contextlib.contextmanager
-def written_to(folder: str) -> Iterator[Path]:
-    """Yield a local folder to write to, copied to `folder` if that is remote."""
-    filesystem, inner = files.resolve(folder)
-    if files.is_local(folder):
-        yield Path(inner)
-        return
-    local = Path(tempfile.mkdtemp(prefix="report-"))
-    try:
-        yield local
-        pafs.copy_files(str(local), inner, destination_filesystem=filesystem)
-    finally:
-        shutil.rmtree(local, ignore_errors=True)

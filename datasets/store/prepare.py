@@ -28,7 +28,7 @@ from datasets.raw.films_folder import FilmList, read_films
 from datasets.raw.posters import MAX_PIXELS
 from datasets.raw.rejects import FilmsError, Reject, write_rejects
 from datasets.storage import atomic, files
-from datasets.storage.atomic import aside, publish
+from datasets.storage.atomic import new_folder
 from datasets.storage.malloc_trim import malloc_trim
 from datasets.store import film_store
 from datasets.store.decode_posters import Decoded, Decoder, Progress, decode, read_decoded, write_parquet
@@ -67,7 +67,7 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
         FilmsError: the folder cannot be read, or more than `max_rejects` of its films would be rejected.
     """
     path = files.absolute(path)
-    with aside(path) as work:
+    with new_folder(path, last="manifest.json") as work:
         films = read_films(folder, aside=_local(work))
         schema = film_store.film_schema(len(films.genres), (how.height, how.width, 3))
         decoder = Decoder(folder, work, schema, how.height, how.width, how.seed, how.max_pixels)
@@ -85,7 +85,6 @@ def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambd
         manifest = _manifest(films, folder, decoded, splits, rejects, how)
         film_store.write_manifest(work, manifest)
         files.remove_folder(files.join(work, "decoded"))
-        publish(work, path, last="manifest.json")
     return manifest
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets.storage import files
-from datasets.storage.atomic import written_to
+from datasets.storage.atomic import files_into
 from genre_models.checkpoint import Checkpoint
 from genre_models.report.ablation.findings import outcome, screen_table
 from genre_models.report.ablation.page import write_ablation
@@ -25,15 +25,15 @@ def write(
     folder: SweepFolder,
     ablation: Ablation,
     trials: Sequence[Trial],
-    eval_set: Mapping[int, RunScores],
+    scores: Mapping[int, RunScores],
     options: AblateOptions,
-    about: Checkpoint,
+    checkpoint: Checkpoint,
 ) -> dict[str, Any]:
     """Write the results so far, and return them as the report takes them."""
-    runs = {variant.name: _runs(variant, trials) for variant in ablation.variants}
+    runs = {variant.name: _trials_of(variant, trials) for variant in ablation.variants}
     report = ablations.analysed(
         {
-            **study_files.head(study_files.ABLATIONS, folder.path, about, metric=options.metric),
+            **study_files.head(study_files.ABLATIONS, folder.path, checkpoint, metric=options.metric),
             "preset": ablation.preset,
             "seeds": options.seeds,
             "resamples": options.resamples,
@@ -45,32 +45,33 @@ def write(
                     "component": variant.component,
                     "against": variant.against,
                     "settings": plain(dict(variant.settings)),
-                    "runs": [_told(folder, trial, eval_set, options.metric) for trial in runs[variant.name]],
+                    "runs": [
+                        _record(folder, trial, scores.get(trial.number), options.metric) for trial in runs[variant.name]
+                    ],
                 }
                 for variant in ablation.variants
             ],
         },
         {
-            name: {trial.settings["seed"]: eval_set[trial.number] for trial in own_trials if trial.number in eval_set}
+            name: {trial.settings["seed"]: scores[trial.number] for trial in own_trials if trial.number in scores}
             for name, own_trials in runs.items()
         },
     )
-    with written_to(folder.path) as local:
+    with files_into(folder.path) as local:
         write_ablation(report, local)
     return report
 
 
-def _runs(variant: Variant, trials: Sequence[Trial]) -> list[Trial]:
+def _trials_of(variant: Variant, trials: Sequence[Trial]) -> list[Trial]:
     """Return a variant's trials, sorted by seed."""
     own = [trial for trial in trials if trial.settings == {**variant.settings, "seed": trial.settings["seed"]}]
     return sorted(own, key=lambda trial: trial.settings["seed"])
 
 
-def _told(folder: SweepFolder, trial: Trial, eval_set: Mapping[int, RunScores], metric: str) -> dict[str, Any]:
+def _record(folder: SweepFolder, trial: Trial, scores: RunScores | None, metric: str) -> dict[str, Any]:
     """Return one training's record for the report."""
     best = trial.best_epoch(metric)
     own = folder.trial_folder(trial.number)
-    scores = eval_set.get(trial.number)
     return {
         "seed": trial.settings["seed"],
         "trial": trial.number,
@@ -84,14 +85,14 @@ def _told(folder: SweepFolder, trial: Trial, eval_set: Mapping[int, RunScores], 
     }
 
 
-def say(told: Mapping[str, Any], console: Console) -> None:
+def print_result(report: Mapping[str, Any], console: Console) -> None:
     """Print the result of the ablation."""
-    runs = [run for variant in told["variants"] for run in variant["runs"]]
+    runs = [run for variant in report["variants"] for run in variant["runs"]]
     ended = sum(run["status"] in ("finished", "failed") for run in runs)
     console.line(f"\n{ended} of {len(runs)} trainings ended\n")
-    for line in screen_table(told):
+    for line in screen_table(report):
         console.line(line)
-    console.line(f"\n{outcome(told)}")
+    console.line(f"\n{outcome(report)}")
     if ended < len(runs):
-        console.line(f"Not all trainings have ended: go on with --name {told['name']} --resume")
-    console.line(f"The page: {files.join(told['path'], 'ablation.html')}")
+        console.line(f"Not all trainings have ended: go on with --name {report['name']} --resume")
+    console.line(f"The page: {files.join(report['path'], 'ablation.html')}")

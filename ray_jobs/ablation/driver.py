@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
 import ray.tune
 
 from datasets.storage import files
-from datasets.store.film_store import Store
-from genre_models.checkpoint import Checkpoint
 from genre_models.models.registry import REGISTRY
-from ray_jobs.ablation.ablation_report import say, write
+from ray_jobs.ablation.ablation_report import print_result, write
 from ray_jobs.ablation.plan import Ablation, ablation_of, settings_of_trial
 from ray_jobs.ablation.progress_callback import AblationCallback
 from ray_jobs.ablation.score_trials import TrialScorer
 from ray_jobs.ablation.trial_inputs import Inputs
 from ray_jobs.cli.console import Console, counted
 from ray_jobs.cli.errors import TrainError
-from ray_jobs.cli.options import AblateOptions, timestamp
-from ray_jobs.cluster import resources
-from ray_jobs.inputs.feature_extraction import with_encoder
-from ray_jobs.inputs.store_setup import open_store
+from ray_jobs.cli.options import AblateOptions
 from ray_jobs.inputs.train_inputs import require_films_enough, require_posters_that_fit
-from ray_jobs.runs import resume
+from ray_jobs.runs.resume import check_resume, settings_of
 from ray_jobs.runs.study_files import ABLATIONS
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
+from ray_jobs.training.job_setup import JobSetup
 from ray_jobs.tuning.ray_tuner import run_trials
 from ray_jobs.tuning.samplers import RandomSampler
 from ray_jobs.tuning.schedulers import RunAll
@@ -41,89 +38,78 @@ def ablate(options: AblateOptions) -> str:
     """
     console, started = Console(), time.monotonic()
     ablation, skipped = ablation_of(options)
-    have = resources.connect(console)
-    per_worker, max_concurrent = resources.trials_at_once(
-        requested=options.max_concurrent,
-        workers=1,
-        use_gpu=options.use_gpu,
-        cpus_per_worker=options.cpus_per_worker,
-        have=have,
-    )
-    store = open_store(options.store, console)
-    _check(ablation, store)
-    checkpoint = with_encoder(
-        Checkpoint(
-            kind=ablation.kind,
-            genres=store.manifest.genres,
-            config=ablation.config,
-            recipe=ablation.recipe,
-            store={"fingerprint": store.manifest.fingerprint, "path": store.path, "films": store.manifest.films},
-        )
-    )
-    folder = SweepFolder(files.absolute(options.runs), options.name or f"ablate-{ablation.kind}-{timestamp()}")
-    requested = resume.settings_of(checkpoint) | {
+    setup = JobSetup.start(options, console, workers=1, max_concurrent=options.max_concurrent)
+    _check(ablation, setup)
+    checkpoint = setup.checkpoint(ablation.kind, ablation.config, ablation.recipe)
+    folder = setup.folder(SweepFolder, f"ablate-{ablation.kind}")
+    requested = settings_of(checkpoint) | {
         "preset": options.preset,
         "metric": options.metric,
         "seeds": options.seeds,
         "components": [variant.name for variant in ablation.variants],
     }
-    resume.check_resume(folder, requested, what="ablation", resume=options.resume, may_differ=("seeds", "components"))
+    may_differ = ("seeds", "components")
+    check_resume(folder, requested, options, may_differ=may_differ)
     trials, rounds = _trials(ablation, folder, options)
-    _introduce(ablation, folder, store, trials, skipped, max_concurrent, options, console)
+    _introduce(ablation, folder, setup, trials, skipped)
 
-    watch = AblationCallback(
+    is_finished = functools.partial(ablation.is_finished, metric=options.metric)
+    callback = AblationCallback(
         folder,
         trials,
         requested=len(trials),
         epochs=ablation.recipe.epochs,
-        is_finished=lambda trial: ablation.is_finished(trial, options.metric),
+        is_finished=is_finished,
         metric=options.metric,
         scheduler=RunAll(),
         console=console,
         names={trial.number: _name(ablation, trial) for trial in trials},
         epochs_of={trial.number: ablation.of(trial.settings)[0].epochs for trial in trials},
     )
-    inputs = Inputs(checkpoint, folder.path, store, options, per_worker, console)
-    evaluate = TrialScorer(folder, store, options, console)
+    inputs = Inputs(setup, checkpoint, folder.path)
+    scorer = TrialScorer(setup, folder, options.resamples)
     if not files.exists(files.join(folder.path, ABLATIONS.file)):
         # Before training: a search for models below --runs must see that these trials are variants.
         write(folder, ablation, trials, {}, options, checkpoint)
     report: dict[str, Any] = {}
     for numbers in rounds:  # one per seed
-        going_on = [trial for trial in watch.trials.values() if trial.number in numbers and not trial.ended]
+        unfinished = [trial for trial in callback.trials.values() if trial.number in numbers and not trial.ended]
         minutes = None if options.time_budget is None else options.time_budget - (time.monotonic() - started) / 60
-        if going_on and (minutes is None or minutes > 0):
-            _run(
-                ablation,
-                going_on,
-                inputs,
-                watch,
-                options,
-                per_worker=per_worker,
-                max_concurrent=max_concurrent,
+        if unfinished and (minutes is None or minutes > 0):
+            specs, key_of = inputs.specs({trial.number: ablation.of(trial.settings) for trial in unfinished})
+            run_trials(
+                ray.tune.with_parameters(run_variant, specs=specs, key_of=key_of),
+                TrialSearcher(RandomSampler({}, 0), start={}, unfinished=unfinished, ended=[], metric=options.metric),
+                RunAll(),
+                callback,
+                setup,
+                folder=folder.path,
+                trials=len(unfinished),
                 minutes=minutes,
             )
         # From the folder: an interrupted trial may have one epoch more than was reported to this process.
-        now = folder.earlier(lambda trial: ablation.is_finished(trial, options.metric))
-        eval_set = evaluate.eval_set(now, lambda trial: ablation.of(trial.settings)[1], checkpoint)
-        report = write(folder, ablation, now, eval_set, options, checkpoint)
+        now = folder.earlier(is_finished)
+        scores = scorer.scores(now, lambda trial: ablation.of(trial.settings)[1], checkpoint)
+        report = write(folder, ablation, now, scores, options, checkpoint)
         if any(not trial.ended for trial in now if trial.number in numbers):
             break
-    say(report, console)
+    print_result(report, console)
     return folder.path
 
 
-# -- preparation ------------------------------------------------------------------------------------------------------
+def run_variant(config: dict[str, Any], *, specs: dict[str, TrialSpec], key_of: dict[int, str]) -> None:
+    """Train one trial on its variant's inputs; Ray Tune calls it in the trial's process."""
+    run_trial(config, spec=specs[key_of[config["number"]]])
 
 
-def _check(ablation: Ablation, store: Store) -> None:
+def _check(ablation: Ablation, setup: JobSetup) -> None:
     """Raise TrainError for what would fail only later, in some of the trials."""
-    require_films_enough(store, 1)
-    if not store.manifest.films["test"]:
-        raise TrainError(f"{store.path} has no test films to evaluate on")
+    require_films_enough(setup.store, 1)
+    if not setup.store.manifest.films["test"]:
+        raise TrainError(f"{setup.store.path} has no test films to evaluate on")
     for variant in ablation.variants:
         try:
-            require_posters_that_fit(REGISTRY[ablation.kind], ablation.of(variant.settings)[1], store)
+            require_posters_that_fit(REGISTRY[ablation.kind], ablation.of(variant.settings)[1], setup.store)
         except TrainError as error:
             raise TrainError(f"{variant.name}: {error} (here: --set 'height: …' 'width: …')") from error
 
@@ -160,58 +146,18 @@ def _name(ablation: Ablation, trial: Trial) -> str:
 
 
 def _introduce(
-    ablation: Ablation,
-    folder: SweepFolder,
-    store: Store,
-    trials: list[Trial],
-    skipped: list[str],
-    max_concurrent: int,
-    options: AblateOptions,
-    console: Console,
+    ablation: Ablation, folder: SweepFolder, setup: JobSetup, trials: list[Trial], skipped: list[str]
 ) -> None:
+    """Print what is trained on what, and the components that are left out."""
     ended = sum(trial.ended for trial in trials)
-    console.line(
+    seeds = len({trial.settings["seed"] for trial in trials})
+    setup.console.line(
         f"Taking the {REGISTRY[ablation.kind].label}'s preset {ablation.preset} apart on "
-        f"{store.manifest.films['train']:,} films of {store.path}: {counted(len(ablation.variants), 'variant')} with "
-        f"{counted(options.seeds, 'seed')} each, {max_concurrent} trainings at a time"
+        f"{setup.store.manifest.films['train']:,} films of {setup.store.path}: "
+        f"{counted(len(ablation.variants), 'variant')} with {counted(seeds, 'seed')} each, "
+        f"{setup.max_concurrent} trainings at a time"
         + (f"; {ended} of {len(trials)} ended earlier" if ended else "")
         + f"\nAblation: {folder.path}"
     )
     for line in skipped:
-        console.line(f"Left out: {line}")
-
-
-# -- training ---------------------------------------------------------------------------------------------------------
-
-
-def _run(
-    ablation: Ablation,
-    going_on: list[Trial],
-    inputs: Inputs,
-    watch: AblationCallback,
-    options: AblateOptions,
-    *,
-    per_worker: dict[str, float],
-    max_concurrent: int,
-    minutes: float | None,
-) -> None:
-    """Train all trials of one seed that have not ended, each to its end."""
-    of = {trial.number: ablation.of(trial.settings) for trial in going_on}
-    jobs, job_of = inputs.jobs(of)
-    run_trials(
-        ray.tune.with_parameters(run_variant, jobs=jobs, job_of=job_of),
-        TrialSearcher(RandomSampler({}, 0), start={}, going_on=going_on, ended=[], metric=options.metric),
-        RunAll(),
-        watch,
-        sweep=watch.folder.path,
-        per_worker=per_worker,
-        workers=1,
-        trials=len(going_on),
-        max_concurrent=max_concurrent,
-        minutes=minutes,
-    )
-
-
-def run_variant(config: dict[str, Any], *, jobs: dict[str, TrialSpec], job_of: dict[int, str]) -> None:
-    """Train one trial on its variant's inputs; Ray Tune calls it in the trial's process."""
-    run_trial(config, sweep=jobs[job_of[config["number"]]])
+        setup.console.line(f"Left out: {line}")

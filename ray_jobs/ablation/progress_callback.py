@@ -20,21 +20,21 @@ class AblationCallback(SweepCallback):
     ) -> None:
         self.folder = folder
         self._names, self._epochs_of = names, epochs_of
-        self._said = {trial.number for trial in trials if trial.ended}
+        self._printed = {trial.number for trial in trials if trial.ended}
         super().__init__(folder, trials, **rest)
 
     def show(self) -> None:
         """Show the status block, and a line for each training that has newly ended."""
         for trial in self.trials.values():
-            if trial.ended and trial.number not in self._said:
-                self._said.add(trial.number)
+            if trial.ended and trial.number not in self._printed:
+                self._printed.add(trial.number)
                 best = trial.best(self._metric)
                 if trial.status == "finished" and best is not None:
-                    self._screen.line(
+                    self._console.line(
                         f"{self._names[trial.number]}: {metric_name(self._metric)} {best:.4f} "
                         f"({counted(len(trial.history), 'epoch')}, trial {trial.number})"
                     )
-        self._screen.block(self.status_lines())
+        self._console.block(self.status_lines())
 
     def status_lines(self) -> list[str]:
         """Return the status block: counts of trainings, those running, and the time left."""
@@ -42,7 +42,7 @@ class AblationCallback(SweepCallback):
         ended = sum(trial.ended for trial in self.trials.values())
         parts = [f"{counts[status]} {status}" for status in ("finished", "failed", "running") if counts[status]]
         summary = f" ({', '.join(parts)})" if parts else ""
-        lines = [f"{ended} of {self._asked} trainings ended{summary}{self._left(ended)}"]
+        lines = [f"{ended} of {self._requested} trainings ended{summary}{self._left(ended)}"]
         running = [trial for trial in self.trials.values() if trial.status == "running"]
         for trial in running[:_SHOWN]:
             lines.append(

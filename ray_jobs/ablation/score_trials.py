@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,97 +15,95 @@ import ray
 
 from datasets.batches.film_inputs import input_table
 from datasets.storage import atomic, files
-from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
 from genre_models.metrics import bootstrap
 from genre_models.studies.ablation_effects import FIGURES, SPLITS, RunScores, evaluate_run
-from ray_jobs.cli.console import Console, Countdown, counted
+from ray_jobs.cli.console import Countdown, counted
 from ray_jobs.cli.errors import reason
-from ray_jobs.cli.options import AblateOptions
 from ray_jobs.evaluation.predict import BATCH, Predictor
-from ray_jobs.inputs.feature_extraction import features_of, with_encoder, with_features
+from ray_jobs.inputs.feature_extraction import features_of
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
+from ray_jobs.training.job_setup import JobSetup
 
 _MODELS_A_PROCESS = 25  # then the worker process is replaced: freed models leak memory
-_JUDGED = "evaluated.npz"
+_SCORES = "evaluated.npz"
 
 
 class TrialScorer:
     """Evaluator of finished trainings, each once."""
 
-    def __init__(self, folder: SweepFolder, store: Store, options: AblateOptions, console: Console) -> None:
-        self._folder, self._store, self._options, self._screen = folder, store, options, console
+    def __init__(self, setup: JobSetup, folder: SweepFolder, resamples: int) -> None:
+        self._setup, self._folder, self._resamples = setup, folder, resamples
+        self._store, self._console, self._metric = setup.store, setup.console, setup.options.metric
         self._films: dict[str, dict[str, list[Any]]] = {}
         self._evaluated: dict[int, RunScores] = {}
-        self._truth: Any = None
+        self._labels: Any = None
 
-    def eval_set(
-        self, trials: Sequence[Trial], config_of: Callable[[Trial], Any], about: Checkpoint
+    def scores(
+        self, trials: Sequence[Trial], config_of: Callable[[Trial], Any], checkpoint: Checkpoint
     ) -> dict[int, RunScores]:
         """Return the metrics of every finished trial by its number. Those without a cached result are evaluated now."""
-        finished = [trial for trial in trials if trial.status == "finished" and trial.best_epoch(self._options.metric)]
+        finished = [trial for trial in trials if trial.status == "finished" and trial.best_epoch(self._metric)]
         for trial in finished:
-            if trial.number not in self._evaluated and (saved := self._kept(trial)):
+            if trial.number not in self._evaluated and (saved := self._cached(trial)):
                 self._evaluated[trial.number] = saved
         waiting = [trial for trial in finished if trial.number not in self._evaluated]
         if waiting:
-            self._evaluate(waiting, config_of, about)
+            self._evaluate(waiting, config_of, checkpoint)
         return {trial.number: self._evaluated[trial.number] for trial in finished if trial.number in self._evaluated}
 
-    def _place(self, number: int) -> str:
-        return files.join(self._folder.trial_folder(number).path, _JUDGED)
+    def _path(self, number: int) -> str:
+        return files.join(self._folder.trial_folder(number).path, _SCORES)
 
-    def _kept(self, trial: Trial) -> RunScores | None:
+    def _cached(self, trial: Trial) -> RunScores | None:
         """Return the cached result of an earlier launch; None where it is missing or has other resamples."""
         try:
-            run = _from_bytes(files.read_bytes(self._place(trial.number)))
+            run = _from_bytes(files.read_bytes(self._path(trial.number)))
         except (OSError, ValueError, KeyError):
             return None
         counts = self._store.manifest.films
-        wanted = {split: bootstrap.resamples_for(counts[split], self._options.resamples) for split in SPLITS}
+        wanted = {split: bootstrap.resamples_for(counts[split], self._resamples) for split in SPLITS}
         return run if all(len(run.drawn[split]["loss"]) == wanted[split] for split in SPLITS) else None
 
     def _evaluate(self, trials: Sequence[Trial], config_of: Callable[[Trial], Any], checkpoint: Checkpoint) -> None:
         timer, store = Countdown(), self._store
-        if self._truth is None:
+        if self._labels is None:
             rows = {split: store.table(split, ["row"])["row"].to_numpy() for split in SPLITS}
-            self._truth = ray.put({split: (rows[split], store.labels(split)) for split in SPLITS})
+            self._labels = ray.put({split: (rows[split], store.labels(split)) for split in SPLITS})
         evaluate = ray.remote(
-            num_cpus=1, num_gpus=1 if self._options.use_gpu else 0, max_calls=_MODELS_A_PROCESS, max_retries=1
+            num_cpus=1, num_gpus=1 if self._setup.options.use_gpu else 0, max_calls=_MODELS_A_PROCESS, max_retries=1
         )(_evaluate_checkpoint)
-        under_way = {}
+        running = {}
         for trial in trials:
-            best = trial.best_epoch(self._options.metric)
+            best = trial.best_epoch(self._metric)
             assert best is not None
             task = evaluate.remote(
                 self._folder.trial_folder(trial.number).checkpoints()[best.epoch],
                 store.manifest.poster_shape,
                 self._tables(config_of(trial), checkpoint),
-                self._truth,
-                self._options.resamples,
-                self._place(trial.number),
+                self._labels,
+                self._resamples,
+                self._path(trial.number),
             )
-            under_way[task] = trial.number
-        while under_way:
-            done = len(trials) - len(under_way)
-            self._screen.status(
+            running[task] = trial.number
+        while running:
+            done = len(trials) - len(running)
+            self._console.status(
                 f"evaluating: {done} of {counted(len(trials), 'training')}{timer.left(done, len(trials))}"
             )
-            for task in ray.wait(list(under_way))[0]:
-                number = under_way.pop(task)
+            for task in ray.wait(list(running))[0]:
+                number = running.pop(task)
                 try:
                     self._evaluated[number] = ray.get(task)
                 except ray.exceptions.RayError as error:  # an unreadable checkpoint must not fail the others
-                    self._screen.line(f"Trial {number} cannot be evaluated: {reason(error)}")
+                    self._console.line(f"Trial {number} cannot be evaluated: {reason(error)}")
 
     def _tables(self, config: Any, checkpoint: Checkpoint) -> dict[str, list[Any]]:
         """Return references to the films as inputs of this config, by split; read once for all trials that share them.
 
         They are in the object store, which spills to disk where they do not fit.
         """
-        store = self._store
-        own = with_encoder(replace(checkpoint, config=config))
-        inputs = with_features(own, store, SPLITS, self._screen, use_gpu=self._options.use_gpu).inputs
+        store, inputs = self._store, self._setup.with_config(checkpoint, config, SPLITS).inputs
         features = features_of(inputs)
         name = " ".join([*inputs.sources, *(stored.name for stored in features.values())])
         if name not in self._films:
@@ -120,19 +117,19 @@ def _evaluate_checkpoint(
     checkpoint: str,
     poster_shape: tuple[int, int, int],
     films: Mapping[str, Sequence[Any]],
-    truth: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    labels: Mapping[str, tuple[np.ndarray, np.ndarray]],
     resamples: int,
-    place: str,
+    path: str,
 ) -> RunScores:
-    """Evaluate a checkpoint on the films, and write the result to `place`; `truth` has rows and labels by split."""
+    """Evaluate a checkpoint on the films, and write the result to `path`; `labels` has rows and labels by split."""
     import keras
 
     predictor = Predictor(checkpoint, poster_shape, None)
-    scores = {split: _scores(predictor, films[split], truth[split][0]) for split in SPLITS}
+    scores = {split: _scores(predictor, films[split], labels[split][0]) for split in SPLITS}
     del predictor
     keras.utils.clear_session(free_memory=True)
-    run = evaluate_run({split: truth[split][1] for split in SPLITS}, scores, resamples=resamples)
-    atomic.write_bytes(place, _to_bytes(run, scores))
+    run = evaluate_run({split: labels[split][1] for split in SPLITS}, scores, resamples=resamples)
+    atomic.write_bytes(path, _to_bytes(run, scores))
     return run
 
 

@@ -6,14 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from datasets.store.film_store import Store
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.input_spec import InputSpec
 from genre_models.training.recipe import Recipe
-from ray_jobs.cli.console import Console
-from ray_jobs.cli.options import AblateOptions
-from ray_jobs.inputs.feature_extraction import with_encoder, with_features
-from ray_jobs.inputs.train_inputs import TRAINING_SPLITS, films_of, shares_of, vocabulary_of, word_vectors_of
+from ray_jobs.inputs.train_inputs import TRAINING_SPLITS, films_of, shares_of, word_vectors_of
+from ray_jobs.training.job_setup import JobSetup
 from ray_jobs.tuning.trial import TrialSpec
 
 # Options that the initial word vectors depend on, beside the inputs.
@@ -24,7 +21,7 @@ _OF_VECTORS = ("embedding_init", "embedding_units")
 class _Read:
     """Training and validation films, as inputs of one set of options."""
 
-    about: Checkpoint
+    checkpoint: Checkpoint
     """The preset with the vocabulary of these inputs and, for a backbone, the features."""
     films: dict[str, Any]
     """References to blocks in the object store, by split."""
@@ -33,62 +30,41 @@ class _Read:
 class Inputs:
     """Shared inputs of the trials: references to films in Ray's object store."""
 
-    def __init__(
-        self,
-        about: Checkpoint,
-        folder: str,
-        store: Store,
-        options: AblateOptions,
-        per_worker: dict[str, float],
-        console: Console,
-    ) -> None:
-        self._about, self._folder, self._store, self._options = about, folder, store, options
-        self._per_worker, self._screen = per_worker, console
+    def __init__(self, setup: JobSetup, checkpoint: Checkpoint, folder: str) -> None:
+        self._setup, self._checkpoint, self._folder = setup, checkpoint, folder
         self._read: dict[InputSpec, _Read] = {}
 
-    def jobs(self, trials: Mapping[int, tuple[Recipe, Any]]) -> tuple[dict[str, TrialSpec], dict[int, str]]:
+    def specs(self, trials: Mapping[int, tuple[Recipe, Any]]) -> tuple[dict[str, TrialSpec], dict[int, str]]:
         """Return trial specs by input key, and each trial's key; `trials` has the recipe and model config of each."""
-        jobs: dict[str, TrialSpec] = {}
+        specs: dict[str, TrialSpec] = {}
         key_of = {}
         for number, (recipe, config) in trials.items():
             key = key_of[number] = repr(self._inputs(config)) + _starts(config, recipe)
-            if key not in jobs:
-                jobs[key] = self._job(recipe, config)
-        return jobs, key_of
+            if key not in specs:
+                specs[key] = self._spec(recipe, config)
+        return specs, key_of
 
-    def _job(self, recipe: Recipe, config: Any) -> TrialSpec:
+    def _spec(self, recipe: Recipe, config: Any) -> TrialSpec:
         inputs = self._inputs(config)
         if inputs not in self._read:
             self._read[inputs] = self._films(config)
         read = self._read[inputs]
-        return TrialSpec(
-            checkpoint=read.about,
-            sweep=self._folder,
-            films=read.films,
-            shares=shares_of(self._store, 1),
-            workers=1,
-            per_worker=self._per_worker,
-            shuffle_buffer=self._options.shuffle_buffer,
-            use_gpu=self._options.use_gpu,
-            metric=self._options.metric,
-            genre_films=self._store.manifest.films_of_genres("train"),
-            word_vectors=word_vectors_of(dataclasses.replace(read.about, config=config, recipe=recipe), self._store),
-        )
+        setup, own = self._setup, dataclasses.replace(read.checkpoint, config=config, recipe=recipe)
+        vectors = word_vectors_of(own, setup.store)
+        shares = shares_of(setup.store, 1)
+        start = setup.train_spec(read.checkpoint, self._folder, shares, word_vectors=vectors)
+        return TrialSpec(start, read.films, setup.workers, setup.per_worker)
 
     def _inputs(self, config: Any) -> InputSpec:
         """Return the inputs of a variant: equal for variants that are fed the same films."""
-        return self._about.model_spec.inputs(config)
+        return self._checkpoint.model_spec.inputs(config)
 
     def _films(self, config: Any) -> _Read:
-        self._screen.status("reading the films")
-        checkpoint, store = self._about, self._store
-        own = with_encoder(dataclasses.replace(checkpoint, config=config))
-        own = with_features(own, store, TRAINING_SPLITS, self._screen, use_gpu=self._options.use_gpu)
-        vocabulary = vocabulary_of(checkpoint.kind, config, store)
-        own = dataclasses.replace(own, vocabulary=vocabulary.tokens if vocabulary else ())
-        films = {split: films_of(own, store, split).to_numpy_refs() for split in TRAINING_SPLITS}
+        self._setup.console.status("reading the films")
+        own = self._setup.with_vocabulary(self._setup.with_config(self._checkpoint, config, TRAINING_SPLITS))
+        films = {split: films_of(own, self._setup.store, split).to_numpy_refs() for split in TRAINING_SPLITS}
         # A trial's settings are changes to the preset, so the spec has the preset's config.
-        return _Read(dataclasses.replace(own, config=checkpoint.config), films)
+        return _Read(dataclasses.replace(own, config=self._checkpoint.config), films)
 
 
 def _starts(config: Any, recipe: Recipe) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from datasets.storage import files
 from datasets.store.film_store import Store
@@ -117,8 +115,8 @@ def read_checkpoint(kind: str | None, path: str, store: Store) -> Candidate:
     Raises:
         CheckpointError: it is of another kind, has other genres, or is not a checkpoint.
     """
-    with tempfile.TemporaryDirectory() as copy:
-        checkpoint = checkpoints.read(files.download(path, Path(copy)))
+    with files.local_copy(path) as copy:
+        checkpoint = checkpoints.read(copy)
     if kind not in (None, checkpoint.kind):
         raise CheckpointError(f"{path} holds a {checkpoint.kind}, not a {kind}")
     if checkpoint.genres != store.manifest.genres:

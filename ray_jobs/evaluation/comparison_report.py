@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from datasets.storage import files
-from datasets.storage.atomic import written_to
+from datasets.storage.atomic import files_into
 from datasets.store.film_store import Store
 from genre_models.metrics import example_films
 from genre_models.metrics.classification import top3, top3_recalls
@@ -51,7 +51,7 @@ def report(
     if ablations:
         comparison["ablations"] = list(ablations)
     comparison["example_films"] = _showcase(eval_set, entrants, store.manifest.genres)
-    with written_to(folder) as local:
+    with files_into(folder) as local:
         page = write_report(comparison, local).html.name
     console.line(f"Evaluated {len(entrants)} models on {len(eval_set.labels):,} films ({eval_set.where})\n")
     for line in table(comparison):

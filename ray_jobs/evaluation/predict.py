@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,8 +60,7 @@ class Predictor:
         """
         from genre_models.training import trainer  # imports TensorFlow, only in the actor
 
-        with tempfile.TemporaryDirectory() as copy:
-            folder = files.download(path, Path(copy))
+        with files.local_copy(path) as folder:
             self._about = checkpoints.read(folder)
             self._inputs = self._about.inputs
             if threads:

@@ -16,7 +16,7 @@ import ray.data
 from datasets.batches.film_inputs import Tokenizer
 from datasets.raw.posters import enlarged
 from datasets.storage import files
-from datasets.storage.atomic import aside, publish
+from datasets.storage.atomic import new_folder
 from datasets.store import feature_store as in_store
 from datasets.store.feature_store import VIEWS, Features
 from datasets.store.film_store import Store, poster_array
@@ -152,7 +152,7 @@ def _make(
 
     console.status(f"{what}, loading the encoder")
     folder = in_store.folder_of(store, features.name, split)
-    with aside(folder) as work, ProgressChannel(show) as channel:
+    with new_folder(folder, last=in_store.ABOUT) as work, ProgressChannel(show) as channel:
         batches = shard_paths(store.parts(split)).map_batches(
             _Encoder,
             fn_constructor_args=(
@@ -176,7 +176,6 @@ def _make(
                 units = int(batch["units"].max())
         features = replace(features, units=units)
         in_store.finish(work, features, store, split)
-        publish(work, folder, last=in_store.ABOUT)
     console.line(f"Encoded {films:,} {what.split(': ')[1]} with {backbone.name} ({duration(timer.elapsed)}): {folder}")
     return features
 

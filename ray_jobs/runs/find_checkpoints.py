@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from datasets.storage import files
@@ -19,17 +17,17 @@ class CheckpointInfo:
     """A checkpoint below a runs folder."""
 
     path: str
-    about: dict[str, Any]
+    metadata: dict[str, Any]
     """Content of its checkpoint.json."""
 
     @property
     def epoch(self) -> int:
         """Return the epoch after which it was saved, from 1."""
-        return int(self.about["epoch"])
+        return int(self.metadata["epoch"])
 
     def sort_key(self, metric: str) -> float:
         """Return the sort key for a metric; less is better."""
-        return histories.sort_key(float(self.about["figures"][metric]), metric)
+        return histories.sort_key(float(self.metadata["figures"][metric]), metric)
 
 
 def checkpoints_below(folder: str) -> list[CheckpointInfo]:
@@ -55,36 +53,36 @@ def best_below(
     fitting = [
         info
         for info in checkpoints_below(folder)
-        if info.about["kind"] == kind
-        and fingerprint in (None, info.about["store"].get("fingerprint"))
+        if info.metadata["kind"] == kind
+        and fingerprint in (None, info.metadata["store"].get("fingerprint"))
         and info.path.rsplit("/", 1)[0] not in variants
     ]
     return min(fitting, key=lambda info: info.sort_key(metric), default=None)
 
 
-def find_init_checkpoint(place: str, about: checkpoints.Checkpoint, metric: str) -> str:
+def find_init_checkpoint(place: str, checkpoint: checkpoints.Checkpoint, metric: str) -> str:
     """Return the path of the initial weights' checkpoint: at `place`, or the best one below it.
 
     Raises:
         CheckpointError: there is none of this kind on these films, or its encoder weights or its vocabulary differ.
     """
-    best = best_below(place, kind=about.kind, fingerprint=about.store["fingerprint"], metric=metric)
+    best = best_below(place, kind=checkpoint.kind, fingerprint=checkpoint.store["fingerprint"], metric=metric)
     if best is None:
         raise checkpoints.CheckpointError(
-            f"there is no {about.kind} trained on the films of {about.store['path']} at {place} to start from"
+            f"there is no {checkpoint.kind} trained on the films of {checkpoint.store['path']} at {place} to start from"
         )
-    with tempfile.TemporaryDirectory() as copy:
-        start = checkpoints.read(files.download(best.path, Path(copy)))
-    for of_start, of_new in zip(start.inputs.digests, about.inputs.digests, strict=False):
+    with files.local_copy(best.path) as copy:
+        start = checkpoints.read(copy)
+    for of_start, of_new in zip(start.inputs.digests, checkpoint.inputs.digests, strict=False):
         if of_start != of_new:
             raise checkpoints.CheckpointError(
                 f"{best.path} was trained with an encoder of the weights {of_start[:12]}…, and this one has "
                 f"{of_new[:12]}…: train its start anew, or name the encoder's weights"
             )
-    if start.vocabulary and about.vocabulary and start.vocabulary != about.vocabulary:
+    if start.vocabulary and checkpoint.vocabulary and start.vocabulary != checkpoint.vocabulary:
         raise checkpoints.CheckpointError(
-            f"{best.path} knows other words ({_words(start)}) than this model ({_words(about)}): vectors would go to "
-            "words that they do not stand for. Give this one the options of that run, or leave out --init-from"
+            f"{best.path} knows other words ({_words(start)}) than this model ({_words(checkpoint)}): vectors would go "
+            "to words that they do not stand for. Give this one the options of that run, or leave out --init-from"
         )
     return best.path
 

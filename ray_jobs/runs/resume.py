@@ -8,26 +8,25 @@ from typing import Any
 from genre_models.checkpoint import Checkpoint
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.options import Resumable
 from ray_jobs.runs.run_folder import RunFolder
 
 
-def settings_of(about: Checkpoint) -> dict[str, Any]:
+def settings_of(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return the key of a run: model, recipe and films."""
     return {
-        "kind": about.kind,
-        "recipe": plain(dataclasses.asdict(about.recipe)),
-        "config": plain(dataclasses.asdict(about.config)),
-        "store": about.store["fingerprint"],
-        **({"encoder weights": " ".join(about.inputs.digests)} if about.inputs.digests else {}),
+        "kind": checkpoint.kind,
+        "recipe": plain(dataclasses.asdict(checkpoint.recipe)),
+        "config": plain(dataclasses.asdict(checkpoint.config)),
+        "store": checkpoint.store["fingerprint"],
+        **({"encoder weights": " ".join(checkpoint.inputs.digests)} if checkpoint.inputs.digests else {}),
     }
 
 
 def check_resume(
     folder: RunFolder,
     requested: dict[str, Any],
-    *,
-    what: str,
-    resume: bool,
+    options: Resumable,
     may_differ: tuple[str, ...] = ("epochs", "patience"),
 ) -> None:
     """Check that a run can start or resume in its folder, and save its options.
@@ -35,20 +34,20 @@ def check_resume(
     Args:
         folder: the run's folder.
         requested: the run's options in JSON types, some grouped in dictionaries.
-        what: kind of job for the messages, such as "run" or "sweep".
-        resume: whether to resume.
+        options: whether to resume, and the kind of job for the messages.
         may_differ: options that may differ from those the run was started with.
 
     Raises:
         TrainError: there is no run to resume, it exists already, or it was started with other options.
     """
+    study = options.study
     if not folder.exists():
-        if resume:
-            raise TrainError(f"there is no {what} at {folder.path} to go on with: leave out --resume to start it")
+        if options.resume:
+            raise TrainError(f"there is no {study} at {folder.path} to go on with: leave out --resume to start it")
         folder.write_options(requested)
         return
-    if not resume:
-        raise TrainError(f"the {what} {folder.path} exists: go on with it by --resume, or take another --name")
+    if not options.resume:
+        raise TrainError(f"the {study} {folder.path} exists: go on with it by --resume, or take another --name")
     before, now = _flat(folder.options(), requested), _flat(requested, requested)
     changed = [
         f"{name[-1]} {before.get(name)} -> {now[name]}"
@@ -57,8 +56,8 @@ def check_resume(
     ]
     if changed:
         raise TrainError(
-            f"the {what} {folder.path} was started otherwise ({', '.join(changed)}): give it the same options and "
-            f"films, or start a new {what} under another --name"
+            f"the {study} {folder.path} was started otherwise ({', '.join(changed)}): give it the same options and "
+            f"films, or start a new {study} under another --name"
         )
     folder.write_options(requested)
 

@@ -62,7 +62,7 @@ class RunFolder:
     @contextlib.contextmanager
     def new_checkpoint(self, epoch: int) -> Iterator[Path]:
         """Yield a local folder for an epoch's checkpoint; it is published atomically after the block."""
-        with atomic.new_folder(files.join(self.path, epoch_folder(epoch)), last="checkpoint.json") as folder:
+        with atomic.new_local_folder(files.join(self.path, epoch_folder(epoch)), last="checkpoint.json") as folder:
             yield folder
 
     def prune_checkpoints(self, epochs: Collection[int]) -> None:

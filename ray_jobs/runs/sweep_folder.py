@@ -70,7 +70,7 @@ class Trial:
         return running
 
 
-IsOver = Callable[[Trial], bool]
+IsFinished = Callable[[Trial], bool]
 """Predicate: whether a trial has reached the end of its training."""
 
 
@@ -122,7 +122,7 @@ class SweepFolder(RunFolder):
                 trials.append(trial)
         return sorted(trials, key=lambda trial: trial.number)
 
-    def earlier(self, is_finished: IsOver) -> list[Trial]:
+    def earlier(self, is_finished: IsFinished) -> list[Trial]:
         """Return the trials started so far, by number; mark those at their last epoch as finished."""
         trials = self.trials()
         for trial in trials:

@@ -7,8 +7,6 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-import pyarrow.fs as pafs
-
 from datasets.storage import files
 from genre_models.training.history import EpochMetrics
 
@@ -39,8 +37,7 @@ class TensorBoard:
             self._writer.add_scalar(f"{metric}/{split}", value, epoch.epoch)
         self._writer.flush()
         if not self._local:
-            filesystem, inner = files.resolve(self._target)
-            pafs.copy_files(self._folder, inner, destination_filesystem=filesystem)
+            files.upload(Path(self._folder), self._target)
 
     def close(self) -> None:
         """Close the writer, and remove the local copy of a remote run's events."""

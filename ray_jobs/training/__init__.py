@@ -1,1 +1,1 @@
-"""One run under Ray Train."""
+"""One run under Ray Train, and the setup of all jobs that train."""

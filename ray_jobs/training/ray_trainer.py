@@ -17,13 +17,13 @@ from genre_models.training.history import METRICS
 from ray_jobs.cli.errors import TrainError, reason
 from ray_jobs.runs import find_checkpoints
 from ray_jobs.training.ray_internals import LeanTrainer
-from ray_jobs.training.train_job import TrainSpec
+from ray_jobs.training.train_spec import TrainSpec
 from ray_jobs.training.worker import train_func
 
 _RESTARTS = 3  # a worker or node that dies costs at most the current epoch
 # Ray Train polls its workers every 2 s by default and takes one epoch's report at each poll: shorter epochs, and the
 # end of the run, would wait for the next poll.
-_ASK_EVERY_S = "0.25"
+_POLL_EVERY_S = "0.25"
 
 
 @dataclass
@@ -66,7 +66,7 @@ def _set_tf_config(addresses: list[str], rank: int) -> None:
 
 
 def run_workers(
-    job: TrainSpec,
+    spec: TrainSpec,
     datasets: dict[str, Any],
     *,
     workers: int,
@@ -74,12 +74,12 @@ def run_workers(
     split: Sequence[str] = (),
     callbacks: Sequence[Any] = (),
 ) -> None:
-    """Train a job's model on several workers; a run that exists is resumed.
+    """Train a model on several workers; a run that exists is resumed.
 
     Args:
-        job: the specification of the run.
+        spec: the specification of the run.
         datasets: each rank's own (`train-0`, `validation-0`, …), or one stream `train` named in `split`; films that
-            are still being read come through the job's progress channel.
+            are still being read come through the run's progress channel.
         workers: number of worker processes, one for each rank.
         per_worker: Ray resources of each worker.
         split: the names of the datasets that Ray Data splits over the ranks.
@@ -88,26 +88,26 @@ def run_workers(
     Raises:
         TrainError: the run failed; the message says why, and whether it can be resumed.
     """
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", _ASK_EVERY_S)
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", _POLL_EVERY_S)
     if len(ray.nodes()) == 1:
         # Saves a process: it watches for preempted cloud nodes, of which a single-node cluster has none.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
-    runs_folder, name = job.run.rsplit("/", 1)
+    runs_folder, name = spec.run.rsplit("/", 1)
     trainer = LeanTrainer(
         train_func,
         ends_with_driver=not callbacks,
-        train_loop_config={"job": job},
+        train_loop_config={"spec": spec},
         backend_config=TensorFlowWorkers(),
         datasets=datasets,
         dataset_config=ray.train.DataConfig(datasets_to_split=list(split)),
         scaling_config=ray.train.ScalingConfig(
-            num_workers=workers, use_gpu=job.use_gpu, resources_per_worker=per_worker
+            num_workers=workers, use_gpu=spec.use_gpu, resources_per_worker=per_worker
         ),
         run_config=ray.train.RunConfig(
             name=name,
             storage_path=runs_folder,
             checkpoint_config=ray.train.CheckpointConfig(
-                num_to_keep=1, checkpoint_score_attribute=job.metric, checkpoint_score_order=METRICS[job.metric]
+                num_to_keep=1, checkpoint_score_attribute=spec.metric, checkpoint_score_order=METRICS[spec.metric]
             ),
             failure_config=ray.train.FailureConfig(max_failures=_RESTARTS, controller_failure_limit=_RESTARTS),
             callbacks=list(callbacks),
@@ -117,6 +117,6 @@ def run_workers(
         trainer.fit()
     except ray.train.TrainingFailedError as error:
         hint = (
-            " Its epochs so far are kept: go on with --resume." if find_checkpoints.checkpoints_below(job.run) else ""
+            " Its epochs so far are kept: go on with --resume." if find_checkpoints.checkpoints_below(spec.run) else ""
         )
-        raise TrainError(f"the run {job.run} failed: {reason(error)}.{hint}") from error
+        raise TrainError(f"the run {spec.run} failed: {reason(error)}.{hint}") from error

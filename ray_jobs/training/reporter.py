@@ -15,9 +15,9 @@ from genre_models.training.history import EpochMetrics, best_epoch
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.tensorboard import TensorBoard
 from ray_jobs.training.timing import WORKER, EpochGapTimer, Timer
-from ray_jobs.training.train_job import Progress, TrainSpec
+from ray_jobs.training.train_spec import Progress, TrainSpec
 
-_POST_EVERY_S = 0.5
+_SEND_EVERY_S = 0.5
 
 Save = Callable[[Path], None]
 """Writes a checkpoint into a folder."""
@@ -29,57 +29,56 @@ ReportFn = Callable[[dict[str, Any], Save | None], None]
 class Reporter:
     """Reports the progress of the run and each epoch's metrics and checkpoint; rank 0 writes them."""
 
-    def __init__(self, job: TrainSpec, rank: int, deliver: ReportFn, timing: Timer | None = None) -> None:
-        self._job, self._first, self._deliver = job, rank == 0, deliver
-        self._timing = timing or Timer(WORKER, None)
-        self._gaps = EpochGapTimer(self._timing)
-        self._posted = 0.0
+    def __init__(self, spec: TrainSpec, rank: int, report: ReportFn, timer: Timer | None = None) -> None:
+        self._spec, self._first, self._report = spec, rank == 0, report
+        self._gaps = EpochGapTimer(timer or Timer(WORKER, None))
+        self._sent = 0.0
         self._weights: Future[tempfile.TemporaryDirectory[str]] | None = None
-        self._behind = ThreadPoolExecutor(1, "checkpoint")
-        self._folder = RunFolder(*job.run.rsplit("/", 1))
-        self._tensorboard = TensorBoard(job.run) if self._first else None
+        self._executor = ThreadPoolExecutor(1, "checkpoint")
+        self._folder = RunFolder(*spec.run.rsplit("/", 1))
+        self._tensorboard = TensorBoard(spec.run) if self._first else None
 
     def step(self, step: Any, steps: int) -> None:
-        """Post a step, at most twice a second."""
+        """Send a step, at most twice a second."""
         self._gaps.step(step)
-        if self._first and time.monotonic() - self._posted > _POST_EVERY_S:
-            self._posted = time.monotonic()
-            self._post(Progress(step.epoch, step.step, steps, step.phase))
+        if self._first and time.monotonic() - self._sent > _SEND_EVERY_S:
+            self._sent = time.monotonic()
+            self._send(Progress(step.epoch, step.step, steps, step.phase))
 
     def trained(self, state: Any) -> None:
         """Start writing the weights in a thread, while the epoch is validated."""
         self._gaps.trained()
         if self._first:
-            self._weights = self._behind.submit(_write_weights, state)
+            self._weights = self._executor.submit(_write_weights, state)
 
     def epoch(self, state: Any) -> None:
         """Report the epoch's metrics, on rank 0 with its checkpoint: every rank must report equally often."""
         self._gaps.validated()
-        figures: EpochMetrics = state.history[-1]
-        best = best_epoch(state.history, self._job.metric)
-        metrics = {**asdict(figures), "best": getattr(best, self._job.metric), "best_epoch": best.epoch}
+        metrics: EpochMetrics = state.history[-1]
+        best = best_epoch(state.history, self._spec.metric)
+        reported = {**asdict(metrics), "best": getattr(best, self._spec.metric), "best_epoch": best.epoch}
         if not self._first:
-            self._deliver(metrics, None)
+            self._report(reported, None)
             return
 
         def save(folder: Path) -> None:
             self._save(folder, state)
             self._folder.write_history(state.history)
             if self._tensorboard:
-                self._tensorboard.write(figures)
+                self._tensorboard.write(metrics)
 
-        self._deliver(metrics, save)
-        self._post(Progress(figures.epoch, figures=figures))
+        self._report(reported, save)
+        self._send(Progress(metrics.epoch, metrics=metrics))
 
     def close(self) -> None:
         """Close the writers: in a sweep, the process is reused for another trial."""
-        self._behind.shutdown()
+        self._executor.shutdown()
         if self._tensorboard:
             self._tensorboard.close()
 
-    def _post(self, progress: Progress) -> None:
-        if self._job.channel is not None:
-            self._job.channel.send.remote(progress)
+    def _send(self, progress: Progress) -> None:
+        if self._spec.channel is not None:
+            self._spec.channel.send.remote(progress)
 
     def _save(self, folder: Path, state: Any) -> None:
         from genre_models import checkpoint
@@ -91,7 +90,7 @@ class Reporter:
                 shutil.move(part, folder / part.name)
         tuned = thresholds.tune_thresholds(state.validation_labels, state.validation_scores)
         metadata = replace(
-            self._job.checkpoint,
+            self._spec.checkpoint,
             epoch=state.history[-1].epoch,
             history=tuple(state.history),
             thresholds=tuple(float(t) for t in tuned),

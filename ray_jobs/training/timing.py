@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ray_jobs.cluster import ray_init
+
 DRIVER, WORKER = "driver", "worker"
 FIRST_STEP = "first step, traced"
 
@@ -21,9 +23,9 @@ _SLACK_S = 0.02
 class Span:
     """A timed piece of work."""
 
-    what: str
-    who: str
-    """The process: "driver" or "worker"."""
+    activity: str
+    process: str
+    """ "driver" or "worker"."""
     start: float
     """Seconds since 1970, comparable between processes."""
     end: float
@@ -52,34 +54,45 @@ class EpochGap:
         )
 
 
-Tell = Callable[[Any], None]
+Send = Callable[[Any], None]
 """Receives a span or a gap."""
 
 
 class Timer:
-    """Timer of one process that reports spans to `tell`; without `tell` it does nothing."""
+    """Timer of one process that sends its spans to `send`; without `send` it does nothing."""
 
-    def __init__(self, who: str, tell: Tell | None) -> None:
-        self._who, self.tell = who, tell
+    def __init__(self, process: str, send: Send | None) -> None:
+        self._process, self.send = process, send
 
     @contextlib.contextmanager
-    def span(self, what: str) -> Iterator[None]:
+    def span(self, activity: str) -> Iterator[None]:
         """Time the block."""
         started = time.time()
         yield
-        self.told(what, started)
+        self.record(activity, started)
 
-    def told(self, what: str, start: float, end: float | None = None) -> None:
-        """Report a span from `start` to `end`, by default until now."""
-        if self.tell is not None:
-            self.tell(Span(what, self._who, start, end or time.time()))
+    def record(self, activity: str, start: float, end: float | None = None) -> None:
+        """Send a span from `start` to `end`, by default until now."""
+        if self.send is not None:
+            self.send(Span(activity, self._process, start, end or time.time()))
+
+
+def driver_timer(spans: list[Span] | None) -> Timer:
+    """Return the driver's timer, with the spans of its own start recorded; without a list it does nothing."""
+    timer = Timer(DRIVER, spans.append if spans is not None else None)
+    imported = time.time()
+    begun, ended = ray_init.started or (imported, imported)
+    timer.record("Python, the command line", process_started(), begun)
+    timer.record("starting Ray", begun, ended)
+    timer.record("importing the rest", ended, imported)
+    return timer
 
 
 class EpochGapTimer:
     """Timer of a worker's first step and of the gaps between its epochs."""
 
-    def __init__(self, clock: Timer) -> None:
-        self._clock = clock
+    def __init__(self, timer: Timer) -> None:
+        self._timer = timer
         self._begun = self._stepped = time.time()
         self._trained = self._validated = 0.0
 
@@ -93,14 +106,14 @@ class EpochGapTimer:
 
     def step(self, step: Any) -> None:
         """Record the end of a step; the duration of step 2 dates the start of step 1."""
-        if self._clock.tell is None or step.phase != "training":
+        if self._timer.send is None or step.phase != "training":
             return
         now = time.time()
         if step.step == 1 and not self._trained:
-            self._clock.told(FIRST_STEP, self._begun, now)
+            self._timer.record(FIRST_STEP, self._begun, now)
         if step.step == 2 and self._trained:
             began = self._stepped - (now - self._stepped)
-            self._clock.tell(EpochGap(step.epoch, began - self._validated, self._validated - self._trained))
+            self._timer.send(EpochGap(step.epoch, began - self._validated, self._validated - self._trained))
         self._stepped = now
 
 
@@ -132,13 +145,13 @@ def table(spans: Sequence[Span]) -> list[str]:
     A gap on that path without a span, such as Ray starting a process, has its own line.
     """
     first, path = min(span.start for span in spans), critical(spans)
-    rows = [(span.start, span.seconds, span.who, span.what, "*" if span in path else " ") for span in spans]
+    rows = [(span.start, span.seconds, span.process, span.activity, "*" if span in path else " ") for span in spans]
     ordered = sorted(path, key=lambda span: span.start)
     for previous, following in itertools.pairwise(ordered):
         if following.start - previous.end > _SLACK_S:
-            rows.append((previous.end, following.start - previous.end, "", f"until {following.what}", "*"))
+            rows.append((previous.end, following.start - previous.end, "", f"until {following.activity}", "*"))
     lines = ["   after       for              (* nothing else would have made it sooner)"]
-    for start, seconds, who, label, mark in sorted(rows):
-        lines.append(f" {start - first:6.2f} s  {seconds:6.2f} s {mark} {who:7} {label}")
+    for start, seconds, process, label, mark in sorted(rows):
+        lines.append(f" {start - first:6.2f} s  {seconds:6.2f} s {mark} {process:7} {label}")
     last = max(span.end for span in spans)
     return [*lines, f" {last - first:6.2f} s in all, from the command to the first training step"]

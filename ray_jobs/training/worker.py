@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from datasets.batches.readers import blocks_of
 from datasets.storage import files
-from ray_jobs.runs.run_folder import epoch_folder
+from ray_jobs.runs.run_folder import RunFolder, epoch_folder
 from ray_jobs.training.reporter import Reporter, Save
 from ray_jobs.training.timing import WORKER, Timer, process_started
-from ray_jobs.training.train_job import TrainSpec
+from ray_jobs.training.train_spec import TrainSpec
 from ray_jobs.training.worker_batches import WorkerBatches
 
 
@@ -26,71 +26,75 @@ def train_func(config: dict[str, TrainSpec]) -> None:
     from ray_jobs.cluster.resources import configure_ray_data
 
     configure_ray_data()
-    job = config["job"]
+    spec = config["spec"]
     context = ray.train.get_context()
     rank, workers = context.get_world_rank(), context.get_world_size()
-    clock = Timer(WORKER, job.channel.send.remote if job.timing and rank == 0 else None)
-    clock.told("its process started, Ray Train in it", process_started())
-    with clock.span("importing TensorFlow"):
+    timer = Timer(WORKER, spec.channel.send.remote if spec.timing and rank == 0 else None)
+    timer.record("its process started, Ray Train in it", process_started())
+    with timer.span("importing TensorFlow"):
         from genre_models.training import trainer  # imports TensorFlow: timed, and not earlier
-    threads = None if job.use_gpu else max(1, (os.cpu_count() or 1) // context.get_local_world_size())
+    threads = None if spec.use_gpu else max(1, (os.cpu_count() or 1) // context.get_local_world_size())
     # Each rank has its own share (see `inputs.train_inputs`), or Ray Data splits one stream while it is read.
-    with clock.span("waiting for the films"):
-        films = ray.get(job.channel.received.remote()) if job.films_via_channel else []
+    with timer.span("waiting for the films"):
+        films = ray.get(spec.channel.received.remote()) if spec.films_via_channel else []
         if films is None:
             return  # reading them failed: the driver raises the error
         received = ray.get(films[0]) if films else {}
     shard = ray.train.get_dataset_shard
-    training = received.get(f"train-{rank}") or shard(f"train-{rank}" if job.training_films else "train")
+    training = received.get(f"train-{rank}") or shard(f"train-{rank}" if spec.training_films else "train")
     validation = received.get(f"validation-{rank}") or shard(f"validation-{rank}")
-    feed = WorkerBatches(
-        job, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation)
+    batches = WorkerBatches(
+        spec, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation)
     )
     latest = ray.train.get_checkpoint()
+    last = files.local_copy(files.join(spec.run, latest.path.rsplit("/", 1)[1])) if latest else contextlib.nullcontext()
     strategy = trainer.set_up_tensorflow(
-        workers=workers, threads=threads, inter_op_parallel=job.checkpoint.inputs.inter_op_parallel
+        workers=workers, threads=threads, inter_op_parallel=spec.checkpoint.inputs.inter_op_parallel
     )
-    with latest.as_directory() if latest else contextlib.nullcontext() as folder:
-        reporter = Reporter(job, rank, _to_ray_train, clock)
-        train_model(job, feed, reporter, strategy=strategy, resume_from=Path(folder) if folder else None)
+    with last as folder:
+        reporter = Reporter(spec, rank, functools.partial(_report, RunFolder(*spec.run.rsplit("/", 1))), timer)
+        train_model(spec, batches, reporter, strategy=strategy, resume_from=folder)
 
 
-def _to_ray_train(metrics: dict[str, Any], save: Save | None) -> None:
-    """Report to Ray Train, which keeps the best and the last checkpoint."""
+def _report(run: RunFolder, metrics: dict[str, Any], save: Save | None) -> None:
+    """Write the checkpoint and report it; Ray Train keeps the best and the last."""
     import ray.train
 
     if save is None:
         ray.train.report(metrics)
         return
-    with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
-        save(Path(folder))
-        ray.train.report(
-            metrics,
-            checkpoint=ray.train.Checkpoint.from_directory(folder),
-            checkpoint_dir_name=epoch_folder(metrics["epoch"]),
-        )
+    with run.new_checkpoint(metrics["epoch"]) as folder:
+        save(folder)
+    storage = ray.train.get_context().get_storage()
+    path = files.join(storage.experiment_fs_path, epoch_folder(metrics["epoch"]))
+    ray.train.report(
+        metrics,
+        checkpoint=ray.train.Checkpoint(path, storage.storage_filesystem),
+        # Ray's own upload copies files in any order: a killed run could leave a folder that looks complete.
+        checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD,
+    )
 
 
 def train_model(
-    job: TrainSpec, feed: WorkerBatches, reporter: Reporter, *, strategy: Any, resume_from: Path | None
+    spec: TrainSpec, batches: WorkerBatches, reporter: Reporter, *, strategy: Any, resume_from: Path | None
 ) -> None:
-    """Train the job's model on a feed, from scratch or from a checkpoint's folder."""
+    """Train the run's model on these batches, from scratch or from a checkpoint's folder."""
     from genre_models.checkpoint import load_initial_weights, restore
     from genre_models.training import trainer
     from genre_models.training.initialization import initialize
 
-    checkpoint = job.checkpoint
+    checkpoint = spec.checkpoint
 
     def build() -> Any:
         model = checkpoint.build_model()
         if resume_from is None:
             films = checkpoint.store["films"]["train"]
             initialize(
-                model, checkpoint.config, genre_films=job.genre_films, films=films, word_vectors=job.word_vectors
+                model, checkpoint.config, genre_films=spec.genre_films, films=films, word_vectors=spec.word_vectors
             )
-            if job.init_from:
-                with tempfile.TemporaryDirectory() as copy:
-                    load_initial_weights(files.download(job.init_from, Path(copy)), model, where=job.init_from)
+            if spec.init_from:
+                with files.local_copy(spec.init_from) as start:
+                    load_initial_weights(start, model, where=spec.init_from)
         return model
 
     with contextlib.closing(reporter):
@@ -98,13 +102,13 @@ def train_model(
             build,
             checkpoint.recipe,
             strategy=strategy,
-            training=feed.training,
-            validation=feed.validation,
-            genre_counts=np.array(job.genre_films) if job.genre_films else None,
-            metric=job.metric,
-            steps_per_execution=job.steps_per_execution,
+            training=batches.training,
+            validation=batches.validation,
+            genre_counts=np.array(spec.genre_films) if spec.genre_films else None,
+            metric=spec.metric,
+            steps_per_execution=spec.steps_per_execution,
             resume=(lambda model, optimizer: restore(resume_from, model, optimizer)) if resume_from else None,
-            on_step=lambda step: reporter.step(step, feed.steps),
+            on_step=lambda step: reporter.step(step, batches.steps),
             on_trained=reporter.trained,
             on_epoch=reporter.epoch,
         )

@@ -10,7 +10,7 @@ from ray.tune import Callback
 
 from genre_models.training.history import EpochMetrics, sort_key
 from ray_jobs.cli.console import Console, counted, duration, metric_name, settings_line
-from ray_jobs.runs.sweep_folder import IsOver, SweepFolder, Trial
+from ray_jobs.runs.sweep_folder import IsFinished, SweepFolder, Trial
 
 _EPOCH_FIELDS = tuple(EpochMetrics.__dataclass_fields__)
 CUT_SHORT = "cut short: goes on with --resume"
@@ -26,7 +26,7 @@ class SweepCallback(Callback):
         *,
         requested: int,
         epochs: int,
-        is_finished: IsOver,
+        is_finished: IsFinished,
         metric: str,
         scheduler: Any,
         console: Console,
@@ -34,9 +34,9 @@ class SweepCallback(Callback):
     ) -> None:
         """Start with the known trials; set `workers_of_train` if Ray Train's workers train them."""
         self.trials = {trial.number: trial for trial in trials}
-        self._folder, self._asked, self._epochs, self._metric = folder, requested, epochs, metric
-        self._is_over = is_finished
-        self._scheduler, self._screen = scheduler, console
+        self._folder, self._requested, self._epochs, self._metric = folder, requested, epochs, metric
+        self._is_finished = is_finished
+        self._scheduler, self._console = scheduler, console
         self._workers_of_train = workers_of_train
         self._started = time.monotonic()
         self._ended_before = sum(trial.ended for trial in trials)
@@ -73,7 +73,7 @@ class SweepCallback(Callback):
         record = self.trials[trial.config["number"]]
         if record.reason:
             self._end(record, record.status)
-        elif self._is_over(record):
+        elif self._is_finished(record):
             self._end(record, "finished")
         elif record.number in self._scheduler.stopped:
             self._end(record, "stopped", f"not among the best after epoch {len(record.history)}")
@@ -83,7 +83,7 @@ class SweepCallback(Callback):
     def on_trial_recover(self, *, trial: Any, **_: Any) -> None:
         """Print that a trial's process died and is restarted."""
         record = self.trials[trial.config["number"]]
-        self._screen.line(
+        self._console.line(
             f"The process of trial {record.number} died after {counted(len(record.history), 'epoch')}: "
             "starting it again"
         )
@@ -91,9 +91,9 @@ class SweepCallback(Callback):
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         """Record a trial as failed: its process died more often than Ray Tune restarts it."""
         record = self.trials[trial.config["number"]]
-        self._end(record, "failed", record.reason or _last_words(trial))
+        self._end(record, "failed", record.reason or _error_of(trial))
 
-    def over(self) -> None:
+    def mark_interrupted(self) -> None:
         """Record running trials as interrupted, by the time budget or by the user."""
         for record in self.trials.values():
             if record.status == "running":
@@ -101,15 +101,15 @@ class SweepCallback(Callback):
 
     # -- display ------------------------------------------------------------------------------------------------------
 
-    def _end(self, trial: Trial, status: str, why: str = "") -> None:
-        trial.status, trial.reason = status, trial.reason or why
+    def _end(self, trial: Trial, status: str, reason: str = "") -> None:
+        trial.status, trial.reason = status, trial.reason or reason
         self._folder.write_trial(trial)
         if not (self._workers_of_train and status == "stopped"):
             # Ray Train deletes checkpoints until its last process ends: deleting at the same time could leave none.
             self._folder.keep_best(trial, self._metric)
-        if status == "failed" or (status == "waiting" and not why):
+        if status == "failed" or (status == "waiting" and not reason):
             outcome = "failed" if status == "failed" else "had to stop"
-            self._screen.line(
+            self._console.line(
                 f"Trial {trial.number} {outcome} after {counted(len(trial.history), 'epoch')}: {trial.reason}"
             )
         self.show()
@@ -119,8 +119,8 @@ class SweepCallback(Callback):
         best = best_of(self.trials.values(), self._metric)
         if best is not None and best is not self._best:
             self._best = best
-            self._screen.line(f"Best so far: {self._told(best)}")
-        self._screen.block(self.status_lines())
+            self._console.line(f"Best so far: {self._summary(best)}")
+        self._console.block(self.status_lines())
 
     def status_lines(self) -> list[str]:
         """Return the status as lines: trial counts, best trial, running trials, remaining time."""
@@ -137,9 +137,9 @@ class SweepCallback(Callback):
             if counts[status]
         ]
         details = f" ({', '.join(parts)})" if parts else ""
-        lines = [f"{ended} of {self._asked} trials ended{details}{self._left(ended)}"]
+        lines = [f"{ended} of {self._requested} trials ended{details}{self._left(ended)}"]
         if self._best is not None:
-            lines.append(f"best: {self._told(self._best)}")
+            lines.append(f"best: {self._summary(self._best)}")
             lines.append(f"      {settings_line(self._best.settings)}")
         running = [trial for trial in self.trials.values() if trial.status == "running"]
         if running:
@@ -151,11 +151,11 @@ class SweepCallback(Callback):
         """Return an estimate of the remaining time from the trials of this launch."""
         done = ended - self._ended_before
         elapsed = time.monotonic() - self._started
-        if done < 1 or ended >= self._asked:
+        if done < 1 or ended >= self._requested:
             return ""
-        return f", about {duration(elapsed * (self._asked - ended) / done)} left"
+        return f", about {duration(elapsed * (self._requested - ended) / done)} left"
 
-    def _told(self, trial: Trial) -> str:
+    def _summary(self, trial: Trial) -> str:
         value = trial.best(self._metric)
         text = f"trial {trial.number}, {metric_name(self._metric)} {value:.4f}"
         start = self.trials.get(1)
@@ -174,7 +174,7 @@ def best_of(trials: Any, metric: str) -> Trial | None:
     return min(ranked, key=lambda entry: entry[:2])[2] if ranked else None
 
 
-def _last_words(trial: Any) -> str:
+def _error_of(trial: Any) -> str:
     """Return the error of a dead trial in one line."""
     from ray_jobs.cli.errors import reason
 

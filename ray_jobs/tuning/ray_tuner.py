@@ -11,6 +11,7 @@ import ray.tune
 
 from datasets.storage import files
 from ray_jobs.cli.options import timestamp
+from ray_jobs.training.job_setup import JobSetup
 from ray_jobs.tuning.progress_callback import SweepCallback
 from ray_jobs.tuning.schedulers import ResumableASHA, RunAll
 from ray_jobs.tuning.searcher import TrialSearcher
@@ -31,29 +32,25 @@ _WORKERS_GONE_S = 30
 
 def run_trials(
     trial: Callable[..., None],
-    plan: TrialSearcher,
+    searcher: TrialSearcher,
     scheduler: ResumableASHA | RunAll,
-    watch: SweepCallback,
+    callback: SweepCallback,
+    setup: JobSetup,
     *,
-    sweep: str,
-    per_worker: dict[str, float],
-    workers: int,
+    folder: str,
     trials: int,
-    max_concurrent: int,
     minutes: float | None,
 ) -> None:
     """Run trials under Ray Tune until all have ended or the time is up.
 
     Args:
         trial: trains one trial, given {"number", "settings"}.
-        plan: suggests the trials.
+        searcher: suggests the trials.
         scheduler: stops trials early.
-        watch: records their results.
-        sweep: the folder of the sweep.
-        per_worker: Ray resources of each worker of a trial.
-        workers: number of workers of each trial.
+        callback: records their results.
+        setup: the workers of each trial, and how many trials run at the same time.
+        folder: the folder of the sweep.
         trials: number of trials to run.
-        max_concurrent: number of trials that run at the same time.
         minutes: time budget; None for no limit.
     """
     for name, value in _TUNE_SETTINGS.items():
@@ -61,15 +58,15 @@ def run_trials(
     # Ray logs long tracebacks of trials that die; `SweepCallback` prints a line. Errors of the sweep itself are raised.
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    in_process = workers == 1
+    in_process = setup.workers == 1
     before = _reserved()
     tuner = ray.tune.Tuner(
-        ray.tune.with_resources(trial, per_worker if in_process else _DRIVER),
+        ray.tune.with_resources(trial, setup.per_worker if in_process else _DRIVER),
         tune_config=ray.tune.TuneConfig(
-            search_alg=plan,
+            search_alg=searcher,
             scheduler=scheduler,
             num_samples=trials,
-            max_concurrent_trials=max_concurrent,
+            max_concurrent_trials=setup.max_concurrent,
             time_budget_s=minutes * 60 if minutes is not None else None,
             # The next trial reuses the process of the one that ended, which has imported TensorFlow.
             reuse_actors=in_process,
@@ -77,16 +74,16 @@ def run_trials(
         ),
         run_config=ray.tune.RunConfig(
             name=timestamp(),
-            storage_path=files.join(sweep, "tune"),
+            storage_path=files.join(folder, "tune"),
             failure_config=ray.tune.FailureConfig(max_failures=_NEW_ACTORS),
-            callbacks=[watch],
+            callbacks=[callback],
             verbose=0,
         ),
     )
     try:
         tuner.fit()
     finally:
-        watch.over()
+        callback.mark_interrupted()
     # Ray Train writes and deletes checkpoints of a stopped trial until its own processes have ended.
     deadline = time.monotonic() + _WORKERS_GONE_S
     while not in_process and _reserved() - before and time.monotonic() < deadline:

@@ -53,19 +53,19 @@ class OptunaSampler:
             direction="minimize" if METRICS[metric] == "min" else "maximize",
             sampler=optuna.samplers.TPESampler(seed=seed),
         )
-        self._asked: dict[int, Any] = {}
+        self._pending: dict[int, Any] = {}
 
     def ask(self, number: int) -> dict[str, Any]:
         """Return the settings of trial `number`, given the trials recorded so far."""
         requested = self._study.ask(self._distributions)
-        self._asked[number] = requested
+        self._pending[number] = requested
         return {name: _from_optuna(self._space[name], requested.params[name]) for name in self._space}
 
     def tell(self, number: int, settings: dict[str, Any], value: float | None) -> None:
         """Record a trial's result, of this or of an earlier launch."""
         state = self._optuna.trial.TrialState
-        if number in self._asked:
-            requested = self._asked.pop(number)
+        if number in self._pending:
+            requested = self._pending.pop(number)
             self._study.tell(requested, value, state=state.COMPLETE if value is not None else state.FAIL)
         elif value is not None and all(self._space[name].contains(settings[name]) for name in self._space):
             params = {name: _to_optuna(self._space[name], settings[name]) for name in self._space}

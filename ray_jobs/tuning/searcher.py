@@ -23,22 +23,22 @@ class TrialSearcher(Searcher):
         sampler: Sampler,
         *,
         start: dict[str, Any],
-        going_on: Sequence[Trial],
+        unfinished: Sequence[Trial],
         ended: Sequence[Trial],
         metric: str,
     ) -> None:
         super().__init__(metric="best", mode=METRICS[metric])
         self._sampler, self._start = sampler, start
-        self._going_on = [(trial.number, trial.settings) for trial in going_on]
-        self._next = max([trial.number for trial in (*going_on, *ended)], default=0) + 1
+        self._unfinished = [(trial.number, trial.settings) for trial in unfinished]
+        self._next = max([trial.number for trial in (*unfinished, *ended)], default=0) + 1
         self._running: dict[str, tuple[int, dict[str, Any]]] = {}
         for trial in ended:
             self._sampler.tell(trial.number, trial.settings, trial.best(metric))
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """Return the next trial's number and settings."""
-        if self._going_on:
-            number, settings = self._going_on.pop(0)
+        if self._unfinished:
+            number, settings = self._unfinished.pop(0)
         else:
             number, self._next = self._next, self._next + 1
             settings = dict(self._start) if number == START else self._sampler.ask(number)

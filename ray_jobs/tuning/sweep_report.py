@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from datasets.storage import atomic, files
-from datasets.storage.atomic import written_to
+from datasets.storage.atomic import files_into
 from genre_models.checkpoint import Checkpoint, with_tuples
 from genre_models.models import search_space
 from genre_models.models.search_space import SearchSpace
@@ -29,7 +29,7 @@ BEST_CONFIG = "best_config.yaml"
 
 def finish(
     folder: SweepFolder,
-    about: Checkpoint,
+    start_point: Checkpoint,
     trials: list[Trial],
     *,
     space: SearchSpace,
@@ -48,27 +48,27 @@ def finish(
         # The workers of a stopped trial outlive it briefly and may have saved one more epoch.
         folder.keep_best(trial, options.metric)
     sweep = {
-        **study_files.head(study_files.SWEEPS, folder.path, about, metric=options.metric),
+        **study_files.head(study_files.SWEEPS, folder.path, start_point, metric=options.metric),
         "seconds": seconds + _seconds_before(folder),
         "mode": METRICS[options.metric],
-        "epochs": about.recipe.epochs,
+        "epochs": start_point.recipe.epochs,
         "asked": options.trials,
         "scheduler": options.scheduler,
         "search": options.search,
-        "seed": about.recipe.seed,
+        "seed": start_point.recipe.seed,
         "space": {name: setting.describe() for name, setting in space.items()},
         "start": plain(start),
         "trials": [_trial(folder, trial, options.metric) for trial in trials],
         "checkpoints_per_trial": CHECKPOINTS_PER_TRIAL,
     }
-    with written_to(folder.path) as local:
+    with files_into(folder.path) as local:
         write_sweep(sweeps.analysed(sweep), local)
     best = sweeps.best_trial(sweep)
     if best is None:
         reasons = "; ".join(sorted({trial.reason for trial in trials if trial.reason})) or "no time for one epoch"
-        raise TrainError(f"no trial of {folder.path} came to a figure: {reasons}. Go on with --resume")
-    _write_best_config(folder, about, best, sweep)
-    _say(sweep, best, about, console)
+        raise TrainError(f"no trial of {folder.path} completed an epoch: {reasons}. Go on with --resume")
+    _write_best_config(folder, start_point, best, sweep)
+    _print_result(sweep, best, start_point, console)
     return str(best["checkpoint"])
 
 
@@ -113,7 +113,7 @@ def _write_best_config(folder: SweepFolder, base: Checkpoint, best: dict[str, An
     atomic.write_text(files.join(folder.path, BEST_CONFIG), text)
 
 
-def _say(sweep: dict[str, Any], best: dict[str, Any], base: Checkpoint, console: Console) -> None:
+def _print_result(sweep: dict[str, Any], best: dict[str, Any], base: Checkpoint, console: Console) -> None:
     metric, mode = sweep["metric"], sweep["mode"]
     epoch, value = sweeps.best_epoch_of(best, metric, mode) or (0, float("nan"))
     count, saved = sweeps.counts(sweep), sweeps.saved(sweep)

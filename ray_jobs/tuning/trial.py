@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -15,13 +14,12 @@ import ray.tune
 
 from datasets.batches.batching import Block
 from datasets.storage import files
-from genre_models.checkpoint import Checkpoint
 from genre_models.models import search_space
 from ray_jobs.cli.errors import is_disk_full, reason
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.sweep_folder import SweepFolder
-from ray_jobs.training.reporter import Reporter, Save
-from ray_jobs.training.train_job import TrainSpec
+from ray_jobs.training.reporter import Reporter, ReportFn, Save
+from ray_jobs.training.train_spec import TrainSpec
 from ray_jobs.training.worker import train_model
 from ray_jobs.training.worker_batches import WorkerBatches
 
@@ -33,105 +31,83 @@ CHECKPOINTS_PER_TRIAL = 2
 class TrialSpec:
     """The specification shared by all trials of a sweep."""
 
-    checkpoint: Checkpoint
-    """The starting point; its vocabulary is the largest that any trial uses."""
-    sweep: str
-    """The sweep's folder."""
+    start: TrainSpec
+    """The starting point, in the sweep's folder; its vocabulary is the largest that any trial uses."""
     films: dict[str, Any]
     """By split, references to blocks of films in the object store; with several workers, Ray Train's datasets."""
-    shares: dict[str, tuple[int, ...]]
-    """By split, number of films in each worker's share."""
     workers: int
     per_worker: dict[str, float]
     """Ray resources of each worker."""
-    shuffle_buffer: int
-    use_gpu: bool
-    metric: str
-    genre_films: tuple[int, ...] = ()
-    """Training films of each genre."""
-    word_vectors: Any = None
-    """Initial word vectors for the largest vocabulary that any trial uses."""
 
 
-def run_trial(config: dict[str, Any], *, sweep: TrialSpec) -> None:
+def run_trial(config: dict[str, Any], *, spec: TrialSpec) -> None:
     """Train one trial, in its process under Ray Tune; an error is reported as the trial's result."""
     started = time.monotonic()
     number, settings = config["number"], config["settings"]
-    folder = SweepFolder(*sweep.sweep.rsplit("/", 1)).trial_folder(number)
+    folder = SweepFolder(*spec.start.run.rsplit("/", 1)).trial_folder(number)
     try:
-        job = _job(sweep, settings, folder)
-        if sweep.workers == 1:
-            _train_here(job, sweep, folder, started)
+        own = _train_spec(spec.start, settings, folder)
+        if spec.workers == 1:
+            _train_here(own, spec, folder, started)
         else:
-            _train_on_workers(job, sweep)
+            _train_on_workers(own, spec)
     except Exception as error:  # it ends this trial, not the sweep; the reason is recorded
         # A full disk is not due to the trial's settings: the trial can be resumed.
         ray.tune.report({"failed": reason(error), "try_again": is_disk_full(error)})
 
 
-def _job(sweep: TrialSpec, settings: dict[str, Any], folder: RunFolder) -> TrainSpec:
-    """Return the training specification: the starting point with the trial's settings."""
-    checkpoint = sweep.checkpoint
+def _train_spec(start: TrainSpec, settings: dict[str, Any], folder: RunFolder) -> TrainSpec:
+    """Return the trial's training specification: the starting point with its settings."""
+    checkpoint = start.checkpoint
     recipe, model = search_space.split(settings, checkpoint.recipe, checkpoint.config)
     checkpoint = dataclasses.replace(checkpoint, recipe=recipe, config=model)
     if ids := checkpoint.inputs.own_vocabulary:
         known = checkpoint.vocabulary[: max(0, ids.vocabulary_size - 2)]  # ids 0 and 1 are padding and unknown
         checkpoint = dataclasses.replace(checkpoint, vocabulary=known)
-    return TrainSpec(
-        checkpoint=checkpoint,
-        run=folder.path,
-        training_films=sweep.shares["train"],
-        validation_films=sweep.shares["validation"],
-        shuffle_buffer=sweep.shuffle_buffer,
-        use_gpu=sweep.use_gpu,
-        metric=sweep.metric,
-        genre_films=sweep.genre_films,
-        word_vectors=sweep.word_vectors,
-    )
+    return dataclasses.replace(start, checkpoint=checkpoint, run=folder.path)
 
 
-def _train_here(job: TrainSpec, sweep: TrialSpec, folder: RunFolder, started: float) -> None:
+def _train_here(own: TrainSpec, spec: TrialSpec, folder: RunFolder, started: float) -> None:
     """Train in this process, on films from the object store."""
-    clock = _Timer(started)
+    timer = _Timer(started)
     from genre_models.training import trainer
 
-    clock.mark("import")
+    timer.mark("import")
     trainer.release_memory()
-    threads = None if job.use_gpu else max(1, int(sweep.per_worker["CPU"]))
-    inter_op_parallel = job.checkpoint.inputs.inter_op_parallel and (threads or 0) > 1
+    threads = None if own.use_gpu else max(1, int(spec.per_worker["CPU"]))
+    inter_op_parallel = own.checkpoint.inputs.inter_op_parallel and (threads or 0) > 1
     strategy = trainer.set_up_tensorflow(workers=1, threads=threads, inter_op_parallel=inter_op_parallel)
 
     def films(split: str) -> Iterator[Block]:
-        return (ray.get(block) for block in sweep.films[split])
+        return (ray.get(block) for block in spec.films[split])
 
-    feed = WorkerBatches(job, 0, 1, training=lambda: films("train"), validation=lambda: films("validation"))
+    batches = WorkerBatches(own, 0, 1, training=lambda: films("train"), validation=lambda: films("validation"))
 
-    def deliver(metrics: dict[str, Any], save: Save | None) -> None:
+    def report(metrics: dict[str, Any], save: Save | None) -> None:
         assert save is not None
         with folder.new_checkpoint(metrics["epoch"]) as local:
             save(local)
         folder.prune_checkpoints({metrics["best_epoch"], metrics["epoch"]})
-        ray.tune.report({**metrics, "start_seconds": clock.laps, "cpu_seconds": round(clock.cpu_seconds, 2)})
+        ray.tune.report({**metrics, "start_seconds": timer.laps, "cpu_seconds": round(timer.cpu_seconds, 2)})
 
-    reporter = _TrialReporter(job, deliver, clock)
+    reporter = _TrialReporter(own, report, timer)
     before = folder.checkpoints()
-    with tempfile.TemporaryDirectory() as copy:
-        last = files.download(before[max(before)], Path(copy)) if before else None
-        clock.mark("set up")
-        train_model(job, feed, reporter, strategy=strategy, resume_from=last)
+    with files.local_copy(before[max(before)]) if before else contextlib.nullcontext() as last:
+        timer.mark("set up")
+        train_model(own, batches, reporter, strategy=strategy, resume_from=last)
 
 
 class _TrialReporter(Reporter):
     """Reporter of a trial with a single worker, which also times the first step."""
 
-    def __init__(self, job: TrainSpec, deliver: Any, clock: _Timer) -> None:
-        super().__init__(job, 0, deliver)
-        self._clock = clock
+    def __init__(self, spec: TrainSpec, report: ReportFn, timer: _Timer) -> None:
+        super().__init__(spec, 0, report)
+        self._timer = timer
 
     def step(self, step: Any, steps: int) -> None:
         """Time the first step; a sweep's display shows epochs, not steps."""
         del step, steps
-        self._clock.mark("first step", once=True)
+        self._timer.mark("first step", once=True)
 
 
 class _Timer:
@@ -155,7 +131,7 @@ class _Timer:
         self._last = now
 
 
-def _train_on_workers(job: TrainSpec, sweep: TrialSpec) -> None:
+def _train_on_workers(own: TrainSpec, spec: TrialSpec) -> None:
     """Train in the trial's own Ray Train run; a run that exists is resumed."""
     from ray.tune.integration.ray_train import TuneReportCallback
 
@@ -164,9 +140,9 @@ def _train_on_workers(job: TrainSpec, sweep: TrialSpec) -> None:
 
     configure_ray_data()
     run_workers(
-        job,
-        sweep.films,
-        workers=sweep.workers,
-        per_worker=sweep.per_worker,
+        own,
+        spec.films,
+        workers=spec.workers,
+        per_worker=spec.per_worker,
         callbacks=[TuneReportCallback()],
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
+import threading
 from pathlib import Path
 
 import pyarrow.fs as pafs
 import pytest
 
 from datasets.storage import atomic, files
-from datasets.storage.atomic import aside, publish
+from datasets.storage.atomic import files_into, new_folder
 
 GONE = 2**22 + 12345  # above Linux' largest process id
 
@@ -22,8 +23,8 @@ def test_a_store_is_never_lost_to_a_job_killed_as_it_replaces_it(tmp_path: Path,
     if stage == "after it":
         (tmp_path / "store").mkdir()
         (tmp_path / "store" / "manifest.json").write_text("new")
-    with aside(str(tmp_path / "store")):
-        pass
+    with pytest.raises(InterruptedError), new_folder(tmp_path / "store", last="manifest.json"):
+        raise InterruptedError
     assert (tmp_path / "store" / "manifest.json").read_text() == ("new" if stage == "after it" else "old")
     assert [child.name for child in tmp_path.iterdir()] == ["store"]
 
@@ -37,15 +38,76 @@ def test_on_an_object_store_the_old_store_stays_until_the_new_one_is_whole(monke
     )
     written: list[str] = []
     for text in ("old", "new"):
-        with aside("mock://bucket/store") as work:
+        with new_folder("mock://bucket/store", last="manifest.json") as work:
             atomic.write_text(files.join(work, "films", "a.parquet"), text)
             atomic.write_text(files.join(work, "manifest.json"), text)
             if text == "new":
                 assert files.read_text("mock://bucket/store/manifest.json") == "old"
-            publish(work, "mock://bucket/store", last="manifest.json")
         written.append(files.read_text("mock://bucket/store/films/a.parquet"))
     assert written == ["old", "new"]
     assert files.folders("mock://bucket") == ["store"]
-    with pytest.raises(ValueError, match="no such films"), aside("mock://bucket/store"):
+    with pytest.raises(ValueError, match="no such films"), new_folder("mock://bucket/store", last="manifest.json"):
         raise ValueError("no such films")
     assert files.read_text("mock://bucket/store/manifest.json") == "new"
+
+
+def test_a_replaced_folder_is_there_at_any_time(tmp_path: Path) -> None:
+    """Where the system exchanges two folders in one step."""
+    if not _exchange_is_there(tmp_path):
+        pytest.skip("this filesystem cannot exchange two folders")
+    path, stop, seen = tmp_path / "store", threading.Event(), set[bool]()
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.add((path / "manifest.json").exists())
+
+    def write(text: str) -> None:
+        with new_folder(path, last="manifest.json") as work:
+            atomic.write_text(files.join(work, "manifest.json"), text)
+
+    write("first")
+    reader = threading.Thread(target=watch)
+    reader.start()
+    for turn in range(300):
+        write(str(turn))
+    stop.set()
+    reader.join()
+    assert seen == {True} and files.read_text(path / "manifest.json") == "299"
+    assert [child.name for child in tmp_path.iterdir()] == ["store"]
+
+
+def _exchange_is_there(folder: Path) -> bool:
+    for name in ("one", "other"):
+        (folder / name).mkdir()
+    able = atomic._exchange(str(folder / "one"), str(folder / "other"))
+    for name in ("one", "other"):
+        (folder / name).rmdir()
+    return able
+
+
+def test_two_folders_change_places(tmp_path: Path) -> None:
+    if not _exchange_is_there(tmp_path):
+        pytest.skip("this filesystem cannot exchange two folders")
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    assert atomic._exchange(str(tmp_path / "one"), str(tmp_path / "other"))
+    assert [child.name for child in (tmp_path / "one").iterdir()] == ["other"]
+    assert not atomic._exchange(str(tmp_path / "one"), str(tmp_path / "never"))
+
+
+def test_files_go_into_a_folder_beside_what_is_there_and_all_or_none(tmp_path: Path) -> None:
+    page, other = tmp_path / "report.html", tmp_path / "trial-001"
+    other.mkdir()
+    page.write_text("old")
+    with pytest.raises(OSError, match="full"), files_into(tmp_path) as folder:
+        (folder / "report.html").write_text("half")
+        raise OSError("the disk is full")
+    assert page.read_text() == "old"
+    with files_into(tmp_path) as folder:
+        (folder / "report.html").write_text("new")
+        (folder / "pictures").mkdir()
+        (folder / "pictures" / "a.svg").write_text("<svg/>")
+        assert page.read_text() == "old" and files.find(tmp_path, "report.html") == [str(page)]
+    assert page.read_text() == "new"
+    assert sorted(child.name for child in tmp_path.iterdir()) == ["pictures", "report.html", "trial-001"]

@@ -118,8 +118,8 @@ def test_find(place: str | Path, tmp_path: Path) -> None:
 
 def test_download_of_a_local_folder_copies_nothing(place: str | Path, tmp_path: Path) -> None:
     (tmp_path / "model.keras").write_text("weights")
-    folder = files.download(place, tmp_path / "copy")
-    assert folder == tmp_path
+    with files.local_copy(place) as folder:
+        assert folder == tmp_path
     assert list(tmp_path.iterdir()) == [tmp_path / "model.keras"]
 
 
@@ -129,25 +129,24 @@ def test_download_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "bucket" / "run" / "model.keras").write_text("weights")
     elsewhere = pafs.SubTreeFileSystem(str(tmp_path / "bucket"), pafs.LocalFileSystem())
     monkeypatch.setattr(files, "resolve", lambda _: (elsewhere, "run"))
-    (tmp_path / "copy").mkdir()
-    folder = files.download("s3://bucket/run", tmp_path / "copy")
-    assert folder == tmp_path / "copy"
-    assert (folder / "model.keras").read_text() == "weights"
+    with files.local_copy("s3://bucket/run") as folder:
+        assert (folder / "model.keras").read_text() == "weights"
+    assert not folder.exists()
     assert files.find("s3://bucket/run", "model.keras") == ["s3://bucket/run/model.keras"]
 
 
 def test_a_new_folder_is_there_whole_or_not_at_all(place: str | Path, tmp_path: Path) -> None:
     where = files.join(place, "run", "epoch-001")
-    with atomic.new_folder(where, last="done.json") as folder:
+    with atomic.new_local_folder(where, last="done.json") as folder:
         (folder / "done.json").write_text("{}")
         (folder / "weights").write_text("one")
         assert not files.exists(where)
     assert files.read_text(files.join(where, "weights")) == "one"
-    with pytest.raises(OSError, match="full"), atomic.new_folder(where, last="done.json") as folder:
+    with pytest.raises(OSError, match="full"), atomic.new_local_folder(where, last="done.json") as folder:
         (folder / "weights").write_text("two")
         raise OSError("the disk is full")
     assert files.read_text(files.join(where, "weights")) == "one"
-    with atomic.new_folder(where, last="done.json") as folder:
+    with atomic.new_local_folder(where, last="done.json") as folder:
         (folder / "done.json").write_text("{}")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["epoch-001"]
     assert [path.name for path in (tmp_path / "run" / "epoch-001").iterdir()] == ["done.json"]
@@ -155,19 +154,18 @@ def test_a_new_folder_is_there_whole_or_not_at_all(place: str | Path, tmp_path: 
 
 def test_on_an_object_store_the_last_file_is_uploaded_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "is_local", lambda _: False)
-    uploads: list[list[str]] = []
+    uploads: list[str] = []
     copy = pafs.copy_files
 
     def watched(source: str, target: str, **how: object) -> None:
-        path = Path(source)
-        uploads.append(sorted(child.name for child in path.iterdir()) if path.is_dir() else [Path(target).name])
+        uploads.append(Path(target).name)
         copy(source, target, **how)
 
     monkeypatch.setattr(pafs, "copy_files", watched)
-    with atomic.new_folder(tmp_path / "epoch-001", last="done.json") as folder:
+    with atomic.new_local_folder(tmp_path / "epoch-001", last="done.json") as folder:
         for name in ("weights", "done.json", "history"):
             (folder / name).write_text(name)
-    assert uploads == [["history", "weights"], ["done.json"]]
+    assert sorted(uploads[:2]) == ["history", "weights"] and uploads[2:] == ["done.json"]
     assert (tmp_path / "epoch-001" / "done.json").read_text() == "done.json"
 
 

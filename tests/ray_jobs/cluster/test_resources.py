@@ -46,6 +46,15 @@ def test_actors_leave_a_task_something(monkeypatch: pytest.MonkeyPatch, cpus: fl
     assert each == 1 or cpus < actors + 1
 
 
+@pytest.mark.parametrize(("films", "actors"), [(0, 1), (1_000, 1), (1_001, 2), (2_000, 2), (100_000, 7)])
+def test_a_model_is_loaded_for_each_full_share_of_films(
+    monkeypatch: pytest.MonkeyPatch, films: int, actors: int
+) -> None:
+    """On 8 CPUs, of which one is left to read the films."""
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 8.0})
+    assert actors_for(films, each=1_000, use_gpu=False) == actors
+
+
 def test_gpus_to_predict_on_are_refused_where_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "resources", lambda: LAPTOP)
     with pytest.raises(ClusterError, match="no GPU: leave it out"):

@@ -177,7 +177,7 @@ def test_every_end_of_a_trial_is_told_from_the_others(folder: SweepFolder) -> No
     watch.on_trial_start(trial=as_tune(5))
     watch.on_trial_error(trial=as_tune(5))
     watch.on_trial_start(trial=as_tune(7))
-    watch.over()
+    watch.mark_interrupted()
     kept = {trial.number: (trial.status, trial.reason) for trial in folder.trials()}
     assert kept == {
         1: ("finished", ""),

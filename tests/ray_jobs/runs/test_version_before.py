@@ -11,6 +11,7 @@ from genre_models import checkpoint as checkpoints
 from genre_models.models.renamed_options import RENAMED, with_new_flags
 from ray_jobs.cli import config_loading
 from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.options import TrainOptions
 from ray_jobs.runs.resume import check_resume, settings_of
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.sweep_folder import SweepFolder
@@ -24,10 +25,10 @@ def test_a_run_goes_on(tmp_path: Path) -> None:
     (tmp_path / "run" / "run.json").write_text((BEFORE / "run" / "run.json").read_text())
     requested = settings_of(checkpoints.read(BEFORE / "lstm"))
     assert folder.options()["init_from"] == "runs/first/epoch-001"
-    check_resume(folder, requested, what="run", resume=True)
+    check_resume(folder, requested, TrainOptions(name="run", resume=True))
     requested["recipe"]["ema_decay"] = 0.5
     with pytest.raises(TrainError, match=r"ema_decay 0.9 -> 0.5"):
-        check_resume(folder, requested, what="run", resume=True)
+        check_resume(folder, requested, TrainOptions(name="run", resume=True))
 
 
 def test_a_sweep_s_trials_are_read() -> None:

@@ -14,7 +14,7 @@ import pytest
 import ray.train
 
 from ray_jobs.inputs.train_inputs import FilmsForWorkers
-from ray_jobs.training import driver
+from ray_jobs.training import publish_films
 from ray_jobs.training.ray_internals import LeanTrainer
 from ray_jobs.training.ray_trainer import TensorFlowWorkers
 from ray_jobs.training.timing import DRIVER, Timer
@@ -58,31 +58,31 @@ def test_the_driver_s_code_does_not_import_tensorflow() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def handed_out(monkeypatch: pytest.MonkeyPatch, read: Any) -> tuple[Any, list[Any]]:
-    """Return what hands films out, and what it has handed out, with a board that is none."""
-    told: list[Any] = []
+def publishing(monkeypatch: pytest.MonkeyPatch, read: Any) -> tuple[Any, list[Any]]:
+    """Return the context in which films are read, and what is published, on a channel that is none."""
+    sent: list[Any] = []
     for name in ("get", "put"):
-        monkeypatch.setattr(driver.ray, name, lambda value: value)
-    channel: Any = SimpleNamespace(actor=SimpleNamespace(publish=SimpleNamespace(remote=told.append)))
-    return driver._HandedOut(FilmsForWorkers({}, read, {}), channel, Timer(DRIVER, None)), told
+        monkeypatch.setattr(publish_films.ray, name, lambda value: value)
+    channel: Any = SimpleNamespace(actor=SimpleNamespace(publish=SimpleNamespace(remote=sent.append)))
+    return publish_films.published(FilmsForWorkers({}, read, {}), channel, Timer(DRIVER, None)), sent
 
 
-def test_films_are_handed_out_once_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_films_are_published_once_read(monkeypatch: pytest.MonkeyPatch) -> None:
     films: Any = {"train-0": "films"}
-    handing, told = handed_out(monkeypatch, lambda: films)
-    with handing:
-        handing._thread.join(timeout=10)
-    assert told == [[films]]
+    context, sent = publishing(monkeypatch, lambda: films)
+    with context as thread:
+        thread.join(timeout=10)
+    assert sent == [[films]]
 
 
 def test_films_that_cannot_be_read_end_the_workers_and_the_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     def read() -> Any:
         raise OSError("the disk is gone")
 
-    handing, told = handed_out(monkeypatch, read)
-    with pytest.raises(OSError, match="the disk is gone"), handing:
-        handing._thread.join(timeout=10)
-    assert told == [None]
+    context, sent = publishing(monkeypatch, read)
+    with pytest.raises(OSError, match="the disk is gone"), context as thread:
+        thread.join(timeout=10)
+    assert sent == [None]
 
 
 def test_only_processes_that_a_run_needs_are_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

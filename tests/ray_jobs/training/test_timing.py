@@ -43,7 +43,7 @@ def test_a_clock_that_nobody_listens_to_tells_nothing(monkeypatch: pytest.Monkey
     told: list[Span] = []
     with Timer(DRIVER, told.append).span("work"):
         time.sleep(0.01)
-    assert told[0].what == "work"
+    assert told[0].activity == "work"
     assert told[0].seconds >= 0.01
     gaps = EpochGapTimer(Timer(WORKER, None))
     monkeypatch.setattr(timing.time, "time", lambda: pytest.fail("asked for the time"))

@@ -13,7 +13,7 @@ from datasets.batches.batching import Block
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
-from ray_jobs.training.train_job import TrainSpec
+from ray_jobs.training.train_spec import TrainSpec
 from ray_jobs.training.worker_batches import WorkerBatches
 
 FILMS, BATCH, EPOCHS = 40, 4, 3

@@ -14,7 +14,7 @@ from genre_models.models.search_space import SearchSpace, choice, log_uniform, u
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.options import TuneOptions
 from ray_jobs.runs.sweep_folder import Trial
-from ray_jobs.tuning import driver
+from ray_jobs.tuning import plan
 from ray_jobs.tuning.samplers import OptunaSampler, RandomSampler
 from ray_jobs.tuning.schedulers import ResumableASHA
 from ray_jobs.tuning.searcher import TrialSearcher
@@ -28,12 +28,14 @@ SPACE: SearchSpace = {
 START = {"learning_rate": 1e-4, "dense_dropout": 0.5, "block_filters": (8,)}
 
 
-def plan(sampler: Any, **given: Any) -> TrialSearcher:
-    return TrialSearcher(sampler, **{"start": START, "going_on": [], "ended": [], "metric": "validation_loss", **given})
+def searcher_of(sampler: Any, **given: Any) -> TrialSearcher:
+    return TrialSearcher(
+        sampler, **{"start": START, "unfinished": [], "ended": [], "metric": "validation_loss", **given}
+    )
 
 
 def test_trial_1_is_the_starting_point_and_numbers_follow() -> None:
-    ours = plan(RandomSampler(SPACE, 0))
+    ours = searcher_of(RandomSampler(SPACE, 0))
     first, second = ours.suggest("a"), ours.suggest("b")
     assert first == {"number": 1, "settings": START}
     assert second["number"] == 2
@@ -48,14 +50,14 @@ def test_a_random_trial_depends_on_the_seed_and_its_number_alone() -> None:
 
 def test_a_sweep_goes_on_with_its_unfinished_trials_before_new_ones() -> None:
     ended = Trial(1, START, "finished", history=epochs(0.3))
-    going_on = Trial(2, {**START, "dense_dropout": 0.1}, "running")
-    ours = plan(RandomSampler(SPACE, 0), ended=[ended], going_on=[going_on])
-    assert ours.suggest("a") == {"number": 2, "settings": going_on.settings}
+    unfinished = Trial(2, {**START, "dense_dropout": 0.1}, "running")
+    ours = searcher_of(RandomSampler(SPACE, 0), ended=[ended], unfinished=[unfinished])
+    assert ours.suggest("a") == {"number": 2, "settings": unfinished.settings}
     assert ours.suggest("b") == {"number": 3, "settings": RandomSampler(SPACE, 0).ask(3)}
 
 
 def test_optuna_draws_from_the_space_and_learns_where_it_is_good() -> None:
-    ours = plan(OptunaSampler(SPACE, 0, "validation_loss"))
+    ours = searcher_of(OptunaSampler(SPACE, 0, "validation_loss"))
     drawn = []
     for number in range(1, 41):
         asked = ours.suggest(str(number))["settings"]
@@ -73,7 +75,7 @@ def test_optuna_learns_from_an_earlier_launch_and_not_from_failures() -> None:
         Trial(2, {**START, "learning_rate": 1e-3}, "failed"),
         Trial(3, {**START, "learning_rate": 5.0}, "finished", history=epochs(0.3)),  # outside of the space
     ]
-    ours = plan(sampler, ended=ended, metric="validation_mean_average_precision")
+    ours = searcher_of(sampler, ended=ended, metric="validation_mean_average_precision")
     assert len(sampler._study.trials) == 1
     ours.suggest("a")
     ours.on_trial_complete("a", {"failed": "no memory"})
@@ -162,7 +164,7 @@ def test_grace_beyond_the_last_epoch_stops_nothing(grace: int) -> None:
 def test_what_all_trials_share_is_left_out_of_the_search(config: OverviewLSTM, name: str) -> None:
     """Fewer pieces of words cut overviews otherwise: trials would train on other tokens than they are evaluated on."""
     assert name in REGISTRY["lstm"].search_space
-    assert name not in driver._sweep("lstm", config, Recipe(), TuneOptions()).space
-    asked = driver._sweep("lstm", config, Recipe(), TuneOptions(vary=(f"{name}: [16, 32]",)))
-    assert name in asked.space and name in driver._not_searched("lstm", asked.config)
-    assert name in driver._sweep("lstm", OverviewLSTM(), Recipe(), TuneOptions()).space
+    assert name not in plan.sweep_of("lstm", config, Recipe(), TuneOptions()).space
+    asked = plan.sweep_of("lstm", config, Recipe(), TuneOptions(vary=(f"{name}: [16, 32]",)))
+    assert name in asked.space and name in plan.not_searched("lstm", asked.config)
+    assert name in plan.sweep_of("lstm", OverviewLSTM(), Recipe(), TuneOptions()).space

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genre_models.checkpoint import Checkpoint
+from genre_models.training.history import EpochMetrics
 
 
 @dataclass(frozen=True)
@@ -50,4 +51,4 @@ class Progress:
     step: int = 0
     steps: int = 0
     phase: str = "training"
-    figures: Any = None
+    metrics: EpochMetrics | None = None

@@ -1,0 +1,130 @@
+"""Setup that training, tuning and ablation share: Ray, store, checkpoint record, folder, features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from datasets.storage import files
+from datasets.store.film_store import Store
+from genre_models.checkpoint import Checkpoint
+from genre_models.models.registry import REGISTRY
+from genre_models.training.recipe import Recipe
+from ray_jobs.cli.console import Console
+from ray_jobs.cli.options import TrainingOptions, timestamp
+from ray_jobs.cluster import resources
+from ray_jobs.cluster.resources import Resources
+from ray_jobs.inputs.feature_extraction import with_encoder, with_features
+from ray_jobs.inputs.store_setup import open_store
+from ray_jobs.inputs.train_inputs import (
+    TRAINING_SPLITS,
+    require_films_enough,
+    require_posters_that_fit,
+    vocabulary_of,
+)
+from ray_jobs.runs.run_folder import RunFolder
+from ray_jobs.training.train_spec import TrainSpec
+
+Folder = TypeVar("Folder", bound=RunFolder)
+
+
+@dataclass(frozen=True)
+class JobSetup:
+    """A job that trains, connected to Ray and with its store open."""
+
+    options: TrainingOptions
+    console: Console
+    have: Resources
+    workers: int
+    """Training workers of the run, or of each trial."""
+    per_worker: dict[str, float]
+    """Ray resources of each worker."""
+    max_concurrent: int
+    """Number of trials that train at the same time; 1 for a single run."""
+    store: Store
+
+    @classmethod
+    def start(
+        cls, options: TrainingOptions, console: Console, *, workers: int, max_concurrent: int | None = None
+    ) -> JobSetup:
+        """Connect to Ray, choose each worker's resources, and open the store.
+
+        Args:
+            options: the job's options.
+            console: where progress is shown.
+            workers: training workers of the run, or of each trial.
+            max_concurrent: for a job of many trials, how many may train at the same time; 0 is as many as fit.
+
+        Raises:
+            ClusterError: the cluster has no room for the workers.
+            StoreError: there is no store.
+        """
+        has_trials = max_concurrent is not None
+        have = resources.connect(console, dashboard=has_trials and workers > 1)
+        wanted: dict[str, Any] = {
+            "workers": workers, "use_gpu": options.use_gpu, "cpus_per_worker": options.cpus_per_worker, "have": have,
+        }  # fmt: skip
+        if max_concurrent is None:
+            per_worker, at_once = resources.worker_resources(**wanted), 1
+        else:
+            per_worker, at_once = resources.trials_at_once(requested=max_concurrent, **wanted)
+        return cls(options, console, have, workers, per_worker, at_once, open_store(options.store, console))
+
+    def require_inputs_that_fit(self, kind: str, config: Any) -> None:
+        """Check that the store has films for every worker, and posters of the model's size.
+
+        Raises:
+            TrainError: naming what does not fit and the remedy.
+        """
+        require_films_enough(self.store, self.workers)
+        require_posters_that_fit(REGISTRY[kind], config, self.store)
+
+    def checkpoint(self, kind: str, config: Any, recipe: Recipe) -> Checkpoint:
+        """Return the record of the run's checkpoints, without vocabulary, epoch and metrics.
+
+        Raises:
+            TrainError: an encoder or its tokenizer cannot be used.
+        """
+        manifest = self.store.manifest
+        store = {"fingerprint": manifest.fingerprint, "path": self.store.path, "films": manifest.films}
+        return with_encoder(Checkpoint(kind=kind, genres=manifest.genres, config=config, recipe=recipe, store=store))
+
+    def with_config(self, checkpoint: Checkpoint, config: Any, splits: tuple[str, ...]) -> Checkpoint:
+        """Return a checkpoint record with another config; its features are extracted for these splits."""
+        return self.with_features(with_encoder(replace(checkpoint, config=config)), splits)
+
+    def with_vocabulary(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Return a checkpoint record with the vocabulary of the training films; empty for other models."""
+        vocabulary = vocabulary_of(checkpoint.kind, checkpoint.config, self.store)
+        return replace(checkpoint, vocabulary=vocabulary.tokens if vocabulary else ())
+
+    def with_features(self, checkpoint: Checkpoint, splits: tuple[str, ...] = TRAINING_SPLITS) -> Checkpoint:
+        """Return a checkpoint record with its features; those the store lacks are extracted."""
+        return with_features(checkpoint, self.store, splits, self.console, use_gpu=self.options.use_gpu)
+
+    def folder(self, folder_class: type[Folder], default_name: str) -> Folder:
+        """Return the job's folder below --runs; by default a name and the time."""
+        return folder_class(files.absolute(self.options.runs), self.options.name or f"{default_name}-{timestamp()}")
+
+    def train_spec(
+        self, checkpoint: Checkpoint, run: str, shares: dict[str, tuple[int, ...]], **more: Any
+    ) -> TrainSpec:
+        """Return the specification of a training run in the folder `run`, with the job's options.
+
+        Args:
+            checkpoint: the record of its checkpoints.
+            run: its folder.
+            shares: films in each worker's share, by split.
+            more: other fields of the specification.
+        """
+        return TrainSpec(
+            checkpoint=checkpoint,
+            run=run,
+            training_films=shares["train"],
+            validation_films=shares["validation"],
+            shuffle_buffer=self.options.shuffle_buffer,
+            use_gpu=self.options.use_gpu,
+            metric=self.options.metric,
+            genre_films=self.store.manifest.films_of_genres("train"),
+            **more,
+        )
