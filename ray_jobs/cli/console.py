@@ -21,14 +21,14 @@ class Console:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
         self._live = self._stream.isatty()
-        self._said = time.monotonic()
+        self._printed = time.monotonic()
         self._status = ""
 
     def line(self, text: str = "") -> None:
         """Print a permanent line."""
         self._clear()
         print(text, file=self._stream, flush=True)
-        self._said = time.monotonic()
+        self._printed = time.monotonic()
 
     def status(self, text: str) -> None:
         """Show progress in one line: in place on a terminal, at a limited rate in a log."""
@@ -36,7 +36,7 @@ class Console:
             self._clear()
             self._status = text[:160]
             print(self._status, end="", file=self._stream, flush=True)
-        elif time.monotonic() - self._said >= _EVERY_S:
+        elif time.monotonic() - self._printed >= _EVERY_S:
             self.line(text)
 
     def block(self, lines: Sequence[str]) -> None:
@@ -47,7 +47,7 @@ class Console:
             wrapped = (textwrap.wrap(line, width, subsequent_indent=_INDENT) for line in lines)
             self._status = "\n".join(part for parts in wrapped for part in parts)
             print(self._status, end="", file=self._stream, flush=True)
-        elif time.monotonic() - self._said >= _BLOCK_EVERY_S:
+        elif time.monotonic() - self._printed >= _BLOCK_EVERY_S:
             self.line("\n".join(lines))
 
     def _clear(self) -> None:
@@ -66,7 +66,7 @@ class Countdown:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._seen = deque([(0.0, 0.0)])  # seconds, and work done by then
+        self._points = deque([(0.0, 0.0)])  # seconds, and work done by then
 
     @property
     def elapsed(self) -> float:
@@ -76,11 +76,11 @@ class Countdown:
     def left(self, done: float, total: float) -> str:
         """Return ", about 2 min left", or an empty string while there is no estimate."""
         now = self.elapsed
-        if done > self._seen[-1][1] and now > 1.02 * self._seen[-1][0]:  # keeps few entries in a long run
-            self._seen.append((now, done))
-        while len(self._seen) > 2 and self._seen[1][0] <= now / 2:
-            self._seen.popleft()
-        since, before = self._seen[0]
+        if done > self._points[-1][1] and now > 1.02 * self._points[-1][0]:  # keeps few entries in a long run
+            self._points.append((now, done))
+        while len(self._points) > 2 and self._points[1][0] <= now / 2:
+            self._points.popleft()
+        since, before = self._points[0]
         if now < 1 or done <= before:
             return ""
         return f", about {duration((now - since) * (total - done) / (done - before))} left"

@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from genre_models.models.renamed_options import with_new_flags
 from ray_jobs.cli.errors import ClusterError, TrainError, cause_chain, message
 
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # full disk, no write permission
-
-Options = TypeVar("Options")
 
 
 def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
@@ -25,21 +23,21 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
     try:
         arguments = with_new_flags(sys.argv[1:])
         start = starting_point(options, arguments)
-        given = tyro.cli(
+        parsed = tyro.cli(
             options, args=arguments, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,)
         )
-        main(given)
+        main(parsed)
     except Exception as error:
-        if not (text := _said_to_the_person(error)):
+        if not (text := _user_message(error)):
             raise
-        _say(f"\nStopped: {text}")
+        _print_error(f"\nStopped: {text}")
         sys.exit(1)
     except KeyboardInterrupt:
-        _say("\nStopped by you. What was finished is kept.")
+        _print_error("\nStopped by you. What was finished is kept.")
         sys.exit(130)
 
 
-def _said_to_the_person(error: Exception) -> str:
+def _user_message(error: Exception) -> str:
     """Return the message of an expected error or a disk error, else an empty string.
 
     The causes are searched too: Ray wraps the errors of its tasks.
@@ -64,5 +62,5 @@ def _expected() -> tuple[type[BaseException], ...]:
     return (PathError, FilmsError, StoreError, CheckpointError, SearchSpaceError, ClusterError, TrainError)
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

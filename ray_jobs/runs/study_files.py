@@ -33,29 +33,29 @@ SWEEPS = StudyKind("sweep.json", 1, "trials")
 ABLATIONS = StudyKind("ablation.json", 1, "variants")
 
 
-def head(sort: StudyKind, folder: str, about: Checkpoint, *, metric: str) -> dict[str, Any]:
+def head(study: StudyKind, folder: str, checkpoint: Checkpoint, *, metric: str) -> dict[str, Any]:
     """Return the common fields of a study's file."""
     return {
-        "format": sort.format,
-        "kind": about.kind,
-        "label": about.model_spec.label,
-        "sees": about.inputs.modality,
+        "format": study.format,
+        "kind": checkpoint.kind,
+        "label": checkpoint.model_spec.label,
+        "sees": checkpoint.inputs.modality,
         "name": folder.rsplit("/", 1)[1],
         "path": folder,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", *sys.argv]),
-        "store": about.store,
+        "store": checkpoint.store,
         "metric": metric,
     }
 
 
-def studies_below(folder: str, sort: StudyKind) -> list[dict[str, Any]]:
+def studies_below(folder: str, kind: StudyKind) -> list[dict[str, Any]]:
     """Return the studies of one kind below a folder, newest first; skip unreadable ones."""
     studies = []
-    for path in files.find(folder, sort.file):
+    for path in files.find(folder, kind.file):
         try:
             study = with_new_names(json.loads(files.read_text(path)))
-            if study["format"] == sort.format and study[sort.holds] and study["store"]["fingerprint"]:
+            if study["format"] == kind.format and study[kind.holds] and study["store"]["fingerprint"]:
                 studies.append({**study, "path": path.rsplit("/", 1)[0]})  # the runs folder may have moved
         except (ValueError, KeyError, TypeError, OSError):
             continue

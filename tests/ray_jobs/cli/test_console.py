@@ -49,5 +49,5 @@ def test_what_it_remembers_does_not_grow_with_the_work(clock: list[float]) -> No
     countdown = Countdown()
     for step in range(1, 100_000):
         told(clock, countdown, step / 2, step, 100_000)
-    assert len(countdown._seen) < 100
+    assert len(countdown._points) < 100
     assert told(clock, countdown, 50_000, 50_000, 100_000) != ""

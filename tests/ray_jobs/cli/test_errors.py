@@ -12,7 +12,7 @@ from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
 
 from datasets.store.film_store import StoreError
 from ray_jobs.cli.errors import TrainError, is_disk_full, reason
-from ray_jobs.cli.runner import _said_to_the_person
+from ray_jobs.cli.runner import _user_message
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -49,7 +49,7 @@ def test_the_reason_is_the_innermost_one() -> None:
     ],
 )
 def test_what_is_meant_for_a_person_is_told_apart_from_our_own_faults(error: Exception, said: str) -> None:
-    assert _said_to_the_person(error) == said
+    assert _user_message(error) == said
 
 
 @pytest.mark.cluster
@@ -64,4 +64,4 @@ def test_the_same_from_a_task_of_ray_data(error: Exception, said: str) -> None:
 
     with pytest.raises(Exception) as raised:
         ray.data.range(1).map_batches(fail).materialize()
-    assert _said_to_the_person(raised.value) == said
+    assert _user_message(raised.value) == said
