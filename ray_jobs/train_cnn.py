@@ -10,16 +10,12 @@ take 5 min on 2 cores and reach a validation loss near 0.26 and a mean average p
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.options import TrainOptions
 from ray_jobs.cli.runner import run_job
-from ray_jobs.cluster.ray_init import imported_behind, start_ray
-
-if TYPE_CHECKING:
-    from ray_jobs.training.driver import TrainResult
+from ray_jobs.cluster.ray_init import start_ray_while_importing
 
 
 @dataclass(frozen=True)
@@ -30,13 +26,9 @@ class Options(TrainOptions):
     model: PosterCNN = field(default_factory=PosterCNN)
 
 
-def main(options: Options) -> TrainResult:
-    """Train the model, and return its results."""
-    with imported_behind("ray_jobs.training.driver"):
-        start_ray()
-    from ray_jobs.training.driver import train
-
-    return train("cnn", options.model, options.recipe, options)
+def main(options: Options) -> None:
+    """Train the model."""
+    start_ray_while_importing("ray_jobs.training.driver").train("cnn", options.model, options.recipe, options)
 
 
 if __name__ == "__main__":

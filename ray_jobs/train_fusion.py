@@ -10,17 +10,13 @@ the model and its results on real films.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.presets import fusion_best
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.options import TrainOptions
 from ray_jobs.cli.runner import run_job
-from ray_jobs.cluster.ray_init import imported_behind, start_ray
-
-if TYPE_CHECKING:
-    from ray_jobs.training.driver import TrainResult
+from ray_jobs.cluster.ray_init import start_ray_while_importing
 
 
 @dataclass(frozen=True)
@@ -33,13 +29,9 @@ class Options(TrainOptions):
     model: FusionGMU = field(default_factory=lambda: fusion_best.MODEL)
 
 
-def main(options: Options) -> TrainResult:
-    """Train the model, and return its results."""
-    with imported_behind("ray_jobs.training.driver"):
-        start_ray()
-    from ray_jobs.training.driver import train
-
-    return train("fusion", options.model, options.recipe, options)
+def main(options: Options) -> None:
+    """Train the model."""
+    start_ray_while_importing("ray_jobs.training.driver").train("fusion", options.model, options.recipe, options)
 
 
 if __name__ == "__main__":

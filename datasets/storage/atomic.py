@@ -9,10 +9,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+import pyarrow.fs as pafs
 
 from datasets.storage import files
 
+_AT_ONCE = 16  # files moved concurrently on an object store
 _FROM_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux, see renameat2(2)
 
 
@@ -83,23 +88,34 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_bytes(path: str | Path, data: bytes) -> None:
     """Write a file atomically. Missing folders are created."""
+    with new_file(path) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def new_file(path: str | Path) -> Iterator[Any]:
+    """Yield a stream to write a file to, published at `path` if the block succeeds. Missing folders are created."""
     filesystem, inner = files.resolve(path)
     filesystem.create_dir(str(Path(inner).parent), recursive=True)
     # Only local files are visible half written; object stores show complete objects only.
     temporary = f"{inner}.{files.this_process()}.aside" if files.is_local(path) else inner
-    with filesystem.open_output_stream(temporary) as stream:
-        stream.write(data)
-    if temporary != inner:
-        Path(temporary).replace(inner)
+    try:
+        with filesystem.open_output_stream(temporary) as stream:
+            yield stream
+        if temporary != inner:
+            Path(temporary).replace(inner)
+    finally:
+        if temporary != inner:
+            Path(temporary).unlink(missing_ok=True)
 
 
-# -- local folders ----------------------------------------------------------------------------------------------------
+# -- folders ----------------------------------------------------------------------------------------------------
 
 
 def _publish(work: str, path: str, *, last: str) -> None:
     if not files.is_local(path):
         files.remove_folder(path)
-        files.move_files(work, path, last=last)
+        _move_files(work, path, last=last)
     elif not Path(path).exists():
         Path(work).rename(path)
     elif not _exchange(work, path):
@@ -108,6 +124,21 @@ def _publish(work: str, path: str, *, last: str) -> None:
         Path(path).rename(old)
         Path(work).rename(path)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _move_files(work: str, path: str, *, last: str) -> None:
+    filesystem, source = files.resolve(work)
+    _, target = files.resolve(path)
+    infos = filesystem.get_file_info(pafs.FileSelector(source, recursive=True))
+    names = [info.path[len(source) :].lstrip("/") for info in infos if info.is_file]
+
+    def move(name: str) -> None:
+        filesystem.create_dir(f"{target}/{name}".rsplit("/", 1)[0], recursive=True)
+        filesystem.move(f"{source}/{name}", f"{target}/{name}")
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(move, (name for name in names if name != last)))
+    move(last)
 
 
 def _exchange(one: str, other: str) -> bool:

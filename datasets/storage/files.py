@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.fs as pafs
-
-_AT_ONCE = 16  # files moved or copied concurrently
 
 
 class PathError(ValueError):
@@ -85,16 +83,12 @@ def find(path: str | Path, name: str) -> list[str]:
     Hidden folders, in which jobs prepare what is not complete yet, are left out.
     """
     filesystem, inner = resolve(path)
-    inner = inner.rstrip("/")
+    selector = pafs.FileSelector(inner, recursive=True, allow_not_found=True)
+    paths = [info.path for info in filesystem.get_file_info(selector) if info.base_name == name and info.is_file]
+    below = [path[len(inner.rstrip("/")) :] for path in paths]
     # With the URI's host and account, which paths on its filesystem leave out.
-    above = inner if is_local(path) else str(path).rstrip("/")
-    below = [file[len(inner) :] for file in _files_below(filesystem, inner) if file.rsplit("/", 1)[-1] == name]
-    return sorted(above + file for file in below if "/." not in file)
-
-
-def _files_below(filesystem: pafs.FileSystem, folder: str) -> list[str]:
-    selector = pafs.FileSelector(folder, recursive=True, allow_not_found=True)
-    return [info.path for info in filesystem.get_file_info(selector) if info.is_file]
+    above = inner if is_local(path) else str(path)
+    return sorted(above.rstrip("/") + file for file in below if "/." not in file)
 
 
 def folders(path: str | Path) -> list[str]:
@@ -126,35 +120,9 @@ def local_copy(path: str | Path) -> Iterator[Path]:
 def upload(folder: Path, path: str | Path, *, last: str = "") -> None:
     """Copy a local folder's files into `path`; the one named `last` after all others."""
     filesystem, inner = resolve(path)
-    _for_each_file(
-        filesystem,
-        [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()],
-        lambda name, target: pafs.copy_files(str(folder / name), target, destination_filesystem=filesystem),
-        inner,
-        last,
-    )
-
-
-def move_files(source: str, path: str, *, last: str) -> None:
-    """Move a folder's files into `path`; the one named `last` after all others."""
-    filesystem, inner = resolve(source)
-    names = [file[len(inner) :].lstrip("/") for file in _files_below(filesystem, inner)]
-    _for_each_file(
-        filesystem, names, lambda name, target: filesystem.move(f"{inner}/{name}", target), resolve(path)[1], last
-    )
-
-
-def _for_each_file(
-    filesystem: pafs.FileSystem, names: list[str], act: Callable[[str, str], None], folder: str, last: str
-) -> None:
-    """Call `act` with each name and its place in a folder, several at a time; with `last` after all others."""
-
-    def place(name: str) -> None:
-        target = f"{folder}/{name}"
-        filesystem.create_dir(target.rsplit("/", 1)[0], recursive=True)
-        act(name, target)
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(place, (name for name in names if name != last)))
-    if last:
-        place(last)
+    filesystem.create_dir(inner, recursive=True)
+    with tempfile.TemporaryDirectory() as held:
+        if last:
+            shutil.move(folder / last, held)
+        for part in (str(folder), held) if last else (str(folder),):
+            pafs.copy_files(part, inner, destination_filesystem=filesystem)

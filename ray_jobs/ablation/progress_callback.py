@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from ray_jobs.cli.console import counted, metric_name
@@ -14,6 +13,8 @@ _SHOWN = 6
 
 class AblationCallback(SweepCallback):
     """Ray Tune callback of an ablation."""
+
+    noun = "trainings"
 
     def __init__(
         self, folder: SweepFolder, trials: list[Trial], *, names: dict[int, str], epochs_of: dict[int, int], **rest: Any
@@ -38,11 +39,7 @@ class AblationCallback(SweepCallback):
 
     def status_lines(self) -> list[str]:
         """Return the status block: counts of trainings, those running, and the time left."""
-        counts = Counter(trial.status for trial in self.trials.values())
-        ended = sum(trial.ended for trial in self.trials.values())
-        parts = [f"{counts[status]} {status}" for status in ("finished", "failed", "running") if counts[status]]
-        summary = f" ({', '.join(parts)})" if parts else ""
-        lines = [f"{ended} of {self._requested} trainings ended{summary}{self._left(ended)}"]
+        lines = [self._counts()]
         running = [trial for trial in self.trials.values() if trial.status == "running"]
         for trial in running[:_SHOWN]:
             lines.append(

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from types import ModuleType
 
 started: tuple[float, float] | None = None
 """Times at which this process began to import and start Ray, and finished, in seconds since 1970."""
@@ -37,15 +37,15 @@ def start_ray(*, dashboard: bool = False) -> None:
     started = (before, time.time())
 
 
-@contextlib.contextmanager
-def imported_behind(module: str) -> Iterator[None]:
-    """Import a module in a thread while the block runs. Its errors are raised again on use."""
+def start_ray_while_importing(module: str) -> ModuleType:
+    """Start Ray while a thread imports a module, and return the module."""
 
     def load() -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # raised again below
             importlib.import_module(module)
 
     thread = threading.Thread(target=load, daemon=True, name=f"import {module}")
     thread.start()
-    yield
+    start_ray()
     thread.join()
+    return importlib.import_module(module)

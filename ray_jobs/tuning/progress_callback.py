@@ -13,11 +13,14 @@ from ray_jobs.cli.console import Console, counted, duration, metric_name, settin
 from ray_jobs.runs.sweep_folder import IsFinished, SweepFolder, Trial
 
 _EPOCH_FIELDS = tuple(EpochMetrics.__dataclass_fields__)
+_LABELS = {"finished": "finished", "stopped": "stopped early", "failed": "failed", "running": "running"}
 CUT_SHORT = "cut short: goes on with --resume"
 
 
 class SweepCallback(Callback):
     """Records the trials of a sweep and shows its progress."""
+
+    noun = "trials"
 
     def __init__(
         self,
@@ -124,20 +127,7 @@ class SweepCallback(Callback):
 
     def status_lines(self) -> list[str]:
         """Return the status as lines: trial counts, best trial, running trials, remaining time."""
-        counts = Counter(trial.status for trial in self.trials.values())
-        ended = sum(trial.ended for trial in self.trials.values())
-        parts = [
-            f"{counts[status]} {name}"
-            for status, name in (
-                ("finished", "finished"),
-                ("stopped", "stopped early"),
-                ("failed", "failed"),
-                ("running", "running"),
-            )
-            if counts[status]
-        ]
-        details = f" ({', '.join(parts)})" if parts else ""
-        lines = [f"{ended} of {self._requested} trials ended{details}{self._left(ended)}"]
+        lines = [self._counts()]
         if self._best is not None:
             lines.append(f"best: {self._summary(self._best)}")
             lines.append(f"      {settings_line(self._best.settings)}")
@@ -146,6 +136,14 @@ class SweepCallback(Callback):
             shown = ", ".join(f"trial {t.number} at epoch {len(t.history)}/{self._epochs}" for t in running[:6])
             lines.append(f"now:  {shown}{f' and {len(running) - 6} more' if len(running) > 6 else ''}")
         return lines
+
+    def _counts(self) -> str:
+        """Return the number of trials by status, and the remaining time, as a line."""
+        counts = Counter(trial.status for trial in self.trials.values())
+        ended = sum(trial.ended for trial in self.trials.values())
+        parts = [f"{counts[status]} {label}" for status, label in _LABELS.items() if counts[status]]
+        details = f" ({', '.join(parts)})" if parts else ""
+        return f"{ended} of {self._requested} {self.noun} ended{details}{self._left(ended)}"
 
     def _left(self, ended: int) -> str:
         """Return an estimate of the remaining time from the trials of this launch."""

@@ -154,18 +154,18 @@ def test_a_new_folder_is_there_whole_or_not_at_all(place: str | Path, tmp_path: 
 
 def test_on_an_object_store_the_last_file_is_uploaded_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "is_local", lambda _: False)
-    uploads: list[str] = []
+    uploads: list[list[str]] = []
     copy = pafs.copy_files
 
     def watched(source: str, target: str, **how: object) -> None:
-        uploads.append(Path(target).name)
+        uploads.append(sorted(child.name for child in Path(source).iterdir()))
         copy(source, target, **how)
 
     monkeypatch.setattr(pafs, "copy_files", watched)
     with atomic.new_local_folder(tmp_path / "epoch-001", last="done.json") as folder:
         for name in ("weights", "done.json", "history"):
             (folder / name).write_text(name)
-    assert sorted(uploads[:2]) == ["history", "weights"] and uploads[2:] == ["done.json"]
+    assert uploads == [["history", "weights"], ["done.json"]]
     assert (tmp_path / "epoch-001" / "done.json").read_text() == "done.json"
 
 
