@@ -88,19 +88,19 @@ def main(options: Options) -> None:
         if not no_ensemble:
             optional = [baseline for baseline in baselines if baseline.key == "tfidf" and options.ensemble_with_tfidf]
             models.append(build_ensemble(models, optional, store, console, seed=options.seed))
-        entrants = [*models, *baselines]
+        evaluated = [*models, *baselines]
         if options.calibrate:
-            entrants = [calibrated(entrant, store) for entrant in entrants]
+            evaluated = [calibrated(model, store) for model in evaluated]
         stats = {"resamples": options.resamples, "seed": options.seed}
-        behind = find_sweeps(scored, store, eval_set, options.runs, console, use_gpu=options.use_gpu, **stats)
+        sweeps = find_sweeps(scored, store, eval_set, options.runs, console, use_gpu=options.use_gpu, **stats)
         others = compare_reference_runs(
             options.reference, models, store, eval_set, console, metric=options.metric, use_gpu=options.use_gpu, **stats
         )
         report(
             store,
             eval_set,
-            entrants,
-            behind,
+            evaluated,
+            sweeps,
             others,
             find_ablations(store, options.runs),
             options.report,

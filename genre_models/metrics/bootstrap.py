@@ -20,16 +20,16 @@ _MOST_CELLS = 400_000_000  # beyond that many in all, fewer resamples are drawn
 
 @dataclass(frozen=True)
 class BootstrapSamples:
-    """One model's figures on every resample."""
+    """One model's metrics on every resample."""
 
-    figures: dict[str, np.ndarray]
-    """Each figure's values, float64 [resamples]."""
+    metrics: dict[str, np.ndarray]
+    """Values of each metric by its flat key, float64 [resamples]."""
     average_precisions: np.ndarray
     """float64 [resamples, genres], NaN where a resample has no film of the genre."""
 
 
 def resamples_for(films: int, wanted: int = 1000) -> int:
-    """Return the number of resamples: as wanted, fewer (at least 100) of very many films, whose figures are sure."""
+    """Return the number of resamples: as wanted, fewer (at least 100) of very many films."""
     return max(100, min(wanted, _MOST_CELLS // max(films, 1)))
 
 
@@ -42,7 +42,7 @@ def resample(
     seed: int = 0,
     one_ranking: bool = True,
 ) -> BootstrapSamples:
-    """Compute a model's figures on `resamples` draws of the films with replacement.
+    """Compute a model's metrics on `resamples` draws of the films with replacement.
 
     Args:
         labels: 0/1 [films, genres].
@@ -75,12 +75,12 @@ def resample(
 
 
 def interval(values: np.ndarray, estimate: float | None = None, *, most: float = np.inf) -> list[float] | None:
-    """Return a figure's 95 % interval from its resamples, None with too few finite.
+    """Return a metric's 95 % interval from its resamples, None with too few finite.
 
     A resample holds some films more than once, and average precision is kinder to repeated films: its resampled
-    values lie above the figure itself, most so for rare genres. Given the `estimate` on the films as they are, the
+    values lie above the metric itself, most so for rare genres. Given the `estimate` on the films as they are, the
     percentiles are therefore moved by the bias that the resamples show (their mean less the estimate), and cut off
-    at `most` and, for a figure that cannot be negative, at 0: pass `most` = 1 for figures in 0..1.
+    at `most` and, for a metric that cannot be negative, at 0: pass `most` = 1 for metrics in 0..1.
     """
     finite = values[np.isfinite(values)]
     if len(finite) < 50:
@@ -94,9 +94,9 @@ def interval(values: np.ndarray, estimate: float | None = None, *, most: float =
 def _draws(films: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Yield how often each resample drew each film: float64 [some, films], `resamples` rows in all."""
     rng = np.random.default_rng(seed)
-    max_concurrent = max(1, _CELLS // max(films, 1))
-    for start in range(0, resamples, max_concurrent):
-        rows = min(max_concurrent, resamples - start)
+    rows_at_once = max(1, _CELLS // max(films, 1))
+    for start in range(0, resamples, rows_at_once):
+        rows = min(rows_at_once, resamples - start)
         yield np.stack([np.bincount(rng.integers(0, films, films), minlength=films) for _ in range(rows)]).astype(
             np.float64
         )

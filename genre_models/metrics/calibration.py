@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 BINS = 15  # Guo et al. 2017, "On Calibration of Modern Neural Networks"
-ENOUGH_FILMS = 10  # evaluated films with a genre from which on its own calibration error is told
+ENOUGH_FILMS = 10  # evaluated films with a genre from which on it has a calibration error of its own
 _EDGE = 1e-6  # probabilities are kept so far from 0 and 1, so that their logits are finite
 _TRUST = 20.0  # validation films with a genre at which its own scaling weighs as much as the common one
 _FEWEST = 5  # with fewer films a genre gets no scaling of its own at all
@@ -59,7 +59,7 @@ def _binned(labels: np.ndarray, scores: np.ndarray) -> tuple[float, float, list[
     which = np.searchsorted(edges, scores, side="right")
     pairs = np.bincount(which, minlength=BINS).astype(np.float64)
     filled = pairs > 0
-    told, true, spread = (
+    expected, true, spread = (
         np.bincount(which, values, minlength=BINS)[filled] for values in (scores, labels, scores * (1 - scores))
     )
     pairs = pairs[filled]
@@ -67,9 +67,9 @@ def _binned(labels: np.ndarray, scores: np.ndarray) -> tuple[float, float, list[
     chance = np.sqrt(2 / np.pi * spread)
     bins = [
         {"score": float(t / n), "share": float(y / n), "pairs": int(n)}
-        for t, y, n in zip(told, true, pairs, strict=True)
+        for t, y, n in zip(expected, true, pairs, strict=True)
     ]
-    return float(np.abs(told - true).sum() / pairs.sum()), float(chance.sum() / pairs.sum()), bins
+    return float(np.abs(expected - true).sum() / pairs.sum()), float(chance.sum() / pairs.sum()), bins
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,9 @@ def fit_logistic(
         slope = features.T @ (p - targets) + pull * (now - toward)
         bend = (features * (p * (1 - p))[:, None]).T @ features + np.diag(pull)
         step = np.linalg.solve(bend, slope)
-        while (found := loss(now - step)) > best and np.abs(step).max() > 1e-9:
+        while (value := loss(now - step)) > best and np.abs(step).max() > 1e-9:
             step /= 2
-        if best - found <= 1e-9 * (1 + abs(best)):
+        if best - value <= 1e-9 * (1 + abs(best)):
             break
-        now, best = now - step, found
+        now, best = now - step, value
     return now

@@ -1,7 +1,7 @@
-"""Classification metrics: the metrics of the comparison, exact, and how sure they are (paired bootstrap).
+"""Classification metrics of the comparison, exact.
 
 Everywhere: `labels` are 0/1 [films, genres], `scores` probabilities [films, genres], `predicted` bool [films, genres].
-Figures agree with scikit-learn's (tests/genre_models/metrics/test_classification.py); they are computed here because a
+They agree with scikit-learn's (tests/genre_models/metrics/test_classification.py); they are computed here because a
 thousand bootstrap resamples of every metric are wanted in seconds.
 """
 
@@ -101,7 +101,7 @@ def f1_scores(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def metrics(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) -> dict[str, Any]:
-    """Return all figures of one model: see `docs/architecture.md` for the keys; `thresholds` is float [genres]."""
+    """Return all metrics of one model, nested (keys: `names.METRICS`); `thresholds` is float [genres]."""
     return {
         "loss": binary_crossentropy(labels, scores),
         "mean_average_precision": mean_average_precision(labels, scores),

@@ -147,14 +147,14 @@ def average_weights(labels: np.ndarray, z: np.ndarray) -> np.ndarray:
         slope = features.T @ (probabilities(features @ weights) - y) / len(y)
         moved = weights * np.exp(-rate * (slope - slope.min()))
         moved /= moved.sum()
-        found = loss(moved)
-        if found > best:
+        value = loss(moved)
+        if value > best:
             rate /= 2
             if rate < 1e-3:
                 break
             continue
-        done = best - found < 1e-10
-        weights, best, rate = moved, found, rate * 1.2
+        done = best - value < 1e-10
+        weights, best, rate = moved, value, rate * 1.2
         if done:
             break
     return weights

@@ -21,11 +21,11 @@ Group = Literal["preset", "without", "with", "coursework with"]
 
 @dataclass(frozen=True)
 class Component:
-    """One remedy: an option, or a few that belong together."""
+    """One option, or a few that belong together."""
 
     name: str
     what: str
-    """What it does, in plain words."""
+    """Its description in plain words."""
     ablated: Mapping[str, Any] = field(default_factory=dict)
     """Values that take it away from a preset that has it."""
     added: Mapping[str, Any] = field(default_factory=dict)
@@ -230,7 +230,7 @@ def variants(
     """Return an ablation's variants, presets first, and a line for each skipped component.
 
     Args:
-        components: the remedies.
+        components: the components to take away or to add.
         base: recipe and model of the preset.
         coursework: those of the coursework; None where there are none of this kind.
         preset: the preset's name.
@@ -239,10 +239,10 @@ def variants(
     Raises:
         SearchSpaceError: a component sets an option that does not exist.
     """
-    found = [Variant(preset, f"the preset {preset}", "preset", "", {})]
+    chosen = [Variant(preset, f"the preset {preset}", "preset", "", {})]
     if coursework is not None and coursework != base:
         settings = _difference(base, coursework)
-        found.append(Variant("coursework", "the notebook's model and recipe", "preset", "", settings, preset))
+        chosen.append(Variant("coursework", "the notebook's model and recipe", "preset", "", settings, preset))
     skipped = []
     for component in components:
         had = component.is_in(base)
@@ -250,12 +250,12 @@ def variants(
         side: Group = "without" if had else "with"
         name = f"{preset} {side} {component.name}"
         if not settings:
-            told = "has none of it to take away" if had else "has it already"
-            skipped.append(f"{component.name}: {preset} {told}")
-        elif why := _refused(base, settings):
-            skipped.append(f"{component.name}: {why}")
+            reason = "has none of it to take away" if had else "has it already"
+            skipped.append(f"{component.name}: {preset} {reason}")
+        elif reason := _refused(base, settings):
+            skipped.append(f"{component.name}: {reason}")
         else:
-            found.append(Variant(name, component.what, side, component.name, settings, preset))
+            chosen.append(Variant(name, component.what, side, component.name, settings, preset))
     if on_baseline and coursework is not None and coursework != base:
         for component in components:
             values = search_space.values_of(component.ablated, *base) if component.is_in(base) else component.added
@@ -263,8 +263,8 @@ def variants(
                 continue
             settings = _difference(base, search_space.split(values, *coursework))
             name = f"coursework with {component.name}"
-            found.append(Variant(name, component.what, "coursework with", component.name, settings, "coursework"))
-    return found, skipped
+            chosen.append(Variant(name, component.what, "coursework with", component.name, settings, "coursework"))
+    return chosen, skipped
 
 
 def _changes(owner: tuple[Any, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -304,12 +304,12 @@ def read_components(text: str, *, known: tuple[Any, Any], where: str) -> tuple[C
         SearchSpaceError: says where, which component, and what is wrong.
     """
     try:
-        told = yaml.safe_load(text)
+        entries = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SearchSpaceError(f"{where} is not YAML: {error}") from error
-    if not isinstance(told, Mapping) or not told:
-        raise SearchSpaceError(f"{where} must map names of components to what they set, not be {told!r:.60}")
-    return tuple(_component(str(name), values, known, where) for name, values in told.items())
+    if not isinstance(entries, Mapping) or not entries:
+        raise SearchSpaceError(f"{where} must map names of components to what they set, not be {entries!r:.60}")
+    return tuple(_component(str(name), values, known, where) for name, values in entries.items())
 
 
 def _component(name: str, entry: Any, known: tuple[Any, Any], where: str) -> Component:
@@ -325,14 +325,14 @@ def _component(name: str, entry: Any, known: tuple[Any, Any], where: str) -> Com
     return Component(name, str(entry.get("description") or ""), **values)
 
 
-def settings_of(told: Any, *, known: tuple[Any, Any], where: str) -> dict[str, Any]:
+def settings_of(values: Any, *, known: tuple[Any, Any], where: str) -> dict[str, Any]:
     """Parse a mapping from YAML to options, in the options' own types.
 
     Raises:
         SearchSpaceError: an option does not exist, or refuses its value.
     """
-    if not isinstance(told, Mapping):
-        raise SearchSpaceError(f"{where}: {told!r:.60} does not map options to values")
+    if not isinstance(values, Mapping):
+        raise SearchSpaceError(f"{where}: {values!r:.60} does not map options to values")
     # Each stands for itself: a list is the value of an option that is one, not a choice of several.
-    _, fixed = search_space.overridden({}, {name: [value] for name, value in told.items()}, known=known, where=where)
+    _, fixed = search_space.overridden({}, {name: [value] for name, value in values.items()}, known=known, where=where)
     return fixed

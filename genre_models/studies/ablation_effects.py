@@ -1,4 +1,4 @@
-"""Results of an ablation: each variant's figures over seeds, and the effect of each component, with its interval."""
+"""Results of an ablation: each variant's metrics over seeds, and the effect of each component, with its interval."""
 
 from __future__ import annotations
 
@@ -8,23 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from genre_models.metrics import bootstrap, classification
-from genre_models.metrics.comparison import figure
+from genre_models.metrics import bootstrap, classification, names
 from genre_models.metrics.thresholds import tune_thresholds
 
 SPLITS = ("validation", "test")
-FIGURES = {
-    "mean_average_precision": "mean_average_precision",
-    "micro_f1": "at_tuned_micro_f1",
-    "macro_f1": "at_tuned_macro_f1",
-    "loss": "loss",
-}
-"""What is told of every run, by its name here; F1 at thresholds tuned on the validation films."""
+FIGURES = {metric.short_key: metric.key for metric in names.SUMMARY}
+"""Metrics of every run, their flat keys by the keys used here; F1 at thresholds tuned on the validation films."""
 
 
 @dataclass(frozen=True)
 class RunScores:
-    """One training run's figures on the validation and the test films."""
+    """One training run's metrics on the validation and the test films."""
 
     figures: dict[str, dict[str, float]]
     """By split and name in FIGURES."""
@@ -47,7 +41,7 @@ def evaluate_run(
     figures, drawn = {}, {}
     for split in SPLITS:
         metrics = classification.metrics(labels[split], scores[split], thresholds)
-        figures[split] = {name: figure(metrics, flat) for name, flat in FIGURES.items()}
+        figures[split] = names.summary(metrics)
         draws = bootstrap.resample(
             labels[split],
             scores[split],
@@ -56,12 +50,12 @@ def evaluate_run(
             seed=seed,
             one_ranking=False,
         )
-        drawn[split] = {name: draws.figures[flat] for name, flat in FIGURES.items()}
+        drawn[split] = {name: draws.metrics[flat] for name, flat in FIGURES.items()}
     return RunScores(figures, drawn)
 
 
 def over_seeds(runs: Sequence[RunScores]) -> dict[str, Any] | None:
-    """Return each figure's spread over the runs, by split: mean, lowest, highest, standard deviation.
+    """Return each metric's spread over the runs, by split: mean, lowest, highest, standard deviation.
 
     The deviation is that of a sample, None for a single run. The result is None where there is no run.
     """
@@ -79,27 +73,26 @@ def _spread(values: Sequence[float]) -> dict[str, float | None]:
     }
 
 
-def effect(cured: Mapping[int, RunScores], uncured: Mapping[int, RunScores]) -> dict[str, Any] | None:
-    """Return a component's effect by split and figure, or None without a common seed.
+def effect(runs: Mapping[int, RunScores], without: Mapping[int, RunScores]) -> dict[str, Any] | None:
+    """Return a component's effect by split and metric, or None without a common seed.
 
     It is computed from runs with and without the component, by seed.
 
-    Each figure has the `difference`, cured less uncured, as the mean over the seeds that both have; its 95 %
+    Each metric has the `difference`, with less without, as the mean over the seeds that both have; its 95 %
     `interval`, in which films are resampled and the seeds are those there are; `by_seed`, each seed's own difference;
     and `clear`: whether the interval leaves out 0 and every seed is on the same side. That second condition is for what
     the interval cannot know: how far chance alone moves a run.
     """
-    seeds = sorted(cured.keys() & uncured.keys())
+    seeds = sorted(runs.keys() & without.keys())
     if not seeds:
         return None
     return {
-        split: {name: _effect([cured[s] for s in seeds], [uncured[s] for s in seeds], split, name) for name in FIGURES}
+        split: {name: _effect([(runs[s], without[s]) for s in seeds], split, name) for name in FIGURES}
         for split in SPLITS
     }
 
 
-def _effect(cured: Sequence[RunScores], uncured: Sequence[RunScores], split: str, name: str) -> dict[str, Any]:
-    pairs = list(zip(cured, uncured, strict=True))
+def _effect(pairs: Sequence[tuple[RunScores, RunScores]], split: str, name: str) -> dict[str, Any]:
     by_seed = [ours.figures[split][name] - theirs.figures[split][name] for ours, theirs in pairs]
     difference = float(np.mean(by_seed))
     draws = np.mean([ours.drawn[split][name] - theirs.drawn[split][name] for ours, theirs in pairs], axis=0)
@@ -123,9 +116,11 @@ def analysed(ablation: Mapping[str, Any], evaluated: Mapping[str, Mapping[int, R
         ablation: its `variants` have `name`, `group` and `against`.
         evaluated: each variant's runs by seed.
     """
-    told = []
+    variants = []
     for variant in ablation["variants"]:
         own, other = evaluated.get(variant["name"], {}), evaluated.get(variant["against"], {})
         pair = (own, other) if variant["group"] in ("with", "coursework with") else (other, own)
-        told.append({**variant, "figures": over_seeds([own[seed] for seed in sorted(own)]), "effect": effect(*pair)})
-    return {**ablation, "variants": told}
+        variants.append(
+            {**variant, "figures": over_seeds([own[seed] for seed in sorted(own)]), "effect": effect(*pair)}
+        )
+    return {**ablation, "variants": variants}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genre_models.training.history import METRICS
+from genre_models.metrics.names import other_selecting
 
 STATUSES = ("finished", "stopped", "failed", "running", "waiting")
 # Fewer trials than this cannot tell two settings apart.
@@ -22,7 +22,7 @@ def analysed(sweep: Mapping[str, Any], *, seed: int = 0) -> dict[str, Any]:
 
     `analysis` holds `best` (the number of the best trial, or None), `counts`, `saved`, `importance`, and `rows`:
     for each trial in order its `number`, `epochs`, `best_epoch`, `value` (the metric at that epoch), `other` (the
-    other of METRICS at that epoch) and `seconds`. An analysis that is there already is made anew.
+    other of the two metrics at that epoch) and `seconds`. An analysis that is there already is made anew.
     """
     best = best_trial(sweep)
     analysis = {
@@ -36,37 +36,37 @@ def analysed(sweep: Mapping[str, Any], *, seed: int = 0) -> dict[str, Any]:
 
 
 def best_trial(sweep: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the trial with the best epoch (the first if equal), or None without figures.
+    """Return the trial with the best epoch (the first if equal), or None without a metric.
 
     A failed trial never wins: whoever trains on with its settings must expect them to fail again.
     """
-    found = [
+    ranked = [
         (epoch[1] if sweep["mode"] == "min" else -epoch[1], place)
         for place, trial in enumerate(sweep["trials"])
         if trial["status"] != "failed" and (epoch := best_epoch_of(trial, sweep["metric"], sweep["mode"]))
     ]
-    return sweep["trials"][min(found)[1]] if found else None
+    return sweep["trials"][min(ranked)[1]] if ranked else None
 
 
 def best_epoch_of(trial: Mapping[str, Any], metric: str, mode: str) -> tuple[int, float] | None:
     """Return the best epoch of a trial and the metric there, the first of equals; None and NaN never win."""
     if mode not in ("min", "max"):
         raise ValueError(f"mode must be min or max, not {mode!r}")
-    found = [
+    ranked = [
         (value if mode == "min" else -value, place)
         for place, epoch in enumerate(trial["history"])
         if (value := _finite(epoch.get(metric))) is not None
     ]
-    if not found:
+    if not ranked:
         return None
-    value, place = min(found)
+    value, place = min(ranked)
     return _epoch_at(trial, place), value if mode == "min" else -value
 
 
 def counts(sweep: Mapping[str, Any]) -> dict[str, int]:
     """Count the trials of each status."""
-    found = [trial["status"] for trial in sweep["trials"]]
-    return {status: found.count(status) for status in STATUSES}
+    statuses = [trial["status"] for trial in sweep["trials"]]
+    return {status: statuses.count(status) for status in STATUSES}
 
 
 def saved(sweep: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def saved(sweep: Mapping[str, Any]) -> dict[str, Any]:
     seconds_run = seconds_in_full = 0.0
     for trial in sweep["trials"]:
         run = len(trial["history"])
-        timed = [found for epoch in trial["history"] if (found := _finite(epoch.get("seconds"))) is not None]
+        timed = _seconds(trial)
         full = max(run, int(sweep["epochs"])) if run and trial["status"] in ("finished", "stopped") else run
         epochs_run += run
         epochs_in_full += full
@@ -114,14 +114,14 @@ def importance(sweep: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
         `reason`: one sentence, empty where there are `settings`.
     """
     rows = [
-        (trial["settings"], found[1])
+        (trial["settings"], epoch[1])
         for trial in sweep["trials"]
-        if (found := best_epoch_of(trial, sweep["metric"], sweep["mode"])) is not None
+        if (epoch := best_epoch_of(trial, sweep["metric"], sweep["mode"])) is not None
     ]
     answer: dict[str, Any] = {"settings": None, "fit": None, "trials": len(rows), "reason": ""}
     if len(rows) < FEWEST_TRIALS:
-        told = f"Only {len(rows)} {'trial has' if len(rows) == 1 else 'trials have'} a figure"
-        return answer | {"reason": f"{told}; at least {FEWEST_TRIALS} are needed to tell settings apart."}
+        few = f"Only {len(rows)} {'trial has' if len(rows) == 1 else 'trials have'} a figure"
+        return answer | {"reason": f"{few}; at least {FEWEST_TRIALS} are needed to tell settings apart."}
     names = list(sweep["space"])
     features = np.array([[*column] for column in zip(*(_codes(sweep, name, rows) for name in names), strict=True)])
     ranks = _ranks(np.array([value for _, value in rows]))
@@ -145,20 +145,23 @@ def importance(sweep: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
 
 
 def _row(trial: Mapping[str, Any], metric: str, mode: str) -> dict[str, Any]:
-    (other,) = METRICS.keys() - {metric}
     best = best_epoch_of(trial, metric, mode)
     at_best: Mapping[str, Any] = next(
         (e for i, e in enumerate(trial["history"]) if best and _epoch_at(trial, i) == best[0]), {}
     )
-    timed = [found for epoch in trial["history"] if (found := _finite(epoch.get("seconds"))) is not None]
+    timed = _seconds(trial)
     return {
         "number": trial["number"],
         "epochs": len(trial["history"]),
         "best_epoch": best[0] if best else None,
         "value": best[1] if best else None,
-        "other": _finite(at_best.get(other)),
+        "other": _finite(at_best.get(other_selecting(metric))),
         "seconds": sum(timed) if timed else None,
     }
+
+
+def _seconds(trial: Mapping[str, Any]) -> list[float]:
+    return [seconds for epoch in trial["history"] if (seconds := _finite(epoch.get("seconds"))) is not None]
 
 
 def _epoch_at(trial: Mapping[str, Any], place: int) -> int:
@@ -177,8 +180,8 @@ def _forest(features: np.ndarray, target: np.ndarray, seed: int) -> tuple[float,
     # Two trials a leaf at least: a tree that learns every trial by heart finds meaning in noise.
     forest = RandomForestRegressor(_TREES, min_samples_leaf=2, oob_score=True, random_state=seed)
     forest.fit(features, target)
-    found = permutation_importance(forest, features, target, n_repeats=_SHUFFLES, random_state=seed)
-    return float(forest.oob_score_), found.importances_mean, found.importances_std
+    result = permutation_importance(forest, features, target, n_repeats=_SHUFFLES, random_state=seed)
+    return float(forest.oob_score_), result.importances_mean, result.importances_std
 
 
 def _codes(sweep: Mapping[str, Any], name: str, rows: Sequence[tuple[Mapping[str, Any], float]]) -> list[float]:
@@ -203,20 +206,20 @@ def _codes(sweep: Mapping[str, Any], name: str, rows: Sequence[tuple[Mapping[str
 
 
 def _key(choice: object) -> str:
-    """A text for a choice: lists are none of a dict's keys, and 64 and 64.0 are one choice."""
-    found = _finite(choice)
-    return json.dumps(choice, sort_keys=True) if found is None else repr(found)
+    """Return a choice as a dict's key: lists cannot be one, and 64 and 64.0 are one choice."""
+    numeric = _finite(choice)
+    return json.dumps(choice, sort_keys=True) if numeric is None else repr(numeric)
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks of values from 0 to 1, equals at their mean."""
+    """Return ranks of values from 0 to 1, equals at their mean."""
     _, inverse, number_of = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(number_of)
     return (ends - (number_of + 1) / 2)[inverse] / max(1, len(values) - 1)
 
 
 def _finite(value: object) -> float | None:
-    """The value as a finite float, or None; truth values are no figures."""
+    """Return the value as a finite float, or None; booleans are no numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         return None
     return float(value) if math.isfinite(value) else None

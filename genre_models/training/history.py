@@ -7,8 +7,10 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
-METRICS = {"validation_loss": "min", "validation_mean_average_precision": "max"}
-"""The figures by which epochs, runs and trials can be compared, and which end of each is the good one."""
+from genre_models.metrics.names import SELECTING
+
+METRICS = SELECTING
+"""The metrics by which epochs, runs and trials are compared, each with its better end."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def score_baselines(store: Store, eval_set: EvalSet, console: Console) -> list[E
 
 
 def untrained(label: str, modality: str, what: str, parameters: int, seconds: float = 0.0) -> dict[str, Any]:
-    """Return `EvaluatedModel.about` of a model without a training run."""
+    """Return `EvaluatedModel.metadata` of a model without a training run."""
     none = dict.fromkeys(("checkpoint", "epoch", "epochs", "config", "recipe", "versions"))
     return {
         "label": label,

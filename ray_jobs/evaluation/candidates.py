@@ -19,7 +19,7 @@ class Candidate:
     """A checkpoint in the evaluation."""
 
     path: str
-    about: Checkpoint
+    checkpoint: Checkpoint
 
     @property
     def run(self) -> str:
@@ -28,7 +28,7 @@ class Candidate:
 
     def trained_on(self, store: Store) -> bool:
         """Return whether it was trained on this store."""
-        return bool(self.about.store.get("fingerprint") == store.manifest.fingerprint)
+        return bool(self.checkpoint.store.get("fingerprint") == store.manifest.fingerprint)
 
 
 def find_checkpoints(
@@ -67,9 +67,9 @@ def find_checkpoints(
             + " or ".join(f"--{kind}" for kind in given)
         )
     for candidate in _all(candidates):
-        metrics = candidate.about.figures
+        metrics = candidate.checkpoint.figures
         console.line(
-            f"{candidate.about.model_spec.label}: epoch {candidate.about.epoch}, validation loss "
+            f"{candidate.checkpoint.model_spec.label}: epoch {candidate.checkpoint.epoch}, validation loss "
             f"{metrics.validation_loss:.4f}, mean average precision "
             f"{metrics.validation_mean_average_precision:.3f}, {candidate.path}"
         )
@@ -131,15 +131,15 @@ def read_checkpoint(kind: str | None, path: str, store: Store) -> Candidate:
     return Candidate(path, checkpoint)
 
 
-def require_no_leakage(found: Mapping[str, Iterable[Candidate]], store: Store) -> None:
+def require_no_leakage(candidates: Mapping[str, Iterable[Candidate]], store: Store) -> None:
     """Reject models trained on another store: they may have seen this store's test films.
 
     Raises:
         CheckpointError: a model was trained on another store.
     """
-    for candidate in (candidate for kind in found.values() for candidate in kind):
+    for candidate in (candidate for kind in candidates.values() for candidate in kind):
         if not candidate.trained_on(store):
             raise CheckpointError(
-                f"{candidate.path} was trained on another store ({candidate.about.store.get('path')}), perhaps on "
+                f"{candidate.path} was trained on another store ({candidate.checkpoint.store.get('path')}), perhaps on "
                 f"films that are test films in {store.path}: give that --store, or evaluate on a folder of --films"
             )

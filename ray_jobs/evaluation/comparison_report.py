@@ -15,7 +15,7 @@ import numpy as np
 from datasets.storage import files
 from datasets.storage.atomic import files_into
 from datasets.store.film_store import Store
-from genre_models.metrics import example_films
+from genre_models.metrics import example_films, names
 from genre_models.metrics.classification import top3, top3_recalls
 from genre_models.metrics.comparison import EvaluatedModel, compare
 from genre_models.report.comparison.page import write_report
@@ -28,7 +28,7 @@ _LIBRARIES = ("ray", "tensorflow", "keras", "scikit-learn", "numpy")
 def report(
     store: Store,
     eval_set: EvalSet,
-    entrants: Sequence[EvaluatedModel],
+    models: Sequence[EvaluatedModel],
     sweeps: Sequence[dict[str, Any]],
     reference_runs: Sequence[dict[str, Any]],
     ablations: Sequence[dict[str, Any]],
@@ -41,25 +41,21 @@ def report(
     """Evaluate the models, write the comparison into a folder and print the headline metrics."""
     console.status(f"evaluating: {resamples:,} resamples of {len(eval_set.labels):,} films")
     timer = Countdown()
-    comparison = _about(store, eval_set) | compare(
-        eval_set.labels, entrants, store.manifest.genres, resamples=resamples, seed=seed
+    comparison = _metadata(store, eval_set) | compare(
+        eval_set.labels, models, store.manifest.genres, resamples=resamples, seed=seed
     )
-    if sweeps:
-        comparison["sweeps"] = list(sweeps)
-    if reference_runs:
-        comparison["reference_runs"] = list(reference_runs)
-    if ablations:
-        comparison["ablations"] = list(ablations)
-    comparison["example_films"] = _showcase(eval_set, entrants, store.manifest.genres)
+    more = {"sweeps": sweeps, "reference_runs": reference_runs, "ablations": ablations}
+    comparison |= {name: list(studies) for name, studies in more.items() if studies}
+    comparison["example_films"] = _example_films(eval_set, models, store.manifest.genres)
     with files_into(folder) as local:
         page = write_report(comparison, local).html.name
-    console.line(f"Evaluated {len(entrants)} models on {len(eval_set.labels):,} films ({eval_set.where})\n")
+    console.line(f"Evaluated {len(models)} models on {len(eval_set.labels):,} films ({eval_set.where})\n")
     for line in table(comparison):
         console.line(line)
     console.line(f"\nThe comparison, in {duration(timer.elapsed)}: {files.join(files.absolute(folder), page)}")
 
 
-def _about(store: Store, eval_set: EvalSet) -> dict[str, Any]:
+def _metadata(store: Store, eval_set: EvalSet) -> dict[str, Any]:
     """Return the metadata of the comparison: command, versions, films."""
     manifest = store.manifest
     own = eval_set.store.path != store.path
@@ -91,12 +87,12 @@ def _about(store: Store, eval_set: EvalSet) -> dict[str, Any]:
     }
 
 
-def _showcase(eval_set: EvalSet, entrants: Sequence[EvaluatedModel], genres: Sequence[str]) -> list[dict[str, Any]]:
+def _example_films(eval_set: EvalSet, models: Sequence[EvaluatedModel], genres: Sequence[str]) -> list[dict[str, Any]]:
     """Return a dozen example films on which the trained models are right or wrong."""
-    trained = {e.key: e.scores for e in entrants if e.about["history"]}
+    trained = {m.key: m.scores for m in models if m.metadata["history"]}
     shown = example_films.choose(eval_set.labels, trained)
-    recalls = {e.key: top3_recalls(eval_set.labels, e.scores) for e in entrants}
-    best = {e.key: top3(e.scores) for e in entrants}
+    recalls = {m.key: top3_recalls(eval_set.labels, m.scores) for m in models}
+    best = {m.key: top3(m.scores) for m in models}
     posters = eval_set.posters([choice.film for choice in shown]) if shown else []
     return [
         {
@@ -105,22 +101,23 @@ def _showcase(eval_set: EvalSet, entrants: Sequence[EvaluatedModel], genres: Seq
             "genres": [genres[g] for g in np.flatnonzero(eval_set.labels[film]).tolist()],
             "kind": choice.kind,
             "poster_jpeg": base64.b64encode(jpeg).decode("ascii"),
-            "top3": {e.key: [[genres[g], float(e.scores[film, g])] for g in best[e.key][film]] for e in entrants},
-            "score": {e.key: float(recalls[e.key][film]) for e in entrants},
+            "top3": {m.key: [[genres[g], float(m.scores[film, g])] for g in best[m.key][film]] for m in models},
+            "score": {m.key: float(recalls[m.key][film]) for m in models},
         }
         for choice, film, jpeg in zip(shown, (choice.film for choice in shown), posters, strict=True)
     ]
 
 
 def table(comparison: dict[str, Any]) -> list[str]:
-    """Return the headline metrics as lines of text."""
+    """Return the main metrics of each model as lines of text."""
     width = 2 + max(14, *(len(model["label"]) for model in comparison["models"].values()))
-    lines = [f"{'':<{width}}{'loss':>8}{'mean AP':>10}{'micro AP':>10}{'top-3':>8}{'F1 at .5':>10}{'F1 tuned':>10}"]
+    lines = [" " * width + "".join(f"{metric.title:>{_width(metric)}}" for metric in names.MAIN)]
     for model in comparison["models"].values():
-        m = model["metrics"]
-        lines.append(
-            f"{model['label']:<{width}}{m['loss']:>8.4f}{m['mean_average_precision']:>10.3f}"
-            f"{m['micro_average_precision']:>10.3f}{m['top3_recall']:>8.3f}"
-            f"{m['at_half']['micro_f1']:>10.3f}{m['at_tuned']['micro_f1']:>10.3f}"
-        )
+        values = ((metric, names.value(model["metrics"], metric.key)) for metric in names.MAIN)
+        cells = (f"{value:>{_width(metric)}.{4 if metric.key == 'loss' else 3}f}" for metric, value in values)
+        lines.append(f"{model['label']:<{width}}{''.join(cells)}")
     return lines
+
+
+def _width(metric: names.Metric) -> int:
+    return 2 + max(6, len(metric.title))

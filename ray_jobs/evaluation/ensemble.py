@@ -18,11 +18,11 @@ from ray_jobs.evaluation.baselines import untrained
 from ray_jobs.evaluation.candidates import Candidate
 
 
-def why_no_ensemble(found: Mapping[str, Sequence[Candidate]], store: Store) -> str:
+def why_no_ensemble(candidates: Mapping[str, Sequence[Candidate]], store: Store) -> str:
     """Return the reason why these models cannot form an ensemble, or "" if they can."""
-    if len(found) < 2:
+    if len(candidates) < 2:
         return "it takes two kinds of model"
-    if not all(candidate.trained_on(store) for runs in found.values() for candidate in runs):
+    if not all(candidate.trained_on(store) for runs in candidates.values() for candidate in runs):
         return f"a model was trained on another store, perhaps on the validation films of {store.path}"
     films = store.manifest.films["validation"]
     return f"{films} validation films are too few to learn from" if films < FEWEST_FILMS else ""
@@ -57,7 +57,7 @@ def build_ensemble(
     fused = fuse(labels, validation, optional=[model.key for model in optional], seed=seed)
     members = [offered[key] for key in fused.model.members]
     scores = fused.model({model.key: model.scores for model in members})
-    names = ", ".join(model.about["label"] for model in members)
+    names = ", ".join(model.metadata["label"] for model in members)
     method = {
         "average": "a weighted average of the logits",
         "stack": "a logistic regression for each genre on the logits",
@@ -66,7 +66,7 @@ def build_ensemble(
         "Ensemble",
         "both",
         f"{method} of {names}",
-        sum(model.about["parameters"] for model in members) + fused.model.coefficients.size,
+        sum(model.metadata["parameters"] for model in members) + fused.model.coefficients.size,
         time.monotonic() - started,
     )
     info["fused"] = _fused(fused, len(labels), [model.key for model in optional], store.manifest.genres)
@@ -88,23 +88,23 @@ def _fused(fused: StackingResult, films: int, optional: Sequence[str], genres: S
     }
 
 
-def calibrated(entrant: EvaluatedModel, store: Store) -> EvaluatedModel:
+def calibrated(model: EvaluatedModel, store: Store) -> EvaluatedModel:
     """Return a model with Platt-scaled probabilities and retuned thresholds.
 
     Both are fitted on the validation films. The prior is returned unchanged: it predicts frequencies already.
     """
-    if entrant.validation is None or entrant.about["sees"] == "nothing":
-        return entrant
+    if model.validation is None or model.metadata["sees"] == "nothing":
+        return model
     labels = store.labels("validation")
-    scaling = fit_platt(labels, entrant.validation)
-    validation = scaling(entrant.validation)
+    scaling = fit_platt(labels, model.validation)
+    validation = scaling(model.validation)
     return dataclasses.replace(
-        entrant,
-        scores=scaling(entrant.scores),
+        model,
+        scores=scaling(model.scores),
         validation=validation,
         thresholds=tune_thresholds(labels, validation),
-        about={
-            **entrant.about,
+        metadata={
+            **model.metadata,
             "scaling": {
                 genre: [float(slope), float(intercept)]
                 for genre, slope, intercept in zip(

@@ -8,7 +8,8 @@ from typing import Any
 from datasets.storage import files
 from datasets.store.film_store import Store
 from genre_models.checkpoint import CheckpointError
-from genre_models.metrics.comparison import EvaluatedModel, compare, figure
+from genre_models.metrics import names
+from genre_models.metrics.comparison import EvaluatedModel, compare
 from genre_models.studies import sweep_analysis as sweeps
 from ray_jobs.cli.console import Console
 from ray_jobs.evaluation.candidates import Candidate, read_checkpoint
@@ -16,8 +17,6 @@ from ray_jobs.evaluation.eval_films import EvalSet
 from ray_jobs.evaluation.scoring import Scored, score
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.study_files import SWEEPS, studies_below
-
-_FIGURES = {"loss": "loss", "mean_average_precision": "mean_average_precision", "micro_f1": "at_tuned_micro_f1"}
 
 
 def find_sweeps(
@@ -40,10 +39,10 @@ def find_sweeps(
     members = [member for runs in scored.values() for member in runs]
     known = _sweeps_below(files.absolute(runs_folder), store) if members else []
     for member in members:
-        sweep = next((sweep for sweep in known if _is_from(member.found, sweep)), None)
+        sweep = next((sweep for sweep in known if _is_from(member.candidate, sweep)), None)
         if sweep is None or sweep["path"] in by_path:
             continue
-        console.status(f"{member.found.about.model_spec.label}: what its sweep gained")
+        console.status(f"{member.candidate.checkpoint.model_spec.label}: what its sweep gained")
         gain = _gain(sweep, members, store, eval_set, console, use_gpu=use_gpu, resamples=resamples, seed=seed)
         by_path[sweep["path"]] = sweeps.analysed({**sweep, "gain": gain})
     return list(by_path.values())
@@ -56,12 +55,12 @@ def _sweeps_below(folder: str, store: Store) -> list[dict[str, Any]]:
 
 
 def _is_from(candidate: Candidate, sweep: dict[str, Any]) -> bool:
-    if sweep["kind"] != candidate.about.kind:
+    if sweep["kind"] != candidate.checkpoint.kind:
         return False
     if candidate.path.startswith(f"{sweep['path']}/"):
         return True
     best = sweeps.best_trial(sweep)
-    options = plain({**vars(candidate.about.recipe), **vars(candidate.about.config)})
+    options = plain({**vars(candidate.checkpoint.recipe), **vars(candidate.checkpoint.config)})
     return best is not None and all(options.get(name) == value for name, value in best["settings"].items())
 
 
@@ -80,7 +79,7 @@ def _gain(
     best, start = sweeps.best_trial(sweep), next((t for t in sweep["trials"] if t["number"] == 1), None)
     if best is None or start is None or best is start or not (best["checkpoint"] and start["checkpoint"]):
         return None
-    scored = {member.found.path: member for member in members}
+    scored = {member.candidate.path: member for member in members}
     pair = []
     for key, trial in (("best", best), ("start", start)):
         path = files.join(sweep["path"], *trial["checkpoint"].split("/")[-2:])  # the runs folder may have moved
@@ -90,16 +89,12 @@ def _gain(
             )
         except (CheckpointError, OSError):
             return None
-        pair.append(EvaluatedModel(key, member.entrant.scores, member.entrant.thresholds))
+        pair.append(EvaluatedModel(key, member.model.scores, member.model.thresholds))
     comparison = compare(eval_set.labels, pair, store.manifest.genres, resamples=resamples, seed=seed)
-    figures = {
-        key: {short: figure(comparison["models"][key]["metrics"], name) for short, name in _FIGURES.items()}
-        for key in ("best", "start")
-    }
     differences = comparison["differences"][0]["metrics"]
     return {
-        **figures,
-        "differences": {name: differences[name] for name in _FIGURES.values()},
+        **{key: names.summary(comparison["models"][key]["metrics"]) for key in ("best", "start")},
+        "differences": {metric.key: differences[metric.key] for metric in names.SUMMARY},
         "films": len(eval_set.labels),
         "evaluated_on": eval_set.where,
     }

@@ -69,7 +69,7 @@ class Predictor:
             self._model = checkpoints.load_model(folder)
         self._tokenizer = tokenizer_of(self._about)
         self._poster_shape, self._piece = poster_shape, piece
-        self._board, self._done, self._posted = channel, 0, 0.0
+        self._channel, self._done, self._posted = channel, 0, 0.0
 
     def __call__(self, films: pa.Table) -> dict[str, np.ndarray]:
         """Return scores float32 [n, genres] with "row" and, if present, "part", int64 [n]."""
@@ -78,16 +78,16 @@ class Predictor:
         scores = np.empty((len(films), len(self._about.genres)), np.float32)
         for rows, inputs in pieces(block, len(films)):
             scores[rows] = self._model.predict_on_batch(inputs)[: len(rows)]
-            self._tell(len(rows))
+            self._report(len(rows))
         numbers = {name: films[name].to_numpy() for name in ("part", "row") if name in films.column_names}
         return {**numbers, "scores": scores}
 
-    def _tell(self, films: int) -> None:
+    def _report(self, films: int) -> None:
         """Send the number of films done to the progress channel, at most twice a second."""
         self._done += films
-        if self._board is not None and time.monotonic() - self._posted > _POST_EVERY_S:
+        if self._channel is not None and time.monotonic() - self._posted > _POST_EVERY_S:
             self._posted = time.monotonic()
-            self._board.send.remote(self._done)
+            self._channel.send.remote(self._done)
             self._done = 0
 
     def _pieces(self, block: Block, films: int) -> Iterator[tuple[np.ndarray, Any]]:
@@ -120,19 +120,6 @@ class Predictor:
 def _given(columns: Block) -> Any:
     """Return the Keras model's argument: the only input itself, or several by name."""
     return columns.get(ONLY, columns)
-
-
-def predict(
-    store: Store,
-    split: str,
-    path: str,
-    *,
-    inputs: InputSpec,
-    progress: Callable[[int], None] = lambda _: None,
-    use_gpu: bool = False,
-) -> np.ndarray:
-    """Return a checkpoint's scores of one split: see `predict_splits`."""
-    return predict_splits([(store, split)], path, inputs=inputs, progress=progress, use_gpu=use_gpu)[0]
 
 
 def predict_splits(

@@ -7,14 +7,15 @@ from typing import Any
 
 from datasets.storage import files
 from datasets.store.film_store import Store
-from genre_models.metrics.comparison import EvaluatedModel, compare, figure
+from genre_models.metrics import names
+from genre_models.metrics.comparison import EvaluatedModel, compare
 from genre_models.presets import lookup as presets
 from ray_jobs.cli.console import Console
 from ray_jobs.evaluation.candidates import checkpoints_at, require_no_leakage
 from ray_jobs.evaluation.eval_films import EvalSet
 from ray_jobs.evaluation.scoring import score
 
-_FIGURES = ("loss", "mean_average_precision", "at_tuned_micro_f1", "at_tuned_macro_f1")
+_METRICS = tuple(metric.key for metric in names.SUMMARY)
 
 
 def compare_reference_runs(
@@ -45,8 +46,8 @@ def compare_reference_runs(
         if any(candidate.path in _paths(model) for model in models):
             continue
         if eval_set.store.path == store.path:
-            require_no_leakage({candidate.about.kind: [candidate]}, store)
-        other = score(candidate, store, eval_set, console, use_gpu=use_gpu).entrant
+            require_no_leakage({candidate.checkpoint.kind: [candidate]}, store)
+        other = score(candidate, store, eval_set, console, use_gpu=use_gpu).model
         rival = next((model for model in models if model.key == other.key), models[0])
         console.status(f"evaluating {candidate.run}")
         pair = [
@@ -54,25 +55,23 @@ def compare_reference_runs(
             EvaluatedModel("other", other.scores, other.thresholds),
         ]
         compared = compare(eval_set.labels, pair, store.manifest.genres, resamples=resamples, seed=seed)
-        entry = compared["models"]["other"]
+        entry, checkpoint = compared["models"]["other"], candidate.checkpoint
         results.append(
             {
                 "kind": other.key,
-                "label": other.about["label"],
+                "label": other.metadata["label"],
                 "run": candidate.run,
-                "preset": presets.name_of(candidate.about.kind, candidate.about.recipe, candidate.about.config),
+                "preset": presets.name_of(checkpoint.kind, checkpoint.recipe, checkpoint.config),
                 "checkpoint": candidate.path,
-                "epoch": other.about["epoch"],
-                "epochs": other.about["epochs"],
-                "parameters": other.about["parameters"],
+                **{key: other.metadata[key] for key in ("epoch", "epochs", "parameters")},
                 "against": rival.key,
-                "figures": {name: figure(entry["metrics"], name) for name in _FIGURES},
-                "intervals": {name: entry["intervals"][name] for name in _FIGURES},
-                "differences": {name: compared["differences"][0]["metrics"][name] for name in _FIGURES},
+                "figures": {key: names.value(entry["metrics"], key) for key in _METRICS},
+                "intervals": {key: entry["intervals"][key] for key in _METRICS},
+                "differences": {key: compared["differences"][0]["metrics"][key] for key in _METRICS},
             }
         )
     return results
 
 
 def _paths(model: EvaluatedModel) -> list[str]:
-    return [str(run["checkpoint"]) for run in model.about.get("runs") or [model.about]]
+    return [str(run["checkpoint"]) for run in model.metadata.get("runs") or [model.metadata]]

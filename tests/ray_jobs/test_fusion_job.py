@@ -45,11 +45,11 @@ def test_a_run_leaves_a_whole_checkpoint(runs: Path) -> None:
 def test_predict_gives_each_film_the_model_s_own_scores(runs: Path, sample_store: Path, local_ray: None) -> None:
     """In the store's order, and as one film at a time gives them: poster, overview and row belong together."""
     del local_ray
-    from ray_jobs.evaluation.predict import predict
+    from ray_jobs.evaluation.predict import predict_splits
 
     folder = max((runs / "joint").glob("epoch-*"))
     store = Store.open(str(sample_store))
-    told = predict(store, "test", str(folder), inputs=checkpoints.read(folder).inputs)
+    (told,) = predict_splits([(store, "test")], str(folder), inputs=checkpoints.read(folder).inputs)
     about, model = checkpoints.read(folder), checkpoints.load_model(folder)
     table = store.table("test", ["overview", "poster"])
     posters = poster_array(table["poster"], store.manifest.poster_shape)

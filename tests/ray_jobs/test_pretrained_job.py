@@ -33,7 +33,7 @@ from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import TrainOptions
-from ray_jobs.evaluation.predict import Predictor, predict
+from ray_jobs.evaluation.predict import Predictor, predict_splits
 from ray_jobs.inputs import feature_extraction
 from ray_jobs.runs.sweep_folder import SweepFolder
 from tests.conftest import RunJob
@@ -288,7 +288,7 @@ def test_the_joint_model_trains_on_the_features_of_both(home: Path, monkeypatch:
     told = feature_extraction.features_of(about.inputs)
     assert told == {"poster": feature_specs(home, "cnn"), "tokens": feature_specs(home, "lstm")}
     assert not about.vocabulary and about.inputs.digests == (told["poster"].weights, told["tokens"].weights)
-    scores = predict(store, "validation", str(folder), inputs=about.inputs)
+    (scores,) = predict_splits([(store, "validation")], str(folder), inputs=about.inputs)
     model = checkpoints.load_model(folder)
     table = pa.concat_tables(ray.get(feature_readers.feature_table(store, "validation", told).to_arrow_refs()))
     block = input_block(table, about.inputs, None, store.manifest.poster_shape)

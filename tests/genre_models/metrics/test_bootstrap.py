@@ -28,19 +28,19 @@ def drawn_films(resamples: int) -> list[np.ndarray]:
     return [rng.integers(0, FILMS, FILMS) for _ in range(resamples)]
 
 
-def test_figures_are_the_evaluates_on_the_films_drawn(films: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+def test_metrics_are_those_of_the_films_drawn(films: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     labels, scores, thresholds = films
     found = bootstrap.resample(labels, scores, thresholds, resamples=30, seed=SEED)
     without_last = 0
     for i, rows in enumerate(drawn_films(30)):
-        # The same films as counts repeated: the order of films means nothing to a figure.
+        # The same films as counts repeated: the order of films means nothing to a metric.
         rows = np.repeat(np.arange(FILMS), np.bincount(rows, minlength=FILMS))
         wanted = classification.metrics(labels[rows], scores[rows], thresholds)
         for group in ("at_half", "at_tuned"):
             for name in ("micro_f1", "macro_f1"):
-                assert found.figures[f"{group}_{name}"][i] == pytest.approx(wanted[group][name], abs=1e-9)
+                assert found.metrics[f"{group}_{name}"][i] == pytest.approx(wanted[group][name], abs=1e-9)
         for name in ("loss", "mean_average_precision", "micro_average_precision", "top3_recall"):
-            assert found.figures[name][i] == pytest.approx(wanted[name], abs=1e-6)
+            assert found.metrics[name][i] == pytest.approx(wanted[name], abs=1e-6)
         expected = classification.average_precisions(labels[rows], scores[rows])
         assert found.average_precisions[i] == pytest.approx(expected, abs=1e-9, nan_ok=True)
         without_last += np.isnan(expected[-1])
@@ -53,10 +53,10 @@ def test_pieces_do_not_change_the_draws(
     whole = bootstrap.resample(*films, resamples=30, seed=SEED)
     monkeypatch.setattr(bootstrap, "_CELLS", 7 * FILMS)  # seven resamples at a time, one for the micro ranking
     pieces = bootstrap.resample(*films, resamples=30, seed=SEED)
-    assert whole.figures.keys() == pieces.figures.keys()
-    for name, values in whole.figures.items():
+    assert whole.metrics.keys() == pieces.metrics.keys()
+    for name, values in whole.metrics.items():
         assert len(values) == 30
-        assert pieces.figures[name] == pytest.approx(values, abs=1e-12)
+        assert pieces.metrics[name] == pytest.approx(values, abs=1e-12)
 
 
 def test_a_model_does_not_differ_from_itself(films: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
@@ -64,9 +64,9 @@ def test_a_model_does_not_differ_from_itself(films: tuple[np.ndarray, np.ndarray
     one = bootstrap.resample(labels, scores, thresholds, resamples=60, seed=SEED)
     same = bootstrap.resample(labels, scores.copy(), thresholds, resamples=60, seed=SEED)
     other_draws = bootstrap.resample(labels, scores, thresholds, resamples=60, seed=SEED + 1)
-    for name in one.figures:
-        assert bootstrap.interval(one.figures[name] - same.figures[name]) == [0.0, 0.0]
-    assert bootstrap.interval(one.figures["loss"] - other_draws.figures["loss"]) != [0.0, 0.0]
+    for name in one.metrics:
+        assert bootstrap.interval(one.metrics[name] - same.metrics[name]) == [0.0, 0.0]
+    assert bootstrap.interval(one.metrics["loss"] - other_draws.metrics["loss"]) != [0.0, 0.0]
 
 
 def test_paired_interval_is_tighter_than_the_spread_of_each() -> None:
@@ -76,10 +76,10 @@ def test_paired_interval_is_tighter_than_the_spread_of_each() -> None:
     losses = draw.uniform(0.2, 3.0, (200, 1))
     better, worse = np.exp(-losses), np.exp(-losses - 0.01)
     drawn = [bootstrap.resample(labels, s, np.full(1, 0.5), resamples=100) for s in (better, worse)]
-    assert bootstrap.interval(drawn[0].figures["loss"] - drawn[1].figures["loss"]) == pytest.approx(
+    assert bootstrap.interval(drawn[0].metrics["loss"] - drawn[1].metrics["loss"]) == pytest.approx(
         [-0.01, -0.01], abs=1e-9
     )
-    low, high = bootstrap.interval(drawn[0].figures["loss"]) or (0.0, 0.0)
+    low, high = bootstrap.interval(drawn[0].metrics["loss"]) or (0.0, 0.0)
     assert high - low > 0.1
 
 
@@ -94,7 +94,7 @@ def test_interval_of_a_known_case() -> None:
     labels[50:, 3] = 1
     scores = np.tile(np.array([0.9, 0.8, 0.7, 0.1]), (200, 1))  # genre 3 is never among the top three
     drawn = bootstrap.resample(labels, scores, np.full(4, 0.5), resamples=500, seed=0)
-    assert bootstrap.interval(drawn.figures["top3_recall"]) == pytest.approx([0.19, 0.31], abs=0.015)
+    assert bootstrap.interval(drawn.metrics["top3_recall"]) == pytest.approx([0.19, 0.31], abs=0.015)
 
 
 def test_interval_of_too_few_values() -> None:

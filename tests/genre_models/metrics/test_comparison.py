@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from genre_models.metrics.comparison import EvaluatedModel, compare, figure
+from genre_models.metrics import names
+from genre_models.metrics.comparison import EvaluatedModel, compare
 
 GENRES = ["Action", "Comedy", "Drama", "Western"]  # no film has the last
 HEADLINE = {
@@ -19,9 +20,9 @@ HEADLINE = {
 
 @pytest.fixture(scope="module")
 def labels() -> np.ndarray:
-    found = (np.random.default_rng(0).random((50, 4)) < 0.4).astype(np.float32)
-    found[:, 3] = 0
-    return found
+    labels = (np.random.default_rng(0).random((50, 4)) < 0.4).astype(np.float32)
+    labels[:, 3] = 0
+    return labels
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +31,8 @@ def compared(labels: np.ndarray) -> dict:
     draw = np.random.default_rng(1)
     noise = [draw.uniform(0.0, 0.2, labels.shape) for _ in range(3)]
     scores = {"good": 0.7 * labels + noise[0], "guess": 2.5 * noise[1], "bad": 0.7 * (1 - labels) + noise[2]}
-    entrants = [EvaluatedModel(key, s, np.full(4, 0.4), {"label": key.title()}) for key, s in scores.items()]
-    return compare(labels, entrants, GENRES, resamples=100) | {"scores": scores}
+    models = [EvaluatedModel(key, s, np.full(4, 0.4), {"label": key.title()}) for key, s in scores.items()]
+    return compare(labels, models, GENRES, resamples=100) | {"scores": scores}
 
 
 def test_keys(compared: dict) -> None:
@@ -45,8 +46,8 @@ def test_keys(compared: dict) -> None:
         assert set(entry["calibration"]) == {
             "expected_calibration_error", "by_chance", "macro", "macro_by_chance", "macro_genres", "bins"
         }  # fmt: skip
-        for told in entry["per_genre"].values():
-            assert set(told) == {
+        for genre_entry in entry["per_genre"].values():
+            assert set(genre_entry) == {
                 "films", "average_precision", "threshold", "at_half", "at_tuned", "interval"
             }  # fmt: skip
     assert [(d["a"], d["b"]) for d in compared["differences"]] == [("good", "guess"), ("good", "bad"), ("guess", "bad")]
@@ -64,24 +65,24 @@ def test_is_plain_data(compared: dict) -> None:
 def test_intervals_hold_their_figures(compared: dict) -> None:
     for entry in compared["models"].values():
         for name, (low, high) in entry["intervals"].items():
-            assert low - 0.02 <= figure(entry["metrics"], name) <= high + 0.02
+            assert low - 0.02 <= names.value(entry["metrics"], name) <= high + 0.02
             assert low <= high
 
 
 def test_differences_are_a_minus_b(labels: np.ndarray, compared: dict) -> None:
     good_to_bad = compared["differences"][1]
-    for name, told in good_to_bad["metrics"].items():
-        better = told["difference"] < 0 if name == "loss" else told["difference"] > 0
+    for name, entry in good_to_bad["metrics"].items():
+        better = entry["difference"] < 0 if name == "loss" else entry["difference"] > 0
         assert better, name
-        low, high = told["interval"]
+        low, high = entry["interval"]
         assert (high < 0) if name == "loss" else (low > 0)
-        assert low <= told["difference"] <= high
+        assert low <= entry["difference"] <= high
     scores = compared["scores"]
     for g, genre in enumerate(GENRES[:3]):
         wanted = [average_precision_score(labels[:, g], scores[key][:, g]) for key in ("good", "bad")]
-        told = good_to_bad["per_genre"][genre]
-        assert told["difference"] == pytest.approx(wanted[0] - wanted[1], abs=1e-6)
-        assert told["interval"][0] <= told["difference"] <= told["interval"][1]
+        entry = good_to_bad["per_genre"][genre]
+        assert entry["difference"] == pytest.approx(wanted[0] - wanted[1], abs=1e-6)
+        assert entry["interval"][0] <= entry["difference"] <= entry["interval"][1]
 
 
 def test_genre_that_no_film_has(compared: dict) -> None:
@@ -98,8 +99,3 @@ def test_one_model_differs_from_none(labels: np.ndarray) -> None:
     alone = compare(labels, [EvaluatedModel("cnn", labels * 0.5, np.full(4, 0.4))], GENRES, resamples=100)
     assert list(alone["models"]) == ["cnn"]
     assert alone["differences"] == []
-
-
-def test_figure_by_flat_name() -> None:
-    metrics = {"loss": 0.2, "at_half": {"micro_f1": 0.3}, "at_tuned": {"micro_f1": 0.4}}
-    assert [figure(metrics, n) for n in ("loss", "at_half_micro_f1", "at_tuned_micro_f1")] == [0.2, 0.3, 0.4]
