@@ -101,12 +101,38 @@ def decode_poster(data: bytes, *, height: int, width: int, max_pixels: int = MAX
     if plain is not None:
         return np.array(_shrunk(plain, (width, height)), order="C")
     with _opened(data, max_pixels) as image:
-        orientation = _orientation(image)
-        size = (height, width) if orientation in _SIDEWAYS else (width, height)
-        small = _resized(image, size)
-        if orientation in _TURNS:
-            small = small.transpose(_TURNS[orientation])
-        return np.array(small, dtype=np.uint8, order="C")
+        return _upright(image, height, width)
+
+
+def resize_picture(picture: Image.Image, *, height: int, width: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Convert a Pillow picture as `decode_poster` does a file: uint8 [height, width, 3].
+
+    The picture is not changed. One of this size, in RGB and upright, keeps its pixels.
+
+    Raises:
+        PosterError: the picture has too many pixels, or its file is corrupt.
+    """
+    across, down = picture.size
+    if across * down > max_pixels:
+        detail = f"a picture of {across} x {down} pixels; at most {max_pixels:,} are used"
+        raise PosterError(POSTER_TOO_LARGE, detail)
+    with _no_warnings():
+        try:
+            # A copy: `draft` would leave the caller's picture at a fraction of its size.
+            return _upright(picture.copy(), height, width)
+        except Exception as error:
+            detail = f"a picture of {across} x {down} pixels cannot be decoded ({type(error).__name__}: {error})"
+            raise PosterError(POSTER_TRUNCATED, detail) from error
+
+
+def _upright(image: Image.Image, height: int, width: int) -> np.ndarray:
+    """Return an opened image with its EXIF orientation applied, resized to uint8 [height, width, 3]."""
+    orientation = _orientation(image)
+    size = (height, width) if orientation in _SIDEWAYS else (width, height)
+    small = _resized(image, size)
+    if orientation in _TURNS:
+        small = small.transpose(_TURNS[orientation])
+    return np.array(small, dtype=np.uint8, order="C")
 
 
 def thumbnail_jpeg(data: bytes, *, height: int = 222, max_pixels: int = MAX_PIXELS) -> bytes:
@@ -216,7 +242,7 @@ def _unidentified(data: bytes) -> PosterError:
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Decode an opened image to RGB of `size` (width, height)."""
-    image.draft("RGB", _with_spare(size))  # other formats ignore this
+    image.draft("RGB", _with_spare(size))  # other formats, and pictures in memory, ignore this
     return _shrunk(_plain(image), size).convert("RGB")
 
 

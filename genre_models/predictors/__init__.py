@@ -1,0 +1,1 @@
+"""Trained models that predict from posters and overviews, read from a folder."""
