@@ -1,4 +1,4 @@
-"""Report of an ablation: its files, and its summary on the screen."""
+"""Report of an ablation: its files, and its summary on the console."""
 
 from __future__ import annotations
 

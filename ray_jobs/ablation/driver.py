@@ -123,10 +123,10 @@ def _trials(
     """
     trials = folder.earlier(lambda trial: ablation.is_finished(trial, options.metric))
     rounds = []
-    for place in range(options.seeds):
+    for offset in range(options.seeds):
         numbers = set()
         for variant in ablation.variants:
-            settings = settings_of_trial(variant, ablation.recipe.seed + place)
+            settings = settings_of_trial(variant, ablation.recipe.seed + offset)
             trial = next((candidate for candidate in trials if candidate.settings == settings), None)
             if trial is None:
                 trial = Trial(max((candidate.number for candidate in trials), default=0) + 1, settings)

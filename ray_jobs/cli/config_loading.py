@@ -97,9 +97,9 @@ def _yaml(path: str) -> dict[str, Any]:
 
 def _value_of(name: str, arguments: Sequence[str]) -> str:
     """Return an option's value on the command line, or an empty string."""
-    for place, argument in enumerate(arguments):
-        if argument == name and place + 1 < len(arguments):
-            return arguments[place + 1]
+    for index, argument in enumerate(arguments):
+        if argument == name and index + 1 < len(arguments):
+            return arguments[index + 1]
         if argument.startswith(f"{name}="):
             return argument.removeprefix(f"{name}=")
     return ""

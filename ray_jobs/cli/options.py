@@ -67,7 +67,7 @@ class Resumable:
 
 @dataclass(frozen=True)
 class TrainingOptions(Placement, Resumable, StoreAndRuns):
-    """Options of every job that trains, beside those of model and recipe."""
+    """Options of every job that trains, in addition to the model's and the recipe's."""
 
     preset: str = "coursework"
     """Named settings (genre_models/presets/) to start from: "coursework" is the notebook's, "best" did best on real

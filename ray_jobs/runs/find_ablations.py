@@ -12,7 +12,7 @@ from ray_jobs.runs.study_files import ABLATIONS, studies_below
 def find_ablations(store: Store, runs: str) -> list[dict[str, Any]]:
     """Return the newest ablation of each kind of model and preset on this store."""
     newest: dict[tuple[str, str], dict[str, Any]] = {}
-    for ablation in _ablations_below(files.absolute(runs)):
+    for ablation in studies_below(files.absolute(runs), ABLATIONS):
         if ablation["store"]["fingerprint"] == store.manifest.fingerprint:
             newest.setdefault((str(ablation["kind"]), str(ablation["preset"])), ablation)
     return list(newest.values())
@@ -25,12 +25,8 @@ def variants_below(folder: str) -> tuple[str, ...]:
     """
     return tuple(
         files.join(ablation["path"], run["path"].rsplit("/", 1)[1])
-        for ablation in _ablations_below(folder)
+        for ablation in studies_below(folder, ABLATIONS)
         for variant in ablation["variants"]
         if variant["group"] != "preset"
         for run in variant["runs"]
     )
-
-
-def _ablations_below(folder: str) -> list[dict[str, Any]]:
-    return studies_below(folder, ABLATIONS)

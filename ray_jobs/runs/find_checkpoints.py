@@ -60,16 +60,16 @@ def best_below(
     return min(fitting, key=lambda info: info.sort_key(metric), default=None)
 
 
-def find_init_checkpoint(place: str, checkpoint: checkpoints.Checkpoint, metric: str) -> str:
-    """Return the path of the initial weights' checkpoint: at `place`, or the best one below it.
+def find_init_checkpoint(path: str, checkpoint: checkpoints.Checkpoint, metric: str) -> str:
+    """Return the path of the initial weights' checkpoint: at `path`, or the best one below it.
 
     Raises:
         CheckpointError: there is none of this kind on these films, or its encoder weights or its vocabulary differ.
     """
-    best = best_below(place, kind=checkpoint.kind, fingerprint=checkpoint.store["fingerprint"], metric=metric)
+    best = best_below(path, kind=checkpoint.kind, fingerprint=checkpoint.store["fingerprint"], metric=metric)
     if best is None:
         raise checkpoints.CheckpointError(
-            f"there is no {checkpoint.kind} trained on the films of {checkpoint.store['path']} at {place} to start from"
+            f"there is no {checkpoint.kind} trained on the films of {checkpoint.store['path']} at {path} to start from"
         )
     with files.local_copy(best.path) as copy:
         start = checkpoints.read(copy)

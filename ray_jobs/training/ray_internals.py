@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import ray
+from ray.train.v2._internal.callbacks import placement_group_callback
 from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.execution.controller.placement_group_cleaner import PlacementGroupCleaner
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 CHECKED_WITH = {"ray": "2.60"}
@@ -21,9 +25,30 @@ class LeanTrainer(DataParallelTrainer):
 
     def __init__(self, *arguments: Any, ends_with_driver: bool, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._dropped: tuple[type, ...] = () if self.datasets else (DatasetsCallback,)
-        if ends_with_driver:
-            self._dropped += (PlacementGroupCleanerCallback,)
+        self._ends_with_driver = ends_with_driver
 
     def _create_default_callbacks(self) -> list[Any]:
-        return [callback for callback in super()._create_default_callbacks() if not isinstance(callback, self._dropped)]
+        dropped = (PlacementGroupCleanerCallback, *(() if self.datasets else (DatasetsCallback,)))
+        kept = [callback for callback in super()._create_default_callbacks() if not isinstance(callback, dropped)]
+        return kept if self._ends_with_driver else [*kept, CleanerCallback()]
+
+
+class CleanerCallback(PlacementGroupCleanerCallback):
+    """Starts a placement group cleaner that finds the controller's cluster."""
+
+    def after_controller_start(self, train_run_context: Any) -> None:
+        """Start the cleaner; Ray Train calls it in the controller's process."""
+        placement_group_callback.PlacementGroupCleaner = Cleaner
+        super().after_controller_start(train_run_context)
+
+
+class Cleaner(PlacementGroupCleaner):
+    """Actor that frees the workers' resources once their controller is dead.
+
+    Ray Tune kills the controller of a trial that it stops. Ray's own cleaner ends with an error where several clusters
+    run on the machine: it does not know which one to ask.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
+        super().__init__(**options)

@@ -83,17 +83,9 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
             trials=remaining,
             minutes=options.time_budget,
         )
-    return finish(
-        folder,
-        start,
-        # From the folder: an interrupted trial may have written an epoch that it had not reported.
-        folder.earlier(is_finished),
-        space=sweep.space,
-        start=sweep.start,
-        options=options,
-        seconds=time.monotonic() - started,
-        console=console,
-    )
+    # From the folder: an interrupted trial may have written an epoch that it had not reported.
+    trials = folder.earlier(is_finished)
+    return finish(folder, sweep, start, trials, options, console, seconds=time.monotonic() - started)
 
 
 def _start(sweep: Sweep, setup: JobSetup) -> tuple[Checkpoint, Checkpoint]:

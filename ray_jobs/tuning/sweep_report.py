@@ -12,7 +12,6 @@ from datasets.storage import atomic, files
 from datasets.storage.atomic import files_into
 from genre_models.checkpoint import Checkpoint, with_tuples
 from genre_models.models import search_space
-from genre_models.models.search_space import SearchSpace
 from genre_models.report.sweep.page import write_sweep
 from genre_models.studies import sweep_analysis as sweeps
 from genre_models.training.history import METRICS
@@ -22,6 +21,7 @@ from ray_jobs.cli.options import TuneOptions
 from ray_jobs.runs import study_files
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
+from ray_jobs.tuning.plan import Sweep
 from ray_jobs.tuning.trial import CHECKPOINTS_PER_TRIAL
 
 BEST_CONFIG = "best_config.yaml"
@@ -29,14 +29,13 @@ BEST_CONFIG = "best_config.yaml"
 
 def finish(
     folder: SweepFolder,
-    start_point: Checkpoint,
+    plan: Sweep,
+    start: Checkpoint,
     trials: list[Trial],
-    *,
-    space: SearchSpace,
-    start: dict[str, Any],
     options: TuneOptions,
-    seconds: float,
     console: Console,
+    *,
+    seconds: float,
 ) -> str:
     """Write and print the results of a sweep, and return the best checkpoint's path.
 
@@ -48,16 +47,16 @@ def finish(
         # The workers of a stopped trial outlive it briefly and may have saved one more epoch.
         folder.keep_best(trial, options.metric)
     sweep = {
-        **study_files.head(study_files.SWEEPS, folder.path, start_point, metric=options.metric),
+        **study_files.head(study_files.SWEEPS, folder.path, start, metric=options.metric),
         "seconds": seconds + _seconds_before(folder),
         "mode": METRICS[options.metric],
-        "epochs": start_point.recipe.epochs,
+        "epochs": start.recipe.epochs,
         "asked": options.trials,
         "scheduler": options.scheduler,
         "search": options.search,
-        "seed": start_point.recipe.seed,
-        "space": {name: setting.describe() for name, setting in space.items()},
-        "start": plain(start),
+        "seed": start.recipe.seed,
+        "space": {name: setting.describe() for name, setting in plan.space.items()},
+        "start": plain(plan.start),
         "trials": [_trial(folder, trial, options.metric) for trial in trials],
         "checkpoints_per_trial": CHECKPOINTS_PER_TRIAL,
     }
@@ -67,8 +66,8 @@ def finish(
     if best is None:
         reasons = "; ".join(sorted({trial.reason for trial in trials if trial.reason})) or "no time for one epoch"
         raise TrainError(f"no trial of {folder.path} completed an epoch: {reasons}. Go on with --resume")
-    _write_best_config(folder, start_point, best, sweep)
-    _print_result(sweep, best, start_point, console)
+    _write_best_config(folder, start, best, sweep)
+    _print_result(sweep, best, start, console)
     return str(best["checkpoint"])
 
 

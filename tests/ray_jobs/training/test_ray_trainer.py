@@ -95,6 +95,6 @@ def test_only_processes_that_a_run_needs_are_started(monkeypatch: pytest.MonkeyP
         return {type(callback).__name__ for callback in trainer._create_default_callbacks()}
 
     every = started(False, train=SimpleNamespace())
-    assert every >= {"BackendSetupCallback", "DatasetsCallback", "PlacementGroupCleanerCallback"}
-    assert started(True, train=SimpleNamespace()) == every - {"PlacementGroupCleanerCallback"}
+    assert every >= {"BackendSetupCallback", "DatasetsCallback", "CleanerCallback"}
+    assert started(True, train=SimpleNamespace()) == every - {"CleanerCallback"}
     assert started(False) == every - {"DatasetsCallback"}
