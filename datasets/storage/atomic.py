@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import glob
 import os
 import shutil
 import sys
@@ -157,11 +158,9 @@ def _hidden(path: str, state: str) -> str:
 
 def _left_behind(path: Path, state: str) -> list[Path]:
     """Return the hidden folders of this machine's killed jobs."""
-    mine = f"{_hidden(str(path), state)}{files.this_process().rpartition('-')[0]}-"
-    folders = path.parent.glob(f".{path.name}.{state}-*")
-    own = [folder for folder in folders if str(folder).startswith(mine)]
-    processes = [str(folder)[len(mine) :] for folder in own]
-    return [f for f, process in zip(own, processes, strict=True) if process.isdigit() and not _runs(int(process))]
+    prefix = f".{path.name}.{state}-{files.this_process().rpartition('-')[0]}-"
+    left = {folder: folder.name.removeprefix(prefix) for folder in path.parent.glob(f"{glob.escape(prefix)}*")}
+    return [folder for folder, process in left.items() if process.isdigit() and not _runs(int(process))]
 
 
 def _recover(path: Path) -> None:
@@ -180,5 +179,5 @@ def _runs(process: int) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        return True
+        pass
     return True

@@ -32,23 +32,21 @@ class Console:
 
     def status(self, text: str) -> None:
         """Show progress in one line: in place on a terminal, at a limited rate in a log."""
-        if self._live:
-            self._clear()
-            self._status = text[:160]
-            print(self._status, end="", file=self._stream, flush=True)
-        elif time.monotonic() - self._printed >= _EVERY_S:
-            self.line(text)
+        self._show(text[:160], text, _EVERY_S)
 
     def block(self, lines: Sequence[str]) -> None:
         """Show progress in several lines: in place on a terminal, at a limited rate in a log."""
+        width = shutil.get_terminal_size().columns - 1
+        wrapped = (textwrap.wrap(line, width, subsequent_indent=_INDENT) for line in lines)
+        self._show("\n".join(part for parts in wrapped for part in parts), "\n".join(lines), _BLOCK_EVERY_S)
+
+    def _show(self, in_place: str, text: str, every: float) -> None:
         if self._live:
             self._clear()
-            width = shutil.get_terminal_size().columns - 1
-            wrapped = (textwrap.wrap(line, width, subsequent_indent=_INDENT) for line in lines)
-            self._status = "\n".join(part for parts in wrapped for part in parts)
+            self._status = in_place
             print(self._status, end="", file=self._stream, flush=True)
-        elif time.monotonic() - self._printed >= _BLOCK_EVERY_S:
-            self.line("\n".join(lines))
+        elif time.monotonic() - self._printed >= every:
+            self.line(text)
 
     def _clear(self) -> None:
         if self._status:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 from datasets.storage import atomic, files
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.registry import without_cudnn
 from genre_models.training import history as histories
-from genre_models.training.history import EpochMetrics
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console, counted
 from ray_jobs.cli.errors import TrainError
@@ -27,18 +25,8 @@ from ray_jobs.training.ray_trainer import run_workers
 from ray_jobs.training.timing import Span, driver_timer
 
 
-@dataclass(frozen=True)
-class TrainResult:
-    """The result of a training run."""
-
-    checkpoint: str
-    """Path of the best checkpoint."""
-    best: EpochMetrics
-    history: list[EpochMetrics]
-
-
-def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> TrainResult:
-    """Train one model of a kind under Ray Train and return its best checkpoint.
+def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> str:
+    """Train one model of a kind under Ray Train and return its best checkpoint's path.
 
     Raises:
         TrainError, StoreError, ClusterError: the message names the problem and its remedy.
@@ -122,8 +110,8 @@ def _introduce(setup: JobSetup, checkpoint: Checkpoint, init_checkpoint: str) ->
         )
 
 
-def _finish(folder: RunFolder, kind: str, metric: str, console: Console) -> TrainResult:
-    """Report the best epoch, and write the history of the whole run into its checkpoint."""
+def _finish(folder: RunFolder, kind: str, metric: str, console: Console) -> str:
+    """Print the best epoch, write the run's history into its checkpoint, and return its path."""
     best = find_checkpoints.best_below(folder.path, kind=kind, metric=metric)
     if best is None:
         raise TrainError(f"the run {folder.path} left no checkpoint")
@@ -135,4 +123,4 @@ def _finish(folder: RunFolder, kind: str, metric: str, console: Console) -> Trai
         f"precision {metrics.validation_precision:.3f}, recall {metrics.validation_recall:.3f}, "
         f"mean average precision {metrics.validation_mean_average_precision:.3f}\nCheckpoint: {best.path}"
     )
-    return TrainResult(best.path, metrics, history)
+    return best.path

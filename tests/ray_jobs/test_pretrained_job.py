@@ -35,6 +35,7 @@ from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import TrainOptions
 from ray_jobs.evaluation.predict import Predictor, predict_splits
 from ray_jobs.inputs import feature_extraction
+from ray_jobs.runs.find_checkpoints import run_history
 from ray_jobs.runs.sweep_folder import SweepFolder
 from tests.conftest import RunJob
 from tests.datasets.text.test_pretrained_tokenizer import tokenizer_of_pieces
@@ -207,7 +208,7 @@ def test_a_run_goes_on_with_the_features_it_has(home: Path, monkeypatch: pytest.
     # And with films that do not fit the object store: they are read from the store in every epoch.
     options_ = dataclasses.replace(options(home, "halted"), object_store_share=0.0)
     train("cnn", CNN, dataclasses.replace(RECIPE, epochs=1), options_)
-    history = train("cnn", CNN, RECIPE, dataclasses.replace(options_, resume=True)).history
+    history = run_history(train("cnn", CNN, RECIPE, dataclasses.replace(options_, resume=True)))
     straight = checkpoints.read(checkpoint(home, "cnn")).history
     for ours, theirs in zip(history, straight, strict=True):
         assert ours.validation_loss == pytest.approx(theirs.validation_loss, rel=1e-5)
@@ -337,7 +338,7 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
         train("cnn", tuned, once, dataclasses.replace(started, init_from=str(home / "runs" / "lstm")))
     with pytest.raises(CheckpointError, match=r"of the weights [0-9a-f]{12}…, and this one has of the file"):
         train("cnn", tuned, once, dataclasses.replace(started, init_from=str(home / "runs" / "cnn")))
-    first, second = train("cnn", tuned, RECIPE, started).history
+    first, second = run_history(train("cnn", tuned, RECIPE, started))
     assert HINT not in capsys.readouterr().out
     # Begun with other weights its first epoch would start at a head that knows nothing.
     assert first.loss < checkpoints.read(checkpoint(home, "frozen")).history[0].loss
