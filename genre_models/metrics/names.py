@@ -11,10 +11,11 @@ from typing import Any
 
 RANKING, HALF, TUNED = "without threshold", "at 0.5", "tuned"
 _PREFIXES = {HALF: "at_half_", TUNED: "at_tuned_"}
-_NAMED_FROM = {
+NAMED_FROM = {
     HALF: "A genre is named from a probability of 0.5 on.",
     TUNED: "A genre is named from its own threshold on, chosen on the validation films.",
 }
+"""Meaning of the groups of metrics that need thresholds."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _with_thresholds(*rows: Metric) -> tuple[Metric, ...]:
     """Return each row once for each kind of threshold. Only tuned thresholds are in the summary of a run."""
     return tuple(
         Metric(
-            f"{prefix}{row.key}", row.label, f"{row.meaning} {_NAMED_FROM[group]}", group, interval=row.interval,
+            f"{prefix}{row.key}", row.label, row.meaning, group, interval=row.interval,
             summary=row.summary and group == TUNED,
         )
         for group, prefix in _PREFIXES.items()
@@ -123,7 +124,7 @@ SELECTING = {f"validation_{m.key}": "min" if m.lower_is_better else "max" for m 
 
 
 def value(metrics: Mapping[str, Any], key: str) -> Any:
-    """Return a metric by its flat key from the nested metrics of a model or genre; None if it is not there."""
+    """Return a metric by its flat key from nested ones, or None."""
     for prefix in _PREFIXES.values():
         if key.startswith(prefix):
             return (metrics.get(prefix.rstrip("_")) or {}).get(key.removeprefix(prefix))
@@ -131,7 +132,7 @@ def value(metrics: Mapping[str, Any], key: str) -> Any:
 
 
 def summary(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return the metrics of SUMMARY by their short keys, from the nested metrics of a model."""
+    """Return the metrics of SUMMARY by their short keys from nested ones."""
     return {metric.short_key: float(value(metrics, metric.key)) for metric in SUMMARY}
 
 

@@ -36,7 +36,7 @@ def analysed(sweep: Mapping[str, Any], *, seed: int = 0) -> dict[str, Any]:
 
 
 def best_trial(sweep: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the trial with the best epoch (the first if equal), or None without a metric.
+    """Return the trial with the best epoch, the first if equal, or None.
 
     A failed trial never wins: whoever trains on with its settings must expect them to fail again.
     """

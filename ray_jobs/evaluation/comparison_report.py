@@ -48,7 +48,7 @@ def report(
     comparison |= {name: list(studies) for name, studies in more.items() if studies}
     comparison["example_films"] = _example_films(eval_set, models, store.manifest.genres)
     with files_into(folder) as local:
-        page = write_report(comparison, local).html.name
+        page = write_report(comparison, local).name
     console.line(f"Evaluated {len(models)} models on {len(eval_set.labels):,} films ({eval_set.where})\n")
     for line in table(comparison):
         console.line(line)

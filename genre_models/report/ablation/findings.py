@@ -1,12 +1,11 @@
-"""Findings of an ablation in words: components that helped, had no clear effect, or hurt."""
+"""Findings of an ablation in sentences: components that helped, had no clear effect, or hurt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from genre_models.metrics.names import MEAN_AP, SUMMARY
 from genre_models.report.ablation.query import (
-    CURED,
-    FIGURES,
-    MEAN_AP,
+    GROUPS,
     difference,
     entry,
     group,
@@ -15,12 +14,11 @@ from genre_models.report.ablation.query import (
     seeds_of,
     side,
 )
-from genre_models.report.style.finding import Finding
-from genre_models.report.style.formats import count, films, listed, narrow, number, show, signed, span
+from genre_models.report.style.formats import count, listed, narrow, show, signed, span
+from genre_models.report.style.table import Finding
 
-# With fewer seeds than this, the spread over seeds is not informative.
+# With fewer seeds than this, chance may decide which components look clear.
 FEW_SEEDS = 3
-_WORDS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
 def headline(ablation: Mapping[str, Any]) -> str:
@@ -29,104 +27,45 @@ def headline(ablation: Mapping[str, Any]) -> str:
     if not has_findings(ablation):
         return f"{name}: nothing can be said of its components yet"
     components = group(ablation, "without")
-    if components:
-        helped = [variant for variant in components if side(variant) > 0]
-        of = (
-            f"{count(len(helped))} of the {count(len(components))} components"
-            if len(components) > 1
-            else "the component"
-        )
-        if not helped:
-            return f"{name}: none of the components in its preset {preset} can be told from chance"
-        return f"{name}: {of} in its preset {preset} {'earns its' if len(helped) == 1 else 'earn their'} keep"
-    return f"{name}: what components add to its preset {preset}"
+    if not components:
+        return f"{name}: what components add to its preset {preset}"
+    helped = sum(side(variant) > 0 for variant in components)
+    return f"{name}: a clear gain from {count(helped)} of {count(len(components))} components of its preset {preset}"
 
 
 def outcome(ablation: Mapping[str, Any]) -> str:
-    """Return which components helped, had no clear effect, or hurt, in a few sentences."""
+    """Return which components helped, had no clear effect, or hurt, a line for each group."""
     if not has_findings(ablation):
         return "No component has been trained to its end beside what it is compared with, so nothing can be said yet."
-    texts = [finding.text for finding in findings(ablation) if finding.title in (_IN, _OFF, _ALONE)]
-    return "\n".join(texts)
-
-
-_IN, _OFF, _ALONE = "What its components add", "What it leaves off", "On the coursework alone"
+    texts = {title: _of_group(ablation, name) for name, title in GROUPS.items()}
+    return "\n".join(f"{title}. {text}" for title, text in texts.items() if text)
 
 
 def findings(ablation: Mapping[str, Any]) -> list[Finding]:
     """Return the paragraphs of the report with their titles, without empty ones."""
-    preset = ablation["preset"]
     paragraphs = [
-        Finding(_IN, _of_group(group(ablation, "without"), f"in the preset {preset}", _HAVE)),
-        Finding(_OFF, _of_group(group(ablation, "with"), f"that {preset} leaves off", _WOULD)),
-        Finding(_ALONE, _of_group(group(ablation, "coursework with"), "added alone to the coursework", _WOULD)),
-        Finding("All of it together", together(ablation)),
-        Finding("How sure this is", how_sure(ablation)),
-        Finding("What is missing", missing(ablation)),
+        *(Finding(title, _of_group(ablation, name)) for name, title in GROUPS.items()),
+        Finding("All components together", together(ablation)),
+        Finding("Certainty", certainty(ablation)),
+        Finding("Missing", missing(ablation)),
     ]
     return [finding for finding in paragraphs if finding.text]
 
 
-# Verbs for components that were removed, and for those that were added.
-_HAVE = ("added", "added nothing that can be told from chance", "cost")
-_WOULD = ("would buy", "would change nothing that can be told from chance", "would cost")
-
-
-def _of_group(variants: Sequence[Mapping[str, Any]], kind: str, verbs: tuple[str, str, str]) -> str:
+def _of_group(ablation: Mapping[str, Any], name: str) -> str:
     """Return which variants of a group helped, had no clear effect, or hurt."""
-    if not variants:
-        return ""
-    helped, level, hurt = ([v for v in variants if side(v) == which] for which in (1, 0, -1))
-    effect, nothing, cost = verbs
-    parts = []
-    start = f"Of the {count(len(variants))} components {kind}" if len(variants) > 1 else f"Of the one component {kind}"
-    if helped:
-        parts.append(
-            f"{start}, {_number(helped, variants)} {effect} mean average precision on the test films, beyond the "
-            f"interval: {listed([_with_gain(v) for v in helped])}{_confirmed(helped)}."
-        )
-    else:
-        parts.append(f"{start}, none {effect} mean average precision on the test films beyond its interval.")
-    if level:
-        parts.append(f"{_number(level, variants).capitalize()} {nothing}: {listed([_elsewhere(v) for v in level])}.")
-    if hurt:
-        parts.append(
-            f"{_number(hurt, variants).capitalize()} {cost} some of it: {listed([_with_gain(v) for v in hurt])}."
-        )
+    variants = group(ablation, name)
+    words = {1: "Clear gain", 0: "No clear effect", -1: "Clear loss"}
+    parts = [
+        f"{word}: {listed([_with_effect(variant) for variant in some])}."
+        for sign, word in words.items()
+        if (some := [variant for variant in variants if side(variant) == sign])
+    ]
     return " ".join(parts)
 
 
-def _number(some: Sequence[object], variants: Sequence[object]) -> str:
-    """Return the number of `some` as `all`, a word up to twelve, or digits."""
-    if len(some) == len(variants) > 1:
-        return "all"
-    return _WORDS[len(some)] if len(some) < len(_WORDS) else count(len(some))
-
-
-def _with_gain(variant: Mapping[str, Any]) -> str:
+def _with_effect(variant: Mapping[str, Any]) -> str:
     return f"{variant['component']} ({signed(difference(variant, 'test'))})"
-
-
-def _elsewhere(variant: Mapping[str, Any]) -> str:
-    """Return a component with its clear effects on metrics other than mean average precision."""
-    effects = [
-        f"{FIGURES[name]} {signed(difference(variant, 'test', name))}"
-        for name in FIGURES
-        if name != MEAN_AP and side(variant, "test", name)
-    ]
-    return f"{variant['component']} ({', '.join(effects)})" if effects else str(variant["component"])
-
-
-def _confirmed(helped: Sequence[Mapping[str, Any]]) -> str:
-    """Return whether the validation films agree, in words."""
-    agree = sum(1 for variant in helped if side(variant, "validation") > 0)
-    if agree == len(helped):
-        return "; the validation films say so too" if len(helped) == 1 else "; the validation films say so of all"
-    return (
-        f"; the validation films say so of {_number(helped[:agree], helped)}"
-        if len(helped) > 1
-        else "; the validation films do not say so"
-    )
 
 
 def together(ablation: Mapping[str, Any]) -> str:
@@ -136,85 +75,66 @@ def together(ablation: Mapping[str, Any]) -> str:
     own = next((item for item in presets(ablation) if item["name"] == preset), None)
     if coursework is None or own is None:
         return ""
-    figures = [
-        f"{FIGURES[name]} from {_mean(coursework, name)} to {_mean(own, name)} "
+    metrics = [
+        f"{metric.label} from {_mean(coursework, metric.short_key)} to {_mean(own, metric.short_key)} "
         f"({signed(effect['difference'])}, interval {span(effect['interval'])})"
-        for name in FIGURES
-        if (effect := entry(coursework, "test", name))
+        for metric in SUMMARY
+        if (effect := entry(coursework, "test", metric.short_key))
     ]
-    return f"On the test films the preset {preset} brings the coursework's {listed(figures)}."
+    return f"On the test films the preset {preset} brings the coursework's {listed(metrics)}."
 
 
 def _mean(variant: Mapping[str, Any], name: str) -> str:
     return show(variant["figures"]["test"][name]["mean"])
 
 
-def how_sure(ablation: Mapping[str, Any]) -> str:
+def certainty(ablation: Mapping[str, Any]) -> str:
     """Return the caveats of the intervals."""
-    variants = [variant for name in CURED for variant in group(ablation, name)]
+    variants = [variant for name in GROUPS for variant in group(ablation, name)]
     if not variants:
         return ""
-    counts = [seeds_of(variant) for variant in variants]
-    most = max(counts)
-    film_counts = (ablation.get("store") or {}).get("films") or {}
-    on = f" {films(int(film_counts['test']))}" if number(film_counts.get("test")) is not None else " films"
     text = [
-        f"Differences are paired: the same seed, the same{on}. Intervals (95 %) resample films only, so a component "
-        "counts as clear where its interval leaves out 0 and every seed is on the same side."
+        "An effect is mean average precision on the test films with the component less without it. It is clear where "
+        "its interval leaves out 0 and every seed agrees."
     ]
+    counts = [seeds_of(variant) for variant in variants]
     if min(counts) < FEW_SEEDS:
-        text.append(
-            f"{'All' if most < FEW_SEEDS else 'Some'} of these come from {'one seed' if most == 1 else 'few seeds'}, "
-            "and chance moves a training by as much as many of these components do: more --seeds would tell."
-        )
+        seeds = "one seed" if max(counts) == 1 else "few seeds"
+        text.append(f"Some of these come from {seeds}, and chance moves a training by as much: use more --seeds.")
     if len(variants) > 1:
-        text.append(
-            f"Of {count(len(variants))} components that do nothing at all, about {show(0.05 * len(variants), 1)} would "
-            "lie beyond their interval by chance. A component is evaluated among all the others: two that do the same "
-            "each buy little."
-        )
+        chance = show(0.05 * len(variants), 1)
+        text.append(f"Of {count(len(variants))} components without effect, about {chance} would look clear by chance.")
     return " ".join(text)
 
 
 def missing(ablation: Mapping[str, Any]) -> str:
     """Return the trainings that failed or have not ended."""
     runs = [(variant["name"], run) for variant in ablation["variants"] for run in variant["runs"]]
-    failed = [(name, run) for name, run in runs if run["status"] == "failed"]
+    failed = [f"{name}, seed {run['seed']} ({run['reason']})" for name, run in runs if run["status"] == "failed"]
     waiting = sum(1 for _, run in runs if run["status"] not in ("failed", "finished"))
-    sentences = []
-    if waiting:
-        sentences.append(f"{count(waiting)} of {count(len(runs))} trainings have not ended yet.")
+    sentences = [f"{count(waiting)} of {count(len(runs))} trainings have not ended yet."] if waiting else []
     if failed:
-        sentences.append(
-            f"{count(len(failed))} failed: "
-            + listed([f"{name}, seed {run['seed']} ({run['reason']})" for name, run in failed], most=6)
-            + "."
-        )
+        sentences.append(f"{count(len(failed))} failed: {listed(failed, most=6)}.")
     return " ".join(sentences)
 
 
 def screen_table(ablation: Mapping[str, Any]) -> list[str]:
     """Return the findings as lines for a terminal."""
-    heads = {"without": "in the preset", "with": "left off", "coursework with": "on the coursework"}
-    names = [item["component"] or item["name"] for item in ablation["variants"]]
-    width = 2 + max(len(name) for name in names)
-    lines = [
-        f"{'':<{width}}{'mean AP':>9}{'lowest':>9}{'highest':>9}{'micro-F1':>10}{'macro-F1':>10}{'loss':>8}  (test)"
-    ]
+    others = [metric for metric in SUMMARY if metric is not MEAN_AP]
+    width = 2 + max(len(item["component"] or item["name"]) for item in ablation["variants"])
+    head = "".join(f"{text:>10}" for text in (MEAN_AP.label, "lowest", "highest", *(m.label for m in others)))
+    lines = [f"{'':<{width}}{head}  (test)"]
     for item in presets(ablation):
         test = item["figures"]["test"]
-        first = test[MEAN_AP]
-        lines.append(
-            f"{item['name']:<{width}}{show(first['mean']):>9}{show(first['low']):>9}{show(first['high']):>9}"
-            f"{show(test['micro_f1']['mean']):>10}{show(test['macro_f1']['mean']):>10}{show(test['loss']['mean']):>8}"
-        )
-    for name, head in heads.items():
+        values = [test[MEAN_AP.key][name] for name in ("mean", "low", "high")]
+        values += [test[metric.short_key]["mean"] for metric in others]
+        lines.append(f"{item['name']:<{width}}{''.join(f'{show(value):>10}' for value in values)}")
+    heads = {"without": "in the preset", "with": "left off", "coursework with": "on the coursework"}
+    for name in GROUPS:
         components = group(ablation, name)
         if components:
-            lines += [
-                "",
-                f"{f'effect, {head}':<{width}}{'test':>9}{'interval':>16}{'validation':>12}{'loss':>9}  seeds",
-            ]
+            head = f"{'test':>9}{'interval':>16}{'validation':>12}{'loss':>9}  seeds"
+            lines += ["", f"{f'effect, {heads[name]}':<{width}}{head}"]
         for item in components:
             effect = entry(item, "test")
             sign = {1: "+", 0: " ", -1: "-"}[side(item)]

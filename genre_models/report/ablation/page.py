@@ -4,15 +4,47 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genre_models.report.ablation.findings import headline
+from markupsafe import Markup
+
+from genre_models.report.ablation.findings import findings, headline
 from genre_models.report.ablation.plots import effect_plot
 from genre_models.report.ablation.query import require_analysis
-from genre_models.report.ablation.section import PICTURES, ablation_parts, ablation_section
-from genre_models.report.ablation.tables import runs_csv, variants_csv
+from genre_models.report.ablation.tables import components_tables, presets_table, runs_csv, variants_csv
+from genre_models.report.study.page import StudyPage, StudyPart, write_study
+from genre_models.report.style.colours import css
 from genre_models.report.style.formats import count, duration
-from genre_models.report.style.html import render, strict_json
-from genre_models.report.style.markdown_text import escape
-from genre_models.report.style.svg import standalone
+from genre_models.report.style.table import Plot
+
+# File name of each plot, with its group and its caption.
+PLOTS = {
+    "effect": ("without", "Effect of each component in the preset on mean average precision; hollow: not clear"),
+    "left-off": ("with", "Effect that each component left off would have on mean average precision; hollow: not clear"),
+    "on-coursework": ("coursework with", "Effect of each component alone on the coursework; hollow: not clear"),
+}
+NOTE = (
+    "In small type: 95 % intervals over films, or the lowest and highest seed. Bold: better beyond the interval, at "
+    "every seed. ↓: less is better."
+)
+
+
+def ablation_part(ablation: Mapping[str, Any], prefix: str = "") -> StudyPart:
+    """Return all that is shown of an ablation.
+
+    Args:
+        ablation: from `genre_models.studies.ablation_effects.analysed`.
+        prefix: makes its SVG ids unique on a page with several studies.
+    """
+    require_analysis(ablation)
+    drawn = {name: (effect_plot(ablation, which, prefix + name), caption) for name, (which, caption) in PLOTS.items()}
+    return StudyPart(
+        headline=headline(ablation),
+        css=css(ablation),
+        findings=findings(ablation),
+        summary=presets_table(ablation),
+        plots={name: Plot(caption, Markup(svg)) for name, (svg, caption) in drawn.items() if svg},
+        tables=components_tables(ablation),
+        note=NOTE,
+    )
 
 
 def write_ablation(ablation: Mapping[str, Any], folder: Path) -> None:
@@ -21,47 +53,29 @@ def write_ablation(ablation: Mapping[str, Any], folder: Path) -> None:
     The folder is created if missing; plots without data are not written. ValueError unless the ablation comes from
     `genre_models.studies.ablation_effects.analysed`.
     """
-    require_analysis(ablation)
-    folder.mkdir(parents=True, exist_ok=True)
-    drawn = {name: effect_plot(ablation, which, name) for name, (which, _) in PICTURES.items()}
-    texts = {f"{name}.svg": standalone(svg) for name, svg in drawn.items() if svg}
-    texts |= {
-        "ablation.json": strict_json(ablation),
-        "ablation.csv": variants_csv(ablation),
-        "ablation_runs.csv": runs_csv(ablation),
-        "ablation.md": _markdown(ablation, [name for name, svg in drawn.items() if svg]),
-        "ablation.html": as_html(ablation),
-    }
-    for name, text in texts.items():
-        (folder / name).write_bytes(text.encode("utf-8", "replace"))
+    part = ablation_part(ablation)
+    label = ablation.get("label") or ablation["kind"]
+    page = StudyPage(
+        f"an ablation of the {label} in {count(len(ablation['variants']))} variants",
+        _facts(ablation),
+        files={"ablation.csv": variants_csv(ablation), "ablation_runs.csv": runs_csv(ablation)},
+    )
+    names = ("ablation.json", "ablation.md", "ablation.html")
+    write_study(ablation, part, page, folder, plots=PLOTS, names=names)
 
 
-def as_html(ablation: Mapping[str, Any]) -> str:
-    """Return the HTML page of an ablation, with all external text escaped."""
-    part = ablation_section(ablation, "ablation")
-    return render("ablation.html", study=ablation, part=part, facts=_facts(ablation))
-
-
-def _markdown(ablation: Mapping[str, Any], pictures: list[str]) -> str:
-    parts = [f"# {escape(headline(ablation))}", *ablation_parts(ablation)]
-    parts += [f"![{PICTURES[name][1]}]({name}.svg)" for name in pictures]
-    return "\n\n".join(parts) + "\n"
-
-
-def _facts(ablation: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the known metadata of the ablation as (name, text)."""
+def _facts(ablation: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Return the metadata of the ablation."""
     store = ablation.get("store") or {}
     runs = [run for variant in ablation["variants"] for run in variant["runs"]]
-    films = store.get("films") or {}
-    facts = [
-        ("ablation", str(ablation.get("path") or "")),
-        ("store", str(store.get("path") or "")),
-        ("films", ", ".join(f"{count(total)} {name}" for name, total in films.items())),
-        ("preset", str(ablation["preset"])),
+    return [
+        ("ablation", ablation.get("path")),
+        ("store", store.get("path")),
+        ("films", ", ".join(f"{count(total)} {name}" for name, total in (store.get("films") or {}).items())),
+        ("preset", ablation["preset"]),
         ("best epoch by", str(ablation.get("metric") or "").replace("_", " ")),
         ("seeds", count(ablation.get("seeds"))),
         ("trainings", f"{count(sum(run['status'] == 'finished' for run in runs))} of {count(len(runs))} finished"),
         ("training time", duration(sum(run["seconds"] for run in runs))),
         ("resamples", count(ablation.get("resamples"))),
     ]
-    return [(name, text) for name, text in facts if text not in ("", "–")]

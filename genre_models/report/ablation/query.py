@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from genre_models.metrics.names import MEAN_AP, SUMMARY
 from genre_models.report.style.formats import number
 
-MEAN_AP = "mean_average_precision"
-# Reported metrics, with their names in words.
-FIGURES = {MEAN_AP: "mean AP", "micro_f1": "micro-F1", "macro_f1": "macro-F1", "loss": "loss"}
-LOWER_IS_BETTER = ("loss",)
-CURED = ("without", "with", "coursework with")
+GROUPS = {
+    "without": "Components in the preset",
+    "with": "Components that the preset leaves off",
+    "coursework with": "Components alone on the coursework",
+}
+"""Groups of variants with one component taken away or added, each with its title."""
+LOWER_IS_BETTER = {metric.short_key for metric in SUMMARY if metric.lower_is_better}
 
 
 def require_analysis(ablation: Mapping[str, Any]) -> None:
@@ -33,26 +36,25 @@ def presets(ablation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def has_findings(ablation: Mapping[str, Any]) -> bool:
     """Return whether any component has a known effect."""
-    return any(group(ablation, name) for name in CURED)
+    return any(group(ablation, name) for name in GROUPS)
 
 
-def entry(variant: Mapping[str, Any], split: str, figure: str = MEAN_AP) -> Mapping[str, Any]:
+def entry(variant: Mapping[str, Any], split: str, metric: str = MEAN_AP.key) -> Mapping[str, Any]:
     """Return a component's effect on a metric: difference, interval, by_seed and clear; empty where unknown."""
-    return ((variant.get("effect") or {}).get(split) or {}).get(figure) or {}
+    return ((variant.get("effect") or {}).get(split) or {}).get(metric) or {}
 
 
-def difference(variant: Mapping[str, Any], split: str, figure: str = MEAN_AP) -> float | None:
+def difference(variant: Mapping[str, Any], split: str, metric: str = MEAN_AP.key) -> float | None:
     """Return a component's effect on a metric, or None where it is unknown."""
-    return number(entry(variant, split, figure).get("difference"))
+    return number(entry(variant, split, metric).get("difference"))
 
 
-def side(variant: Mapping[str, Any], split: str = "test", figure: str = MEAN_AP) -> int:
+def side(variant: Mapping[str, Any], split: str = "test", metric: str = MEAN_AP.key) -> int:
     """Return the direction of an effect: 1 clearly better, -1 clearly worse, 0 not clear."""
-    effect = entry(variant, split, figure)
+    effect = entry(variant, split, metric)
     if not effect.get("clear"):
         return 0
-    better = (effect["difference"] < 0) == (figure in LOWER_IS_BETTER)
-    return 1 if better else -1
+    return 1 if (effect["difference"] < 0) == (metric in LOWER_IS_BETTER) else -1
 
 
 def seeds_of(variant: Mapping[str, Any]) -> int:

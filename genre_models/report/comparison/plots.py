@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -23,6 +24,7 @@ from genre_models.report.style.svg import canvas, house_style, inline
 WIDTH = 430
 ROW = 24
 GENRE_MARGIN = 138
+PROBABILITIES = (0.0, 0.1, 0.25, 0.5, 1.0)
 
 
 @house_style()
@@ -70,7 +72,7 @@ def genres_plot(comparison: Mapping[str, Any]) -> str:
             axes.plot([min(coloured), max(coloured)], [row, row], color=MUTED, linewidth=1.2, alpha=0.6)
         for key, value in sorted(precisions.items(), key=lambda pair: not look[pair[0]].baseline):
             _dot(axes, value, row, look[key], size=8, alpha=_strength(comparison, genre))
-    return inline(drawing, "genres", "Average precision of each model at each genre; the table below has the figures")
+    return inline(drawing, "genres", "Average precision of each model at each genre; the table below has the numbers")
 
 
 @house_style()
@@ -140,6 +142,30 @@ def curve_plot(
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
     axes.grid(visible=False, axis="x")
     return inline(drawing, name, f"{measure.replace('_', ' ')} over {len(epochs)} epochs, training and validation")
+
+
+@house_style()
+def reliability_plot(comparison: Mapping[str, Any], key: str, style: Style) -> str:
+    """Plot observed frequency over mean probability. Bins hold equally many pairs; axes are square-root."""
+    drawing, axes = canvas(250, 215, left=40, right=14, top=12, bottom=44)
+    axes.set_xscale("function", functions=(np.sqrt, np.square))
+    axes.set_yscale("function", functions=(np.sqrt, np.square))
+    ends = (0.0, 1.0)
+    axes.set(xlim=ends, ylim=ends)
+    named = [f"{tick:g}".replace("0.", ".") for tick in PROBABILITIES]
+    axes.set_xticks(PROBABILITIES, named)
+    axes.set_yticks(PROBABILITIES, named)
+    axes.set_xlabel("probability", color=INK, fontsize=12)
+    axes.plot(ends, ends, color=GRID, linewidth=2.5, zorder=1)
+    bins = comparison["models"][key]["calibration"].get("bins") or []
+    points = [(number(entry.get("score")), number(entry.get("share"))) for entry in bins]
+    known = [(score, share) for score, share in points if score is not None and share is not None]
+    axes.plot(
+        [score for score, _ in known], [share for _, share in known], marker="o", markersize=4.5, linewidth=1.8,
+        color=style.colour, clip_on=False, zorder=2,
+    )  # fmt: skip
+    name = label(comparison, key)
+    return inline(drawing, f"reliability-{key}", f"{name}: how often its probabilities come true, {len(known)} bins")
 
 
 def has_curve(history: Sequence[Mapping[str, Any]], measure: str) -> bool:

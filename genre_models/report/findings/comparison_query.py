@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from genre_models.metrics import names
 from genre_models.report.style.formats import ends, number
 
 # Below this many evaluated films the resampled interval of a genre's average precision is too narrow to trust:
@@ -84,11 +85,7 @@ def label(comparison: Mapping[str, Any], key: str) -> str:
 
 def figure(model: Mapping[str, Any], name: str) -> float | None:
     """Return a metric of a model by its flat name, such as `loss` or `at_tuned_micro_f1`."""
-    metrics: Mapping[str, Any] = model.get("metrics") or {}
-    for group in ("at_half", "at_tuned"):
-        if name.startswith(f"{group}_"):
-            return number((metrics.get(group) or {}).get(name.removeprefix(f"{group}_")))
-    return number(metrics.get(name))
+    return number(names.value(model.get("metrics") or {}, name))
 
 
 def interval(model: Mapping[str, Any], name: str) -> tuple[float, float] | None:
@@ -139,7 +136,7 @@ def genres_by_films(comparison: Mapping[str, Any]) -> list[str]:
 
 def ranked(comparison: Mapping[str, Any], keys: list[str]) -> list[str]:
     """Sort keys by mean average precision, the highest first and those without one last."""
-    return sorted(keys, key=lambda key: -(figure(comparison["models"][key], "mean_average_precision") or -1.0))
+    return sorted(keys, key=lambda key: -(figure(comparison["models"][key], names.MEAN_AP.key) or -1.0))
 
 
 def pairs_to_show(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""A short text on whether a training run overfitted, computed from its history."""
+"""Metrics and a short text on whether a training run overfitted, computed from its history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from genre_models.report.style.formats import number, percent, show
 NOISE = 0.01
 # A rise of the validation loss of at least this share is called overfitting, a smaller one its beginning.
 CLEAR_RISE = 0.05
+# A gain in mean average precision after the epoch of the lowest loss from which on it is worth a word.
+CLEAR_GAIN = 0.005
 
 
 @dataclass(frozen=True)
@@ -48,40 +50,38 @@ class Course:
         return (earlier - min(self.validation)) / earlier
 
 
-def overfitting(
-    history: Sequence[Mapping[str, Any]], *, name: str = "The model", kept_epoch: int | None = None
-) -> dict[str, Any]:
+def overfitting(history: Sequence[Mapping[str, Any]], *, name: str = "The model") -> dict[str, Any]:
     """Return metrics and a sentence on overfitting.
 
     `kind` is one of `overfits`, `begins to overfit`, `level`, `still falling`, `unsteady`, `one epoch`,
     `broke down`, `unknown`. The other metrics are None or missing if they are unknown.
     """
     course = _course(history)
-    figures: dict[str, Any] = {"kind": "unknown", "epochs": len(history), "best_epoch": None}
     if course is None:
-        why = "no epoch has a finite loss on both training and validation films"
-        return figures | {"sentence": f"{name}: nothing can be said on overfitting, because {why}."}
-    figures |= {
-        "kind": _kind(course, history),
-        "best_epoch": course.epochs[course.best],
-        "best_validation_loss": course.validation[course.best],
-        "training_loss_at_best": course.training[course.best],
+        sentence = f"{name}: nothing can be said on overfitting, because no epoch has a finite loss."
+        return {"kind": "unknown", "epochs": len(history), "best_epoch": None, "sentence": sentence}
+    kind, best = _kind(course, history), course.best
+    missing = len(history) - len(course.epochs)
+    sentences = [
+        _sentence(name, course, kind),
+        _ranking(history, course) if kind in ("overfits", "begins to overfit") else "",
+        f"{missing} of {len(history)} epochs have no finite loss." if missing and kind != "broke down" else "",
+    ]
+    return {
+        "kind": kind,
+        "epochs": len(history),
+        "best_epoch": course.epochs[best],
+        "best_validation_loss": course.validation[best],
+        "training_loss_at_best": course.training[best],
         "last_epoch": course.epochs[-1],
         "last_validation_loss": course.validation[-1],
         "last_training_loss": course.training[-1],
         "training_fall_after_best": course.training_fall,
         "validation_rise_after_best": course.rise,
-        "gap_at_best": course.validation[course.best] - course.training[course.best],
+        "gap_at_best": course.validation[best] - course.training[best],
         "gap_at_end": course.validation[-1] - course.training[-1],
+        "sentence": " ".join(part for part in sentences if part),
     }
-    sentences = [
-        _main(name, course, figures["kind"]),
-        _gap_at_end(course, figures["kind"]),
-        _ranking(history, course, figures["kind"]),
-        _left_out(history, course, figures["kind"]),
-        _kept(course, kept_epoch, figures["kind"]),
-    ]
-    return figures | {"sentence": " ".join(part for part in sentences if part)}
 
 
 def _course(history: Sequence[Mapping[str, Any]]) -> Course | None:
@@ -92,8 +92,8 @@ def _course(history: Sequence[Mapping[str, Any]]) -> Course | None:
             rows.append((int(row.get("epoch") or place), training, validation))
     if not rows:
         return None
-    epochs, training_losses, validation_losses = (list(column) for column in zip(*rows, strict=True))
-    return Course([int(epoch) for epoch in epochs], training_losses, validation_losses)
+    epochs, training_losses, validation_losses = zip(*rows, strict=True)
+    return Course([*epochs], [*training_losses], [*validation_losses])
 
 
 def _kind(course: Course, history: Sequence[Mapping[str, Any]]) -> str:
@@ -109,85 +109,39 @@ def _kind(course: Course, history: Sequence[Mapping[str, Any]]) -> str:
     return "overfits" if course.rise >= CLEAR_RISE else "begins to overfit"
 
 
-def _main(name: str, course: Course, kind: str) -> str:
-    best, last = course.epochs[course.best], course.epochs[-1]
-    lowest = show(course.validation[course.best])
-    when = f"validation loss was lowest ({lowest}) at epoch {best} of {last}"
+def _sentence(name: str, course: Course, kind: str) -> str:
+    last = course.epochs[-1]
+    best = f"({show(course.validation[course.best])}) at epoch {course.epochs[course.best]} of {last}"
+    lowest = f"validation loss was lowest {best}"
     fell, rose = percent(abs(course.training_fall), 1), percent(course.rise, 1)
-    if kind == "broke down":
-        return f"{name} broke down: its training loss is no longer a number after epoch {last}. Until then {when}."
-    if kind == "one epoch":
-        return (
-            f"{name} has one readable epoch (training loss {show(course.training[0])}, validation loss "
-            f"{show(course.validation[0])}): one point is no curve, so nothing can be said on overfitting."
-        )
-    if kind == "still falling":
-        return (
-            f"{name} was stopped too early: {when}, and the last {_last(course.tail)} still brought it down "
-            f"by {percent(course.late_gain, 1)}. It has not turned up, so more epochs would probably gain."
-        )
-    if kind == "level":
-        so_far = "it has not turned up" if course.best == len(course.epochs) - 1 else f"it ended {rose} above that"
-        return f"{name} does not overfit to speak of: {when}, and {so_far}. It has levelled off."
-    if kind == "unsteady":
-        moved = f"rose by {fell} as well" if course.training_fall < 0 else "did not fall"
-        return (
-            f"{name} trained unsteadily: {when} and {rose} higher at the end, but the training loss {moved}. "
-            "That is not overfitting; the learning rate is the first thing to lower."
-        )
-    verb = "overfits" if kind == "overfits" else "begins to overfit"
-    return f"{name} {verb}: {when}; after it training loss fell on by {fell} while validation loss rose by {rose}."
+    match kind:
+        case "broke down":
+            return f"{name} broke down: its training loss is no number after epoch {last}. Until then {lowest}."
+        case "one epoch":
+            return f"{name} has one readable epoch, so nothing can be said on overfitting."
+        case "still falling":
+            gain = percent(course.late_gain, 1)
+            return f"{name} was stopped too early: {lowest}, and it still fell by {gain} at the end. Train longer."
+        case "level":
+            return f"{name} does not overfit to speak of: {lowest}, and it has levelled off."
+        case "unsteady":
+            return f"{name} trained unsteadily: {lowest}; training loss did not fall after it. Lower the learning rate."
+    return f"{name} {kind}: {lowest}; after it training loss fell by {fell} while validation loss rose by {rose}."
 
 
-def _gap_at_end(course: Course, kind: str) -> str:
-    if kind in ("one epoch", "broke down"):
-        return ""
-    training, validation = course.training[-1], course.validation[-1]
-    both = f"{show(validation)} on validation films against {show(training)} in training"
-    if training > validation:
-        return (
-            f"At the end the loss is {both}: training stays above validation, as it does where dropout or "
-            "changed pictures make training harder than evaluating, so this gap hides no overfitting and proves "
-            "none."
-        )
-    return f"At the end the loss is {both}, a gap of {show(validation - training)}."
-
-
-def _ranking(history: Sequence[Mapping[str, Any]], course: Course, kind: str) -> str:
+def _ranking(history: Sequence[Mapping[str, Any]], course: Course) -> str:
     """Describe a ranking that still improves after the lowest validation loss."""
-    values = [number(row.get("validation_mean_average_precision")) for row in history]
-    known = [(value, place) for place, value in enumerate(values) if value is not None]
-    if kind not in ("overfits", "begins to overfit") or not known:
-        return ""
-    best, place = max(known, key=lambda pair: (pair[0], -pair[1]))
-    best_epoch = int(history[place].get("epoch") or place + 1)
-    at_best_loss = next(
-        (value for value, row in known if int(history[row].get("epoch") or row + 1) == course.epochs[course.best]),
-        None,
-    )
-    if at_best_loss is None or best_epoch <= course.epochs[course.best] or best - at_best_loss < 0.005:
+    epochs = {int(row.get("epoch") or place): row for place, row in enumerate(history, start=1)}
+    known = {
+        epoch: value
+        for epoch, row in epochs.items()
+        if (value := number(row.get("validation_mean_average_precision"))) is not None
+    }
+    lowest = course.epochs[course.best]
+    best = max(known, key=lambda epoch: (known[epoch], -epoch), default=lowest)
+    if lowest not in known or best <= lowest or known[best] - known[lowest] < CLEAR_GAIN:
         return ""
     return (
-        f"Mean average precision on the validation films still rose until epoch {best_epoch} "
-        f"({show(at_best_loss)} to {show(best)}): the order of the genres improved while the probabilities "
-        "became too sure."
+        f"Mean average precision still rose until epoch {best} ({show(known[lowest])} to {show(known[best])}): "
+        "--metric validation_mean_average_precision keeps that epoch."
     )
-
-
-def _left_out(history: Sequence[Mapping[str, Any]], course: Course, kind: str) -> str:
-    missing = len(history) - len(course.epochs)
-    if not missing or kind == "broke down":
-        return ""
-    return f"Left out of this: {missing} of {len(history)} epochs, which have no finite loss."
-
-
-def _kept(course: Course, kept_epoch: int | None, kind: str) -> str:
-    if kept_epoch is None or kind == "one epoch":
-        return ""
-    if kept_epoch == course.epochs[course.best] and kind in ("overfits", "begins to overfit", "unsteady"):
-        return f"The checkpoint evaluated here is that of epoch {kept_epoch}, so what came after did no harm."
-    return f"The checkpoint evaluated here is that of epoch {kept_epoch}."
-
-
-def _last(epochs: int) -> str:
-    return "epoch" if epochs == 1 else f"{epochs} epochs"

@@ -8,15 +8,7 @@ from genre_models.report.style.formats import NOTHING, number, show
 
 # Trial 1 always has the model's starting settings.
 START = 1
-LOSS, MEAN_AP = "validation_loss", "validation_mean_average_precision"
-NAMES = {LOSS: "validation loss", MEAN_AP: "validation mean average precision"}
-STATUS = {
-    "finished": "finished",
-    "stopped": "stopped early",
-    "failed": "failed",
-    "running": "running",
-    "waiting": "waiting",
-}
+STATUS = {"stopped": "stopped early"}
 
 
 def require_analysis(sweep: Mapping[str, Any]) -> None:
@@ -29,17 +21,12 @@ def require_analysis(sweep: Mapping[str, Any]) -> None:
 
 def metric_name(sweep: Mapping[str, Any]) -> str:
     """Return the name of the metric that ranks the trials."""
-    return _name(str(sweep["metric"]))
+    return words(str(sweep["metric"]))
 
 
-def other_name(sweep: Mapping[str, Any]) -> str:
-    """Return the name of the other metric."""
-    return _name(other_metric(sweep))
-
-
-def other_metric(sweep: Mapping[str, Any]) -> str:
-    """Return the key of the other metric."""
-    return MEAN_AP if sweep["metric"] == LOSS else LOSS
+def words(metric: str) -> str:
+    """Return a metric's key in words."""
+    return metric.replace("_", " ")
 
 
 def lower_is_better(sweep: Mapping[str, Any]) -> bool:
@@ -128,7 +115,3 @@ def values_in_words(space: Mapping[str, Any]) -> str:
     if number(space.get("step")) is not None:
         text += f" in steps of {setting(space['step'])}"
     return f"{text}, logarithmic" if space.get("log") else text
-
-
-def _name(metric: str) -> str:
-    return NAMES.get(metric) or metric.replace("_", " ")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from genre_models.report.comparison.page import ReportPaths, write_report
+from genre_models.report.comparison.page import write_report
 from genre_models.report.style.colours import BLUE, GREEN, PURPLE, VERMILLION, styles
 from tests.genre_models.report.example import ALL, example_comparison
 from tests.genre_models.report.html_page import Page
@@ -22,31 +22,32 @@ HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> {{ 7 * 7 }} |
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
-    return write_report(example_comparison(), tmp_path_factory.mktemp("report") / "new" / "folder")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(example_comparison(), tmp_path_factory.mktemp("report") / "new" / "folder").parent
 
 
 @pytest.fixture(scope="module")
-def html(written: ReportPaths) -> str:
-    return written.html.read_text("utf-8")
+def html(written: Path) -> str:
+    return (written / "comparison.html").read_text("utf-8")
 
 
 def rewritten(comparison: dict[str, Any], folder: Path) -> tuple[Page, str, str]:
     """The page, the Markdown and the JSON of a comparison."""
-    paths = write_report(comparison, folder)
-    return Page(paths.html.read_text("utf-8")), paths.markdown.read_text("utf-8"), paths.json.read_text("utf-8")
+    write_report(comparison, folder)
+    html, markdown, text = ((folder / f"comparison.{end}").read_text("utf-8") for end in ("html", "md", "json"))
+    return Page(html), markdown, text
 
 
 def refuse(constant: str) -> None:
     raise AssertionError(f"{constant} is no JSON")
 
 
-def test_json_keeps_every_figure(written: ReportPaths) -> None:
-    read = json.loads(written.json.read_text("utf-8"), parse_constant=refuse)
+def test_json_keeps_every_number(written: Path) -> None:
+    read = json.loads((written / "comparison.json").read_text("utf-8"), parse_constant=refuse)
     given = example_comparison()
     for film in given["example_films"]:
         del film["poster_jpeg"]
-    assert read.pop("verdict")[0].startswith("Overview BiLSTM tells genres better")
+    assert read.pop("verdict")[0].startswith("Allowed three guesses a film, Overview BiLSTM")
     assert read["models"]["cnn"].pop("overfitting")["kind"] == "level"
     assert read["models"]["lstm"].pop("overfitting")["kind"] == "overfits"
     assert read == given
@@ -98,15 +99,15 @@ def test_the_policy_allows_the_one_script(html: str) -> None:
 
 
 def test_page_is_the_same_every_time(html: str, tmp_path: Path) -> None:
-    assert write_report(example_comparison(), tmp_path).html.read_text("utf-8") == html
+    assert write_report(example_comparison(), tmp_path).read_text("utf-8") == html
 
 
-def test_page_is_small(written: ReportPaths) -> None:
-    assert written.html.stat().st_size < 1_500_000
+def test_page_is_small(written: Path) -> None:
+    assert (written / "comparison.html").stat().st_size < 1_500_000
 
 
-def test_every_model_and_genre_is_shown(written: ReportPaths, html: str) -> None:
-    page, markdown = Page(html), written.markdown.read_text("utf-8")
+def test_every_model_and_genre_is_shown(written: Path, html: str) -> None:
+    page, markdown = Page(html), (written / "comparison.md").read_text("utf-8")
     given = example_comparison()
     for text in (page.text, markdown):
         for model in given["models"].values():
@@ -142,17 +143,18 @@ def test_labels_may_hold_anything(tmp_path: Path) -> None:
     assert "i" not in [tag for tag, _ in page.tags]
 
 
-def test_tables_of_markdown_are_rectangular(written: ReportPaths) -> None:
-    lines = [line for line in written.markdown.read_text("utf-8").splitlines() if line.startswith("|")]
+def test_tables_of_markdown_are_rectangular(written: Path) -> None:
+    lines = [line for line in (written / "comparison.md").read_text("utf-8").splitlines() if line.startswith("|")]
     widths = [len(re.findall(r"(?<!\\)\|", line)) for line in lines]
-    # A model and 14 figures; a genre, its films evaluated and learned from, five figures of two models, one of two.
-    # Between them each model with its five figures of calibration.
-    assert widths == [16] * (2 + 4) + [7] * (2 + 4) + [16] * (2 + 25)
+    # A column has a border at its left, and the last one at its right too. The best model of the 23 genres with films;
+    # a model and 14 metrics; six pairs of models by six metrics; five numbers of calibration; a genre, its films
+    # evaluated and trained on, five metrics of two models, one of two.
+    assert widths == [7] * (2 + 23) + [16] * (2 + 4) + [8] * (2 + 6) + [7] * (2 + 4) + [16] * (2 + 25)
 
 
-def test_best_figure_of_a_column_is_bold(html: str) -> None:
+def test_best_of_a_column_is_bold(html: str) -> None:
     row = re.search(r'<tr><th scope="row"><span class="model"[^>]*>[^T]*TF-IDF.*?</tr>', html, re.DOTALL)
-    assert row and 'class="best">0.200' in row.group()  # the lowest loss, not the highest
+    assert row and re.search(r'class="best"\s*>0.200', row.group())  # the lowest loss, not the highest
 
 
 def test_joint_models_are_shown_like_the_first_ones(tmp_path: Path) -> None:
@@ -160,7 +162,8 @@ def test_joint_models_are_shown_like_the_first_ones(tmp_path: Path) -> None:
     assert page.open == []
     read = json.loads(text)
     for words in (page.text, markdown):
-        assert "Poster + overview fusion" in words and "What Ensemble adds" in words
+        assert "Poster + overview fusion" in words and "Poster CNN 0.12, Overview BiLSTM 0.20" in words
+        assert "480 validation films in 10 folds" in words
     assert "Ensemble AP" in markdown
     assert read["models"]["fusion"]["overfitting"]["sentence"]
     # Curves of three trained models, four measures each; two plots of models, six reliability curves, one plot of
@@ -179,6 +182,61 @@ def test_every_model_has_a_colour_of_its_own_whoever_else_is_there() -> None:
     assert (few["lstm"].colour, few["ensemble"].colour) == (VERMILLION, PURPLE)
 
 
+def set_genre_gaps(comparison: dict[str, Any], gaps: dict[str, tuple[float, float]]) -> None:
+    """Sets AP(cnn) - AP(lstm) and half its interval at some genres, and no clear difference at all others."""
+    (pair,) = comparison["differences"]
+    for genre in pair["per_genre"]:
+        middle, half = gaps.get(genre, (0.01, 0.1))
+        pair["per_genre"][genre] = {"difference": middle, "interval": [middle - half, middle + half]}
+        for key, value in (("cnn", 0.5 + middle), ("lstm", 0.5)):
+            comparison["models"][key]["per_genre"][genre]["average_precision"] = value
+
+
+def test_the_best_model_of_each_genre_and_how_sure_that_is(tmp_path: Path) -> None:
+    comparison = example_comparison(models=["cnn", "lstm"], example_films=0)
+    set_genre_gaps(comparison, {"Animation": (0.2, 0.1), "War": (-0.3, 0.1), "News": (0.4, 0.1)})
+    _, markdown, _ = rewritten(comparison, tmp_path)
+    assert "| War | Overview BiLSTM | 0.500 | **+0.300** (0.20 to 0.40) | ahead of Poster CNN | 18 |" in markdown
+    assert "| Animation | Poster CNN | 0.700 | **+0.200** (0.10 to 0.30) | ahead of Overview BiLSTM | 35 |" in markdown
+    assert "| Drama | Poster CNN | 0.510 | +0.010 (−0.09 to 0.11) | level with Overview BiLSTM | 493 |" in markdown
+    assert "| News | Poster CNN | 0.900 | +0.400 (0.30 to 0.50) | too few films | 1 |" in markdown
+    # 19 genres have ten evaluated films or more; 19 x 0.05 = 0.95.
+    assert "In 2 of the 19 genres with at least 10 evaluated films" in markdown
+    assert "About 1.0 would be by chance alone." in markdown
+    assert "| Reality-TV | " not in markdown.partition("## The models")[0]  # no film
+
+
+def test_a_lead_is_bold_only_where_it_is_clear_and_to_the_good(tmp_path: Path) -> None:
+    comparison = example_comparison(models=["cnn", "lstm"], example_films=0)
+    for key, value in {"cnn": 0.3, "lstm": 0.2}.items():
+        comparison["models"][key]["metrics"]["mean_average_precision"] = value
+    comparison["differences"][0]["metrics"] = {
+        "mean_average_precision": {"difference": 0.1, "interval": [0.05, 0.15]},
+        "loss": {"difference": -0.02, "interval": [-0.03, -0.01]},
+        "top3_recall": {"difference": -0.2, "interval": [-0.3, -0.1]},
+        "at_tuned_micro_f1": {"difference": 0.01, "interval": [-0.01, 0.03]},
+    }
+    _, markdown, _ = rewritten(comparison, tmp_path)
+    (line,) = [line for line in markdown.splitlines() if line.startswith("| Poster CNN over Overview BiLSTM")]
+    for cell in (
+        "**−0.020** (−0.030 to −0.010)", "**+0.100** (0.050 to 0.150)", "| −0.200 (−0.300 to −0.100)",
+        "| +0.010 (−0.010 to 0.030)",
+    ):  # fmt: skip
+        assert cell in line
+
+
+def test_what_a_model_names_at_the_plain_threshold(tmp_path: Path) -> None:
+    comparison = example_comparison(models=["cnn", "lstm"], example_films=0)
+    named = {"cnn": {"Drama": 500, "Comedy": 300, "Romance": 100, "Action": 99, "War": 1}, "lstm": {}}
+    for key, times in named.items():
+        for genre, entry in comparison["models"][key]["per_genre"].items():
+            entry["at_half"]["predicted"] = times.get(genre, 0)
+    _, markdown, _ = rewritten(comparison, tmp_path)
+    # Five of the 23 genres that films have; 900 of 1,000 answers.
+    assert "never named at 0.5 18 of 23 genres, most named at 0.5 Drama, Comedy and Romance, 90 %" in markdown
+    assert "never named at 0.5 23 of 23 genres, most named at 0.5 none" in markdown
+
+
 def test_several_runs_of_a_model_are_listed_with_their_spread(tmp_path: Path) -> None:
     comparison = example_comparison()
     figures = {"loss": 0.2, "micro_f1": 0.4, "macro_f1": 0.1}
@@ -191,11 +249,11 @@ def test_several_runs_of_a_model_are_listed_with_their_spread(tmp_path: Path) ->
     for words in (page.text, markdown):
         assert "seed-2" in words
         assert "0.200 ± 0.020" in words  # of 0.18, 0.20, 0.22
-        assert "the table of the runs shows how much that is, for the models that have several" in words
-    assert "Of the 3 runs averaged" in json.loads(text)["models"]["cnn"]["overfitting"]["sentence"]
+        assert "train several to know by how much" in words  # of the other model
+    assert json.loads(text)["models"]["cnn"]["runs"] == comparison["models"]["cnn"]["runs"]
 
 
-def test_runs_with_other_settings_stand_beside_the_evaluated_models(tmp_path: Path) -> None:
+def test_runs_with_other_settings_are_compared_with_the_evaluated_models(tmp_path: Path) -> None:
     def run(kind: str, name: str, preset: str, ahead: float, interval: list[float]) -> dict[str, Any]:
         names = ("loss", "mean_average_precision", "at_tuned_micro_f1", "at_tuned_macro_f1")
         difference = {"difference": ahead, "interval": interval}
@@ -215,10 +273,12 @@ def test_runs_with_other_settings_stand_beside_the_evaluated_models(tmp_path: Pa
     page, markdown, text = rewritten(comparison, tmp_path)
     assert page.open == []
     for words in (page.text, markdown.replace("\\", "").replace("&lt;", "<").replace("&gt;", ">")):
-        assert "Poster CNN is clearly ahead of Model cnn, coursework (old<b>) (+0.040)" in words
-        assert "and not to be told apart from Model cnn (twin) (−0.001)." in words
-        assert "Overview BiLSTM is clearly behind Model lstm, pretrained (more) (−0.090)." in words
-        assert "3 of 9" in words and "−0.090 (−0.110 to −0.070)" in words
+        assert "Model cnn, coursework (old<b>)" in words and "Model cnn (twin)" in words
+        assert "3 of 9" in words and "−0.110 to −0.070" in words
+    # Clearly ahead, not clearly, clearly behind: only the first is bold.
+    assert "| Poster CNN | **+0.040** (0.020 to 0.060) |" in markdown
+    assert "| Poster CNN | −0.001 (−0.010 to 0.008) |" in markdown
+    assert "| Overview BiLSTM | −0.090 (−0.110 to −0.070) |" in markdown
     assert json.loads(text)["reference_runs"] == comparison["reference_runs"]
 
 
@@ -248,10 +308,10 @@ def test_fewer_models_work(models: list[str], tmp_path: Path) -> None:
     assert markdown.startswith("# ")
 
 
-def test_no_showcase_works(tmp_path: Path) -> None:
+def test_no_example_films_work(tmp_path: Path) -> None:
     page, markdown, _ = rewritten(example_comparison(example_films=0), tmp_path)
     assert "Some of the films" not in page.text
-    assert "## Some films" not in markdown
+    assert "## Some of the films" not in markdown
 
 
 def test_a_short_and_broken_history_is_drawn(tmp_path: Path) -> None:
@@ -284,7 +344,7 @@ def test_films_seen_in_training_raise_an_alarm(html: str, tmp_path: Path) -> Non
     assert 'role="alert"' not in html
 
 
-def test_figures_follow_the_scheme_of_the_reader(html: str) -> None:
+def test_plots_follow_the_scheme_of_the_reader(html: str) -> None:
     drawn = "".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL))
     assert "prefers-color-scheme: dark" in html
     assert not re.search(r"(?:fill|stroke): #", drawn)  # every colour is a variable of the page

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from genre_models.report.comparison.page import write_report
-from genre_models.report.sweep.findings import failures, mattered, on_test, outcome, stopping
-from genre_models.report.sweep.page import SweepPaths, write_sweep
-from genre_models.report.sweep.tables import trials_csv
+from genre_models.report.style.table import Cell
+from genre_models.report.sweep.findings import failures, mattered, outcome, stopping
+from genre_models.report.sweep.page import write_sweep
+from genre_models.report.sweep.tables import gain_table, trials_csv
 from genre_models.studies.sweep_analysis import analysed
 from tests.genre_models.report.example import example_comparison
 from tests.genre_models.report.html_page import Page
@@ -112,17 +113,21 @@ GAIN = {
 }
 
 
-def page_of(sweep: dict[str, Any], folder: Path) -> tuple[Page, SweepPaths]:
-    """The page of a sweep and where its files are; each picture must be an SVG file of its own."""
-    paths = write_sweep(analysed(sweep), folder)
-    for picture in paths.pictures.values():
+def page_of(sweep: dict[str, Any], folder: Path) -> tuple[Page, Path]:
+    """The page of a sweep and the folder of its files; each picture must be an SVG file of its own."""
+    write_sweep(analysed(sweep), folder)
+    for picture in folder.glob("*.svg"):
         root = ElementTree.parse(picture).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert float(root.attrib["width"]) > 100 and float(root.attrib["height"]) > 50
         assert not re.search(r"(?<![a-z])nan(?![a-z])", picture.read_text("utf-8"), re.I)
-    page = Page(paths.html.read_text("utf-8"))
+    page = Page((folder / "sweep.html").read_text("utf-8"))
     assert page.open == []
-    return page, paths
+    return page, folder
+
+
+def pictures(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.svg")}
 
 
 def of(trials: list[dict[str, Any]]) -> dict[str, Any]:
@@ -131,21 +136,19 @@ def of(trials: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, SweepPaths]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, Path]:
     return page_of(example_sweep() | {"gain": GAIN}, tmp_path_factory.mktemp("sweep") / "new")
 
 
-def test_every_file_is_written(written: tuple[Page, SweepPaths]) -> None:
-    _, paths = written
-    assert set(paths.pictures) == PICTURES
-    assert {path.name for path in paths.json.parent.iterdir()} == {
+def test_every_file_is_written(written: tuple[Page, Path]) -> None:
+    assert {path.name for path in written[1].iterdir()} == {
         "sweep.json", "trials.csv", "trials.md", "sweep.html", *(f"{name}.svg" for name in PICTURES),
     }  # fmt: skip
 
 
-def test_page_shows_settings_trials_and_how_to_go_on(written: tuple[Page, SweepPaths]) -> None:
-    page, paths = written
-    best = json.loads(paths.json.read_text("utf-8"))["analysis"]["best"]
+def test_page_shows_settings_trials_and_how_to_go_on(written: tuple[Page, Path]) -> None:
+    page, folder = written
+    best = json.loads((folder / "sweep.json").read_text("utf-8"))["analysis"]["best"]
     for name, space in SPACES["cnn"].items():
         assert name in page.text and space["why"] in page.text
     assert "python ray_jobs/train_cnn.py --config runs/tune-cnn/best_config.yaml --store runs/store" in page.text
@@ -153,25 +156,26 @@ def test_page_shows_settings_trials_and_how_to_go_on(written: tuple[Page, SweepP
     assert sum(tag == "tr" for tag, _ in page.tags) == (1 + 3) + (1 + 6) + (1 + 30)
     assert sum(tag == "svg" for tag, _ in page.tags) == 4
     assert f"Trial {best} was the best" in page.text
-    assert "Trials 10, 20 and 30: the loss of epoch 3 is nan" in page.text
+    assert "trials 10, 20 and 30: the loss of epoch 3 is nan" in page.text
 
 
-def test_page_asks_for_nothing_outside_itself(written: tuple[Page, SweepPaths]) -> None:
-    page, paths = written
-    html = paths.html.read_text("utf-8")
+def test_page_asks_for_nothing_outside_itself(written: tuple[Page, Path]) -> None:
+    page, folder = written
+    html = (folder / "sweep.html").read_text("utf-8")
     assert not [a for tag, a in page.tags if any(not (a.get(n) or "#").startswith("#") for n in ("src", "href"))]
     policy = next(attrs["content"] for _, attrs in page.tags if attrs.get("http-equiv"))
     assert policy is not None and policy.startswith("default-src 'none'")
     assert not re.search(r"(?:fill|stroke): #", "".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL)))
 
 
-def test_markdown_shows_the_pictures_and_every_trial(written: tuple[Page, SweepPaths]) -> None:
-    text = written[1].markdown.read_text("utf-8")
+def test_markdown_shows_the_pictures_and_every_trial(written: tuple[Page, Path]) -> None:
+    text = (written[1] / "trials.md").read_text("utf-8")
     assert {f"{name}.svg" for name in PICTURES} == set(re.findall(r"!\[.*?\]\((.*?)\)", text))
-    rows = [line for line in text.partition("## Trials")[2].splitlines() if line.startswith("|")]
+    rows = [line for line in text.partition("**All 30 trials")[2].splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 30
-    assert "(best)" in rows[2] and sum("(starting point)" in row for row in rows) == 1
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {1 + 1 + 6 + 6 + 1}
+    assert "(best)" in rows[2] and sum("(start)" in row for row in rows) == 1
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {1 + 1 + 6 + 6}
+    assert "- Failed: trials 10, 20 and 30: the loss of epoch 3 is nan" in text
 
 
 def test_csv_is_read_back() -> None:
@@ -193,8 +197,8 @@ def test_csv_is_read_back() -> None:
 def test_json_is_strict(tmp_path: Path) -> None:
     sweep = example_sweep(trials=2)
     sweep["trials"][1]["history"][0]["validation_loss"] = float("nan")
-    _, paths = page_of(sweep, tmp_path)
-    read = json.loads(paths.json.read_text("utf-8"), parse_constant=pytest.fail)
+    page_of(sweep, tmp_path)
+    read = json.loads((tmp_path / "sweep.json").read_text("utf-8"), parse_constant=pytest.fail)
     assert read["trials"][1]["history"][0]["validation_loss"] is None
 
 
@@ -203,17 +207,17 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     sweep["trials"][9]["reason"] = sweep["command"] = sweep["label"] = HOSTILE
     sweep["trials"][1]["settings"]["schedule"] = HOSTILE
     sweep["space"]["learning_rate"] |= {"why": HOSTILE, "unit": "half a pair \ud800"}
-    page, paths = page_of(sweep, tmp_path)
+    page, _ = page_of(sweep, tmp_path)
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
     assert page.text.count(HOSTILE) >= 4
-    markdown = paths.markdown.read_text("utf-8")
+    markdown = (tmp_path / "trials.md").read_text("utf-8")
     assert "<script>" not in markdown and "<img" not in markdown
 
 
 def test_no_trials_render(tmp_path: Path) -> None:
-    page, paths = page_of(of([]), tmp_path)
-    assert "no trial has a result" in page.text and paths.pictures == {}
+    page, folder = page_of(of([]), tmp_path)
+    assert "no trial has a result" in page.text and pictures(folder) == set()
 
 
 def test_waiting_and_failed_trials_render(tmp_path: Path) -> None:
@@ -222,10 +226,10 @@ def test_waiting_and_failed_trials_render(tmp_path: Path) -> None:
         trial |= {"status": "failed", "reason": "worker died: out of memory", "checkpoint": None}
     trials[0]["history"] = []
     trials[2] |= {"status": "waiting", "reason": "", "history": []}
-    page, paths = page_of(of(trials), tmp_path)
-    assert "2 trials failed. Trials 1 and 2: worker died: out of memory." in page.text
-    assert "There is no best trial to go on with" in page.text
-    assert "importance" not in paths.pictures
+    page, folder = page_of(of(trials), tmp_path)
+    assert "2 failed and 1 waiting" in page.text and "trials 1 and 2: worker died: out of memory" in page.text
+    assert "How to go on" not in page.text
+    assert "importance" not in pictures(folder)
 
 
 def test_a_picture_of_an_earlier_call_is_removed(tmp_path: Path) -> None:
@@ -237,18 +241,18 @@ def test_a_picture_of_an_earlier_call_is_removed(tmp_path: Path) -> None:
 def test_one_trial_of_one_epoch_renders(tmp_path: Path) -> None:
     sweep = example_sweep(trials=1) | {"epochs": 1}
     sweep["trials"][0]["history"] = sweep["trials"][0]["history"][:1]
-    page, paths = page_of(sweep, tmp_path)
-    assert "There is nothing to compare it with" in page.text
-    assert set(paths.pictures) == PICTURES - {"importance"}
+    page, folder = page_of(sweep, tmp_path)
+    assert "one trial, nothing to compare it with" in page.text and "Only trial 1 has a result" in page.text
+    assert pictures(folder) == PICTURES - {"importance"}
 
 
 @pytest.mark.slow
 def test_hundreds_of_trials_render(tmp_path: Path) -> None:
     sweep = example_sweep(trials=300)
     sweep["trials"][7]["history"][0]["validation_loss"] = 1e30
-    page, paths = page_of(sweep, tmp_path)
-    assert set(paths.pictures) == PICTURES
-    assert paths.html.stat().st_size < 1_500_000
+    page, folder = page_of(sweep, tmp_path)
+    assert pictures(folder) == PICTURES
+    assert (folder / "sweep.html").stat().st_size < 1_500_000
     assert "All 300 trials" in page.text
 
 
@@ -276,7 +280,7 @@ def test_mean_average_precision_is_evaluated_upwards(tmp_path: Path) -> None:
         for epoch in trial["history"]
     )
     assert f"Trial {-highest[1]} was the best: validation mean average precision {highest[0]:.4f}" in page.text
-    assert "higher than the" in page.text and "proposed by Optuna" in page.text
+    assert "higher than the" in page.text and "optuna" in page.text
 
 
 def two(first: list[float], second: list[float], status: str = "finished") -> dict[str, Any]:
@@ -302,47 +306,50 @@ def test_words_are_honest_where_nothing_was_gained() -> None:
 def test_words_on_what_was_saved() -> None:
     # Trial 1 ran 4 of 4 epochs, trial 2 ran 1 of 4: 5 of 8, and three epochs of 2 s saved.
     text = stopping(two([0.4, 0.3, 0.2, 0.2], [0.5], "stopped"))
-    assert "5 of 8 epochs were run under ASHA, 38 % fewer" in text and "6.0 s" in text
-    assert stopping(two([0.4, 0.3, 0.2, 0.2], [0.5, 0.4, 0.3, 0.3])).startswith("Nothing: no trial was stopped early")
-    assert stopping(two([0.4, 0.3, 0.2, 0.2], [0.5], "failed")).startswith("Nothing: no trial was stopped early")
+    assert "5 of 8 epochs were run, 38 % fewer" in text and "6.0 s" in text
+    assert stopping(two([0.4, 0.3, 0.2, 0.2], [0.5, 0.4, 0.3, 0.3])) == "No trial was stopped early."
+    assert stopping(two([0.4, 0.3, 0.2, 0.2], [0.5], "failed")) == "No trial was stopped early."
 
 
 def test_reasons_that_differ_in_a_number_are_one() -> None:
     sweep = analysed(example_sweep(trials=40))
-    assert failures(sweep) == "4 trials failed. Trials 10, 20, 30 and 40: the loss of epoch 3 is nan."
+    assert failures(sweep) == ["trials 10, 20, 30 and 40: the loss of epoch 3 is nan"]
 
 
-def test_clear_is_said_only_of_intervals_without_zero() -> None:
-    text = on_test(two([0.3, 0.2], [0.3, 0.15]) | {"gain": GAIN})
-    assert "clearly better by 0.0254 (interval 0.0112 to 0.0396)" in text
-    assert "loss 0.2302 against 0.2391, clearly better by 0.0089 (interval 0.0057 to 0.0121)" in text
-    assert "cannot be told apart (gain 0.0050, and its interval, −0.0040 to 0.0140, contains 0)" in text
-    bare = two([0.3, 0.2], [0.3, 0.15]) | {"gain": {"start": {"loss": 0.3}, "best": {"loss": 0.2}}}
-    assert "better by 0.1000, without an interval" in on_test(bare) and "clearly" not in on_test(bare)
+def gains(sweep: dict[str, Any]) -> dict[str, list[Cell]]:
+    table = gain_table(sweep)
+    return {row[0].text: list(row[1:]) for row in table.rows} if table else {}
+
+
+def test_a_gain_is_bold_only_where_its_interval_leaves_out_zero_to_the_good() -> None:
+    trials = two([0.3, 0.2], [0.3, 0.15])
+    assert gains(trials | {"gain": GAIN}) == {
+        "mean AP": [Cell("0.2213"), Cell("0.2467"), Cell("+0.0254", "0.0112 to 0.0396", best=True)],
+        "micro-F1, tuned": [Cell("0.4310"), Cell("0.4360"), Cell("+0.0050", "−0.0040 to 0.0140")],
+        "loss ↓": [Cell("0.2391"), Cell("0.2302"), Cell("−0.0089", "−0.0121 to −0.0057", best=True)],
+    }
     worse = {"differences": {"mean_average_precision": {"difference": -0.02, "interval": [-0.03, -0.01]}}}
-    assert "clearly worse by 0.0200 (interval 0.0100 to 0.0300)" in on_test(bare | {"gain": worse})
-    other = on_test(bare | {"gain": worse | {"films": 50, "evaluated_on": "the films in new/"}})
-    assert other.startswith("On 50 films (the films in new/), trial 2 against trial 1")
-    assert on_test(bare | {"gain": None}) == "" == on_test(bare | {"gain": {"best": {}}})
+    assert gains(trials | {"gain": worse}) == {"mean AP": [Cell("–"), Cell("–"), Cell("−0.0200", "−0.0300 to −0.0100")]}
+    assert gains(trials | {"gain": None}) == {} == gains(trials | {"gain": {"best": {}}})
 
 
 @pytest.mark.slow
 def test_comparison_shows_how_models_were_found(tmp_path: Path) -> None:
-    plain = Page(write_report(example_comparison(), tmp_path / "plain").html.read_text("utf-8"))
+    plain = Page(write_report(example_comparison(), tmp_path / "plain").read_text("utf-8"))
     sweeps = [analysed(example_sweep("cnn") | {"gain": GAIN}), analysed(example_sweep("lstm", trials=12))]
-    paths = write_report(example_comparison() | {"sweeps": sweeps}, tmp_path / "both")
-    html, markdown = paths.html.read_text("utf-8"), paths.markdown.read_text("utf-8")
+    html = write_report(example_comparison() | {"sweeps": sweeps}, tmp_path / "both").read_text("utf-8")
+    markdown = (tmp_path / "both" / "comparison.md").read_text("utf-8")
     page = Page(html)
     assert "How these models were found" in page.text and "How these models were found" in markdown
-    assert "How these models were found" not in plain.text and ".sweep" not in plain.text
+    assert "How these models were found" not in plain.text and ".study" not in plain.text
     assert html.index("How training went") < html.index("How these models were found") < html.rindex("Genre by genre")
     # Four pictures, and three: the settings of the second sweep explain nothing.
     assert sum(tag == "svg" for tag, _ in page.tags) == sum(tag == "svg" for tag, _ in plain.tags) + 4 + 3
     assert "Which settings mattered cannot be said" in page.text
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
-    assert "clearly better by 0.0254" in page.text and "clearly better by 0.0254" in markdown
-    assert len(json.loads(paths.json.read_text("utf-8"))["sweeps"]) == 2
+    assert "+0.0254" in page.text and "**+0.0254** (0.0112 to 0.0396)" in markdown
+    assert len(json.loads((tmp_path / "both" / "comparison.json").read_text("utf-8"))["sweeps"]) == 2
 
 
 def test_a_sweep_without_analysis_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,4 @@
-"""The page's only script, which sorts a table by the clicked column. Without it, rows stay sorted by films."""
-
-SORTING = """
+// Sorts a table by the clicked column. Without this, rows stay in the order in which they are written.
 for (const button of document.querySelectorAll("th > button")) {
   button.addEventListener("click", () => {
     const head = button.parentElement, table = head.closest("table"), body = table.tBodies[0];
@@ -21,4 +19,3 @@ for (const button of document.querySelectorAll("th > button")) {
     body.append(...rows);
   });
 }
-"""

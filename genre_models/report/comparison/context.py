@@ -1,0 +1,131 @@
+"""Template context of a comparison, the same for HTML and Markdown."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from genre_models.metrics.names import BY_KEY, MEAN_AP
+from genre_models.report.ablation.page import ablation_part
+from genre_models.report.ablation.query import has_findings
+from genre_models.report.comparison import film_cards, genre_tables, glossary, plots, tables
+from genre_models.report.findings import reliability, verdict
+from genre_models.report.findings.comparison_query import FEWEST_FILMS, genres_by_films, label, pairs_to_show, trained
+from genre_models.report.style.colours import Style, styles
+from genre_models.report.style.formats import number, show
+from genre_models.report.style.render import strict
+from genre_models.report.style.table import Cell, Plot
+from genre_models.report.sweep.page import sweep_part
+
+# Metrics of an epoch with a plot, with the metric of METRICS that they are.
+CURVES = {
+    "loss": BY_KEY["loss"],
+    "precision": BY_KEY["at_half_precision"],
+    "recall": BY_KEY["at_half_recall"],
+    "mean_average_precision": MEAN_AP,
+}
+MODEL_PLOTS = (MEAN_AP, BY_KEY["at_tuned_micro_f1"])
+# Trials of each sweep on the comparison page; the sweep's own page lists all.
+MOST_TRIALS = 10
+_SETTINGS = ("checkpoint", "epoch", "epochs", "parameters", "seconds", "config", "recipe", "versions")
+
+
+def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the texts, tables and plots of the page by their names in the templates."""
+    genres = comparison["genres"]
+    present = genres_by_films(comparison)
+    ablations = [ablation for ablation in comparison.get("ablations") or [] if has_findings(ablation)]
+    return {
+        "comparison": comparison,
+        "title": verdict.headline(comparison),
+        "findings": verdict.findings(comparison),
+        "warnings": verdict.warnings(comparison),
+        "models": _models(comparison),
+        "metrics": tables.metrics_table(comparison),
+        "metric_plots": [
+            _plot(plots.models_plot(comparison, m.key, m.title), f"{m.title}, with intervals") for m in MODEL_PLOTS
+        ],
+        "pairs": tables.pairs_table(comparison),
+        "references": tables.references_table(comparison),
+        "unscaled": reliability.unscaled(comparison),
+        "reliability": reliability.reliability(comparison),
+        "calibration": tables.calibration_table(comparison),
+        "calibration_plots": _calibration_plots(comparison),
+        "sweeps": [
+            sweep_part(sweep, f"sweep-{place}-", most=MOST_TRIALS)
+            for place, sweep in enumerate(comparison.get("sweeps") or [], start=1)
+        ],
+        "ablations": [ablation_part(one, f"ablation-{place}-") for place, one in enumerate(ablations, start=1)],
+        "winners": genre_tables.winners_table(comparison),
+        "genre_plots": _genre_plots(comparison),
+        "genres": genre_tables.genres_table(comparison),
+        "without_film": [genre for genre in genres if genre not in present],
+        "fewest": FEWEST_FILMS,
+        "film_groups": film_cards.groups(comparison),
+        "definitions": glossary.definitions(comparison),
+        "caveats": glossary.caveats(comparison),
+    }
+
+
+def _models(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return each model's name, description, facts, runs, settings and training curves."""
+    look = styles(comparison)
+    return [
+        {
+            "name": name,
+            "what": comparison["models"][key].get("what"),
+            "facts": tables.model_facts(comparison, key),
+            "runs": tables.runs_table(comparison, key),
+            "settings": _settings(comparison["models"][key]),
+            "training": _training(comparison["models"][key], key, look[key]) if key in trained(comparison) else None,
+        }
+        for key, name in tables.names(comparison).items()
+    ]
+
+
+def _settings(model: Mapping[str, Any]) -> str:
+    """Return the settings of a model with a checkpoint as JSON."""
+    if not model.get("checkpoint"):
+        return ""
+    settings = strict({name: model[name] for name in _SETTINGS if model.get(name) is not None})
+    return json.dumps(settings, indent=2, ensure_ascii=False)
+
+
+def _training(model: Mapping[str, Any], key: str, style: Style) -> dict[str, Any]:
+    """Return the sentence and the curves of a trained model."""
+    history, best = model["history"], model["overfitting"]["best_epoch"]
+    return {
+        "sentence": model["overfitting"]["sentence"],
+        "curves": [
+            _plot(plots.curve_plot(history, name, style, best, f"curve-{key}-{name}"), metric.title)
+            for name, metric in CURVES.items()
+            if plots.has_curve(history, name)
+        ],
+    }
+
+
+def _calibration_plots(comparison: Mapping[str, Any]) -> list[tuple[Cell, Plot]]:
+    look, names = styles(comparison), tables.names(comparison)
+    drawn = []
+    for key in reliability.measured(comparison):
+        measured = comparison["models"][key]["calibration"]
+        caption = f"error {show(measured.get('expected_calibration_error'))}"
+        if number(measured.get("macro")) is not None:
+            caption += f", by genre {show(measured['macro'])}"
+        drawn.append((names[key], _plot(plots.reliability_plot(comparison, key, look[key]), caption)))
+    return drawn
+
+
+def _genre_plots(comparison: Mapping[str, Any]) -> list[Plot]:
+    look = styles(comparison)
+    drawn = [_plot(plots.genres_plot(comparison), "Average precision of each genre, most films first")]
+    for a, b in pairs_to_show(comparison):
+        left, right = (Cell(f"{label(comparison, key)} better", style=look[key]) for key in (b, a))
+        caption = "Difference in average precision, with intervals; filled where the interval leaves out 0"
+        drawn.append(Plot(caption, Markup(plots.difference_plot(comparison, a, b)), left, right))
+    return drawn
+
+
+def _plot(svg: str, caption: str) -> Plot:
+    return Plot(caption[0].upper() + caption[1:], Markup(svg))

@@ -1,0 +1,1 @@
+"""Page of a study, which is a sweep or an ablation."""

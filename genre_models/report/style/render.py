@@ -1,0 +1,100 @@
+"""Rendering of HTML pages and Markdown from templates, and writing of their files."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from genre_models.report.style import formats
+from genre_models.report.style.table import Cell, Table
+
+REPORT = Path(__file__).parents[1]
+
+TEMPLATES = ("style", "study", "comparison")
+"""Subpackages of the report that contain templates."""
+
+
+def html(template: str, **context: object) -> str:
+    """Render an HTML template; its content security policy allows only the table sort script."""
+    script = (REPORT / "style" / "sort.js").read_text("utf-8")
+    fingerprint = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # The browser blocks every other script and request.
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{fingerprint}'"
+    environment = _environment(autoescape=True)
+    environment.filters["together"] = lambda text: text.replace(" %", "\u00a0%")
+    return environment.get_template(template).render(**context, script=Markup(script), policy=policy)
+
+
+def markdown(template: str, **context: object) -> str:
+    """Render a Markdown template; every value is escaped, and blank lines are single."""
+    environment = _environment(finalize=lambda value: value if isinstance(value, Markup) else escape(value))
+    environment.filters["table"] = markdown_table
+    return re.sub(r"\n{3,}", "\n\n", environment.get_template(template).render(**context)).strip() + "\n"
+
+
+def _environment(**options: Any) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader([REPORT / name for name in TEMPLATES]), undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, **options,
+    )  # fmt: skip
+    environment.globals.update(count=formats.count, percent=formats.percent, sentence=formats.sentence)
+    return environment
+
+
+def escape(text: object) -> str:
+    """Escape a text for Markdown, on one line, without markup, table cells or HTML."""
+    line = " ".join(str(text).split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
+
+
+def markdown_table(table: Table) -> Markup:
+    """Return a Markdown table, all columns but the first right-aligned."""
+    head = [escape(text) for text in table.full_head]
+    align = [":--", *["--:"] * (len(head) - 1)]
+    return Markup("\n".join(f"| {' | '.join(row)} |" for row in (head, align, *map(_markdown_row, table.rows))))
+
+
+def _markdown_row(cells: Sequence[Cell]) -> list[str]:
+    row = []
+    for cell in cells:
+        text = f"**{escape(cell.text)}**" if cell.best else escape(cell.text)
+        small = ", ".join([*cell.marks, *filter(None, [cell.small])])
+        row.append(f"{text} ({escape(small)})" if small else text)
+    return row
+
+
+def write_texts(folder: Path, texts: Mapping[str, str | None]) -> None:
+    """Write texts by file name into a folder, created if missing; the file of None is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        if text is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
+            # A lone surrogate in a film's text must not fail the whole report.
+            (folder / name).write_bytes(text.encode("utf-8", "replace"))
+
+
+def strict_json(value: Mapping[str, Any]) -> str:
+    """Return the value as strict JSON, with the conversions of `strict`."""
+    return json.dumps(strict(value), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def strict(value: object) -> object:
+    """Convert a value to plain JSON types. Numbers that are not finite become None, other objects their text."""
+    if isinstance(value, Mapping):
+        return {str(key): strict(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(inner) for inner in value]
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    finite = formats.number(value)
+    if finite is not None or isinstance(value, float):
+        return finite
+    return str(value)
