@@ -46,7 +46,7 @@ class Checkpoint:
     """The dataclass of the kind's options."""
     recipe: Recipe
     store: dict[str, Any]
-    """The training store: {"fingerprint", "path", "films": counts by split}."""
+    """The training store: {"fingerprint", "path", "films": counts by split, "poster": height and width in pixels}."""
     epoch: int = 0
     """Epochs trained so far, from 1."""
     parameters: int = 0

@@ -102,6 +102,17 @@ class Store:
             )
         return cls(files.absolute(path), Manifest(**{**values, "genres": tuple(values["genres"])}))
 
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Return the facts that models keep of the store that they were trained on."""
+        manifest = self.manifest
+        return {
+            "fingerprint": manifest.fingerprint,
+            "path": self.path,
+            "films": manifest.films,
+            "poster": manifest.poster,
+        }
+
     def folder(self, split: str) -> str:
         """Return the folder of a split's Parquet files."""
         return files.join(self.path, "films", f"split={split}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class Films:
 def paired(
     posters: Iterable[Poster] | None, overviews: Iterable[str | None] | None
 ) -> tuple[list[Poster], list[str | None]]:
-    """Return a poster and an overview of each film as lists, None for what was not given.
+    """Return posters and overviews as lists of equal length, None where missing.
 
     Raises:
         ValueError: neither posters nor overviews are given, or not equally many.
@@ -86,6 +87,7 @@ def read_films(
     sizes: Collection[Size],
     max_pixels: int = MAX_PIXELS,
     first: int = 0,
+    pool: Executor | None = None,
 ) -> tuple[Films, dict[int, str]]:
     """Decode posters as a film store does, and clean overviews.
 
@@ -95,6 +97,7 @@ def read_films(
         sizes: heights and widths to which posters are decoded; without any they are not read.
         max_pixels: a poster of more pixels is not decoded.
         first: number of the first film, for messages.
+        pool: decodes posters; by default this thread does.
 
     Returns:
         The films, and by a film's index the reason why its poster cannot be used; such a film has none.
@@ -104,18 +107,24 @@ def read_films(
     """
     texts = [_clean(overview, first + film) for film, overview in enumerate(overviews)]
     pixels = {size: np.zeros((len(texts), *size, 3), np.uint8) for size in sizes}
-    has_poster, unusable = np.zeros(len(texts), bool), {}
-    for film, poster in enumerate(posters if sizes else ()):
-        if poster is None:
-            continue
+    has_poster = np.zeros(len(texts), bool)
+
+    def decode(film: int) -> str:
+        """Write the pixels of a film's poster; return why it cannot be used."""
+        if posters[film] is None:
+            return ""
         try:
-            for size, decoded in poster_pixels(poster, sizes, max_pixels=max_pixels).items():
+            for size, decoded in poster_pixels(posters[film], sizes, max_pixels=max_pixels).items():
                 pixels[size][film] = decoded
-            has_poster[film] = True
         except PosterError as error:
-            unusable[film] = str(error)
+            return str(error)
         except TypeError as error:
             raise TypeError(f"posters[{first + film}]: {error}") from None
+        has_poster[film] = True
+        return ""
+
+    reasons = (pool.map if pool else map)(decode, range(len(texts) if sizes else 0))
+    unusable = {film: reason for film, reason in enumerate(reasons) if reason}
     return Films(texts, pixels, has_poster), unusable
 
 
@@ -145,7 +154,7 @@ def _read(path: str | Path) -> bytes:
 
 
 def _picture(pixels: Any) -> Image.Image:
-    """Return an array of pixels as a Pillow picture, which shares its memory where it can."""
+    """Return an array of pixels as a Pillow picture."""
     shape, dtype = getattr(pixels, "shape", None), getattr(pixels, "dtype", None)
     if shape is None or dtype is None:
         raise TypeError(

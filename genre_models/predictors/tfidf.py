@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from genre_models.metrics.baselines import TfidfBaseline, TfidfWeights
-from genre_models.predictors.films import Films, Size
-from genre_models.predictors.predictor import score_where_possible
+from genre_models.metrics.calibration import PlattScaling
+from genre_models.predictors.films import Films
+from genre_models.predictors.predictor import ModelInfo, info_of, score_where_possible
 
 _TERMS, _ARRAYS = "terms.txt", "weights.npz"
 _NAMES = ("idf", "learned", "coefficients", "intercepts", "frequencies")
 
 
-@dataclass(frozen=True)
 class TfidfPredictor:
-    """TF-IDF with a logistic regression a genre, on films."""
+    """TF-IDF with a logistic regression a genre, and an optional Platt scaling."""
 
-    model: TfidfBaseline
-    genres: tuple[str, ...]
-    thresholds: np.ndarray
-    label: str = "TF-IDF"
-    poster_sizes: frozenset[Size] = frozenset()
-    uses_overview: bool = True
-
-    def can_score(self, has_poster: bool, has_overview: bool) -> bool:
-        """Return whether a film has an overview."""
-        del has_poster
-        return has_overview
+    def __init__(self, model: TfidfBaseline, info: ModelInfo, *, scaling: PlattScaling | None = None) -> None:
+        self.model, self.info, self.scaling = model, info, scaling
 
     def scores(self, films: Films) -> np.ndarray:
         """Return probabilities float32 [films, genres]; NaN without an overview."""
-        return score_where_possible(self, films, lambda some: self.model.scores(some.overviews))
+        return score_where_possible(self.info, films, self._scores)
+
+    def _scores(self, films: Films) -> np.ndarray:
+        scores = self.model.scores(films.overviews)
+        return self.scaling(scores) if self.scaling else scores
+
+
+def tfidf_info(label: str, genres: Sequence[str], thresholds: np.ndarray) -> ModelInfo:
+    """Describe a TF-IDF model."""
+    return info_of(label, genres, thresholds, poster_size=None, uses_overview=True)
 
 
 def write_weights(folder: Path, weights: TfidfWeights) -> None:

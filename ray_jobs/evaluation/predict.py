@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -12,16 +11,15 @@ import pyarrow as pa
 import ray
 import ray.data
 
-from datasets.batches.batching import BatchConfig, Block, padded_length, validation_batches
-from datasets.batches.film_inputs import input_block, input_table
+from datasets.batches.film_inputs import input_table
 from datasets.storage import files
 from datasets.store.film_store import Store
-from genre_models import checkpoint as checkpoints
-from genre_models.models.input_spec import ONLY, InputSpec
+from genre_models.models.input_spec import InputSpec
+from genre_models.predictors.network import PIECE, PIECE_ON_GPU, Network
 from ray_jobs.cli.stderr import quiet_stderr
 from ray_jobs.cluster.progress_channel import ProgressChannel
 from ray_jobs.cluster.resources import actors_for, cpus_per_task
-from ray_jobs.inputs.feature_extraction import features_of, tokenizer_of
+from ray_jobs.inputs.feature_extraction import features_of
 
 Films = tuple[Store, str]
 """A store and the name of one of its splits."""
@@ -31,10 +29,6 @@ _FILMS_AN_ACTOR = 2_000
 # costs little.
 BATCH = 1_024
 _BATCH_BYTES = 128 * 2**20  # limits the batch for large posters
-# Films in a forward pass. On a CPU larger ones are no faster (the CNN was a little slower on 256 than on 64), and
-# smaller ones hold overviews of more similar length.
-PIECE = 64
-_PIECE_ON_GPU = 512
 _POST_EVERY_S = 0.5
 
 
@@ -58,27 +52,14 @@ class Predictor:
             threads: compute threads of this process; None for TensorFlow's default.
             piece: films in a forward pass.
         """
-        from genre_models.training import trainer  # imports TensorFlow, only in the actor
-
         with files.local_copy(path) as folder:
-            self._about = checkpoints.read(folder)
-            self._inputs = self._about.inputs
-            if threads:
-                threads = min(threads, os.cpu_count() or 1)
-                trainer.set_up_tensorflow(workers=1, threads=threads, inter_op_parallel=self._inputs.inter_op_parallel)
-            self._model = checkpoints.load_model(folder)
-        self._tokenizer = tokenizer_of(self._about)
-        self._poster_shape, self._piece = poster_shape, piece
+            self._network = Network(folder, threads=threads, piece=piece)
+        self._poster_shape = poster_shape
         self._channel, self._done, self._posted = channel, 0, 0.0
 
     def __call__(self, films: pa.Table) -> dict[str, np.ndarray]:
         """Return scores float32 [n, genres] with "row" and, if present, "part", int64 [n]."""
-        block = input_block(films, self._inputs, self._tokenizer, self._poster_shape)
-        pieces = self._features if self._inputs.frozen else self._pieces
-        scores = np.empty((len(films), len(self._about.genres)), np.float32)
-        for rows, inputs in pieces(block, len(films)):
-            scores[rows] = self._model.predict_on_batch(inputs)[: len(rows)]
-            self._report(len(rows))
+        scores = self._network.scores(films, self._poster_shape, self._report)
         numbers = {name: films[name].to_numpy() for name in ("part", "row") if name in films.column_names}
         return {**numbers, "scores": scores}
 
@@ -89,37 +70,6 @@ class Predictor:
             self._posted = time.monotonic()
             self._channel.send.remote(self._done)
             self._done = 0
-
-    def _pieces(self, block: Block, films: int) -> Iterator[tuple[np.ndarray, Any]]:
-        """Yield row numbers and model inputs; overviews are sorted by length to minimize padding."""
-        one = self._inputs.by_length
-        if one is None:
-            for rows in self._cut(np.arange(films)):
-                # A view: no pixel is copied.
-                yield rows, _given({name: column[rows[0] : rows[-1] + 1] for name, column in block.items()})
-            return
-        ids, lengths = block[one.name], block["lengths"]
-        others = [name for name in block if name not in (one.name, "lengths")]
-        for rows in self._cut(np.argsort(lengths, kind="stable")):
-            tokens = ids[rows, : padded_length(int(lengths[rows[-1]]), ids.shape[1])]
-            yield rows, _given({**{name: block[name][rows] for name in others}, one.name: tokens})
-
-    def _features(self, block: Block, films: int) -> Iterator[tuple[np.ndarray, Any]]:
-        """Yield row numbers and features in pieces, those of overviews sorted by length."""
-        order = np.argsort(block["lengths"], kind="stable") if self._inputs.by_length else np.arange(films)
-        ordered = {name: column[order] for name, column in block.items()} | {"labels": np.zeros((films, 0))}
-        for batch in validation_batches([ordered], BatchConfig(self._piece)):
-            count = int((batch["weights"] > 0).sum())
-            yield order[:count], batch["inputs"]
-            order = order[count:]
-
-    def _cut(self, rows: np.ndarray) -> list[np.ndarray]:
-        return np.array_split(rows, -(-len(rows) // self._piece)) if len(rows) else []
-
-
-def _given(columns: Block) -> Any:
-    """Return the Keras model's argument: the only input itself, or several by name."""
-    return columns.get(ONLY, columns)
 
 
 def predict_splits(
@@ -166,7 +116,7 @@ def scored(
     films = first.union(*others) if others else first
     predictions = films.map_batches(
         Predictor,
-        fn_constructor_args=(path, shape, channel, threads, _PIECE_ON_GPU if use_gpu else PIECE),
+        fn_constructor_args=(path, shape, channel, threads, PIECE_ON_GPU if use_gpu else PIECE),
         batch_size=max(PIECE, min(BATCH, _BATCH_BYTES // int(np.prod(shape)))),
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=actors),

@@ -13,30 +13,24 @@ import pyarrow.parquet as pq
 import ray
 import ray.data
 
-from datasets.batches.film_inputs import Tokenizer
-from datasets.raw.posters import enlarged
 from datasets.storage import files
 from datasets.storage.atomic import new_folder
 from datasets.store import feature_store as in_store
-from datasets.store.feature_store import VIEWS, Features
-from datasets.store.film_store import Store, poster_array
+from datasets.store.feature_store import Features
+from datasets.store.film_store import Store
 from datasets.store.shards import shard_paths
 from datasets.text.pretrained_tokenizer import WordPiece, tokenizer_text
-from datasets.text.vocabulary import Vocabulary
 from genre_models.checkpoint import Checkpoint, CheckpointError
-from genre_models.encoders.encoder import Backbone, EncodePosters
-from genre_models.encoders.registry import encoder_of, image_encoder, text_encoder
+from genre_models.encoders.encoder import Backbone
+from genre_models.encoders.registry import encoder_of, text_encoder
 from genre_models.models.input_spec import InputSpec
+from genre_models.predictors.encode_films import LOADERS, Encode, tokenizer_of
 from ray_jobs.cli.console import Console, Countdown, duration
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.stderr import quiet_stderr
 from ray_jobs.cluster.progress_channel import ProgressChannel
 from ray_jobs.cluster.resources import actors_for
 
-Encode = Callable[[pa.Table, tuple[int, int, int]], list[np.ndarray]]
-"""Films of a store and the shape of its posters -> float16 [views, units] or [tokens, units] of each film."""
-
-_POSTERS_AT_A_TIME = 32
 _FILMS_AN_ACTOR = 1_000  # loading an encoder takes as long as some hundred films
 
 
@@ -81,14 +75,6 @@ def _weights(backbone: Backbone) -> str:
     except (ImportError, OSError, ValueError) as error:
         raise TrainError(f"--backbone {backbone.name}: {error}") from error
     return weights
-
-
-def tokenizer_of(about: Checkpoint) -> Tokenizer | None:
-    """Return the tokenizer of a model's token ids; None for a model without them."""
-    if about.tokenizer:
-        return WordPiece(about.tokenizer)
-    ids = about.inputs.own_vocabulary
-    return Vocabulary(about.vocabulary, tokenizer=ids.tokenizer) if ids else None  # type: ignore[arg-type]
 
 
 def with_features(
@@ -209,40 +195,3 @@ class _Encoder:
         in_store.write_part(self._work, path, films["row"], [vector.astype(np.float16).tobytes() for vector in vectors])
         self._board.send.remote(len(films))
         return int(vectors[0].shape[-1])
-
-
-def _text_encoder(backbone: Backbone) -> Encode:
-    named = text_encoder(backbone)
-    encoder, words = named.load(backbone), WordPiece(named.folder(backbone.path))
-    max_tokens = min(named.max_tokens, encoder.max_tokens)
-
-    def encode(films: pa.Table, _: tuple[int, int, int]) -> list[np.ndarray]:
-        ids, lengths = words.encode(films["overview"].to_pylist(), max_tokens=max_tokens)
-        return list(encoder.token_states(ids, lengths))
-
-    return encode
-
-
-def _poster_encoder(backbone: Backbone) -> Encode:
-    return views_of(image_encoder(backbone).load(backbone), backbone)
-
-
-def views_of(look: EncodePosters, backbone: Backbone) -> Encode:
-    """Return a function that encodes posters, at the encoder's input size, and their mirror images."""
-
-    def encode(films: pa.Table, shape: tuple[int, int, int]) -> list[np.ndarray]:
-        posters = poster_array(films["poster"], shape)
-        features = []
-        for start in range(0, len(posters), _POSTERS_AT_A_TIME):
-            seen = enlarged(posters[start : start + _POSTERS_AT_A_TIME], height=backbone.height, width=backbone.width)
-            views = np.stack(np.split(look(np.concatenate([seen, seen[:, :, ::-1]])), VIEWS), axis=1)
-            # All-zero pixels mean no poster; a joint model recognises that by all-zero features.
-            views[~seen.any(axis=(1, 2, 3))] = 0
-            features += list(views)
-        return features
-
-    return encode
-
-
-LOADERS: dict[str, Callable[[Backbone], Encode]] = {"overview": _text_encoder, "poster": _poster_encoder}
-"""Functions that load an encoder, by what it encodes."""

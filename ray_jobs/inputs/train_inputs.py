@@ -20,11 +20,12 @@ from datasets.store.film_store import Store
 from datasets.text.vocabulary import Vocabulary, add_counts, count_words
 from genre_models.checkpoint import Checkpoint
 from genre_models.models.registry import REGISTRY, ModelSpec
+from genre_models.predictors.encode_films import tokenizer_of
 from genre_models.training.initialization import svd_word_vectors
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cluster import resources
 from ray_jobs.cluster.ray_internals import IdleThrottle
-from ray_jobs.inputs.feature_extraction import features_of, tokenizer_of
+from ray_jobs.inputs.feature_extraction import features_of
 
 TRAINING_SPLITS = ("train", "validation")
 

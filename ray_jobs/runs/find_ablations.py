@@ -6,6 +6,7 @@ from typing import Any
 
 from datasets.storage import files
 from datasets.store.film_store import Store
+from genre_models.predictors import find
 from ray_jobs.runs.study_files import ABLATIONS, studies_below
 
 
@@ -23,10 +24,4 @@ def variants_below(folder: str) -> tuple[str, ...]:
 
     The best of so many variants is partly chance, so they are no candidates for evaluation. The presets' own runs are.
     """
-    return tuple(
-        files.join(ablation["path"], run["path"].rsplit("/", 1)[1])
-        for ablation in studies_below(folder, ABLATIONS)
-        for variant in ablation["variants"]
-        if variant["group"] != "preset"
-        for run in variant["runs"]
-    )
+    return tuple(sorted(find.variants_below(folder)))

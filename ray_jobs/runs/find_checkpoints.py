@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models import checkpoint as checkpoints
+from genre_models.predictors import find
 from genre_models.training import history as histories
 from genre_models.training.history import EpochMetrics
 from ray_jobs.runs.find_ablations import variants_below
@@ -31,16 +32,8 @@ class CheckpointInfo:
 
 
 def checkpoints_below(folder: str) -> list[CheckpointInfo]:
-    """Return every complete checkpoint below a folder; skip unreadable ones."""
-    infos = []
-    for path in files.find(folder, "checkpoint.json"):
-        try:
-            content = checkpoints.parse(files.read_text(path), where=path)
-        except (checkpoints.CheckpointError, FileNotFoundError):
-            continue
-        if content["figures"]:
-            infos.append(CheckpointInfo(path.rsplit("/", 1)[0], content))
-    return infos
+    """Return every complete checkpoint below a folder; skip unreadable ones, and copies in model folders."""
+    return [CheckpointInfo(path, about) for path, about in find.checkpoints_below(folder)]
 
 
 def best_below(

@@ -85,9 +85,10 @@ class JobSetup:
         Raises:
             TrainError: an encoder or its tokenizer cannot be used.
         """
-        manifest = self.store.manifest
-        store = {"fingerprint": manifest.fingerprint, "path": self.store.path, "films": manifest.films}
-        return with_encoder(Checkpoint(kind=kind, genres=manifest.genres, config=config, recipe=recipe, store=store))
+        genres = self.store.manifest.genres
+        return with_encoder(
+            Checkpoint(kind=kind, genres=genres, config=config, recipe=recipe, store=self.store.summary)
+        )
 
     def with_config(self, checkpoint: Checkpoint, config: Any, splits: tuple[str, ...]) -> Checkpoint:
         """Return a checkpoint record with another config; its features are extracted for these splits."""

@@ -29,6 +29,7 @@ from genre_models.encoders.encoder import Backbone
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
+from genre_models.predictors import encode_films
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import TrainError
@@ -98,7 +99,7 @@ def stand_ins(local_ray: None) -> Any:
 
 
 def _poster_stand_in(backbone: Backbone) -> feature_extraction.Encode:
-    return feature_extraction.views_of(poster_look, backbone)
+    return encode_films.views_of(poster_look, backbone)
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +305,7 @@ def test_a_poster_that_is_not_there_has_features_of_zero() -> None:
     posters = np.full((2, 32, 32, 3), 9, np.uint8)
     posters[1] = 0
     column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(32 * 32 * 3), 2, [None, pa.py_buffer(posters.tobytes())])
-    encode = feature_extraction.views_of(lambda seen: poster_look(seen) + 1, Backbone("efficientnet-lite0", "", 16, 8))
+    encode = encode_films.views_of(lambda seen: poster_look(seen) + 1, Backbone("efficientnet-lite0", "", 16, 8))
     there, gone = encode(pa.table({"poster": column}), (32, 32, 3))
     assert (there != 0).all() and gone.shape == there.shape and not gone.any()
 

@@ -9,7 +9,7 @@ import pytest
 
 from genre_models.metrics.baselines import TfidfBaseline
 from genre_models.predictors.films import read_films
-from genre_models.predictors.tfidf import TfidfPredictor, read_weights, write_weights
+from genre_models.predictors.tfidf import TfidfPredictor, read_weights, tfidf_info, write_weights
 
 # Genres: a space word, a love word, no film, every film.
 OVERVIEWS = [
@@ -43,7 +43,7 @@ def test_model_that_learned_nothing_but_frequencies(tmp_path: Path) -> None:
 
 
 def test_film_without_an_overview_has_no_score() -> None:
-    model = TfidfPredictor(TfidfBaseline(OVERVIEWS, LABELS), ("a", "b", "c", "d"), np.full(4, 0.5))
+    model = TfidfPredictor(TfidfBaseline(OVERVIEWS, LABELS), tfidf_info("TF-IDF", "abcd", np.full(4, 0.5)))
     films, problems = read_films([None] * 5, ["another spaceship", "", None, float("nan"), " \n"], sizes=())  # type: ignore[list-item]
     scores = model.scores(films)
     assert scores.dtype == np.float32

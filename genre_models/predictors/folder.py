@@ -1,0 +1,168 @@
+"""Model folders: an ensemble, the mean of several models, or TF-IDF, self-contained and without pickled objects.
+
+model.json          kind, label, genres, thresholds, scaling, members and their weights; written last
+members/NAME/       each member, a checkpoint or another model folder, copied
+terms.txt           of TF-IDF: its words and word pairs, one a line by column
+weights.npz         of TF-IDF: inverse document frequencies, coefficients, intercepts, genre frequencies
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genre_models.checkpoint import CheckpointError
+from genre_models.metrics.baselines import TfidfWeights
+from genre_models.metrics.calibration import PlattScaling
+from genre_models.metrics.stacking import StackingModel
+from genre_models.predictors.tfidf import write_weights
+
+FORMAT = 1
+ABOUT = "model.json"
+"""File that makes a folder a model folder; it is written last."""
+MEMBERS = "members"
+KINDS = ("ensemble", "mean", "tfidf")
+_LIBRARIES = ("tensorflow", "keras", "scikit-learn", "numpy")
+# A member predicts and is not trained further.
+_NOT_COPIED = frozenset({"training_state.npz"})
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """The contents of a model.json that all kinds have."""
+
+    kind: str
+    label: str
+    genres: tuple[str, ...]
+    thresholds: np.ndarray
+    """float64 [genres]."""
+    store: Mapping[str, Any]
+    """The store whose films it was fitted on: {"fingerprint", "path", "films": counts by split}."""
+    scaling: PlattScaling | None = None
+    members: Mapping[str, str] | None = None
+    """Folder of each member by its key, relative to the model folder."""
+    stacking: StackingModel | None = None
+    """Of an ensemble."""
+    created: str = ""
+
+
+def write_tfidf(folder: Path, about: ModelFolder, weights: TfidfWeights) -> None:
+    """Write a TF-IDF model into a local folder."""
+    write_weights(folder, weights)
+    write_about(folder, about)
+
+
+def write_combination(folder: Path, about: ModelFolder, members: Mapping[str, Path]) -> None:
+    """Write an ensemble or a mean into a local folder, with copies of its members."""
+    for key, place in members.items():
+        shutil.copytree(place, folder / member_folder(key), ignore=lambda _, names: _NOT_COPIED.intersection(names))
+    write_about(folder, about)
+
+
+def member_folder(key: str) -> str:
+    """Return the folder of a member, relative to its model folder."""
+    return f"{MEMBERS}/{key}"
+
+
+def write_about(folder: Path, about: ModelFolder) -> None:
+    """Write a model folder's model.json, its last file."""
+    values = {
+        "format": FORMAT,
+        "kind": about.kind,
+        "label": about.label,
+        "genres": about.genres,
+        "thresholds": np.asarray(about.thresholds, np.float64).tolist(),
+        "scaling": about.scaling
+        and {"slopes": about.scaling.slopes.tolist(), "intercepts": about.scaling.intercepts.tolist()},
+        "members": about.members,
+        "stacking": about.stacking
+        and {
+            "method": about.stacking.method,
+            "members": about.stacking.members,
+            "weights": about.stacking.weights.tolist(),
+            "coefficients": about.stacking.coefficients.tolist(),
+        },
+        "store": dict(about.store),
+        "created": about.created or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+    }
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    temporary = folder / f".{ABOUT}"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(folder / ABOUT)
+
+
+def read_about(folder: Path) -> ModelFolder:
+    """Read a model folder's model.json.
+
+    Raises:
+        CheckpointError: it is missing, of another format or kind, or its parts do not fit each other.
+    """
+    path = folder / ABOUT
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values["format"] != FORMAT or values["kind"] not in KINDS:
+            raise CheckpointError(
+                f"{path}: format {values['format']}, kind {values['kind']!r}; this version reads format {FORMAT} and "
+                f"knows {', '.join(KINDS)}"
+            )
+        return _about(values)
+    except CheckpointError:
+        raise
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path} is not a model of film-genres ({error!r})") from error
+
+
+def _about(values: Mapping[str, Any]) -> ModelFolder:
+    genres = tuple(str(genre) for genre in values["genres"])
+    thresholds = _numbers(values["thresholds"], (len(genres),))
+    members = values["members"]
+    if (values["kind"] == "tfidf") != (members is None) or (values["kind"] == "ensemble") != bool(values["stacking"]):
+        raise ValueError("members or weights are missing")
+    for place in (members or {}).values():
+        # A folder from elsewhere must not lead out of itself.
+        if Path(place).is_absolute() or ".." in Path(place).parts:
+            raise ValueError(f"the member {place!r} is not below the folder")
+    return ModelFolder(
+        kind=values["kind"],
+        label=str(values["label"]),
+        genres=genres,
+        thresholds=thresholds,
+        store=values["store"],
+        scaling=_scaling(values["scaling"], len(genres)),
+        members=members,
+        stacking=_stacking(values["stacking"], members or {}, len(genres)),
+        created=str(values["created"]),
+    )
+
+
+def _scaling(values: Mapping[str, Any] | None, genres: int) -> PlattScaling | None:
+    if values is None:
+        return None
+    return PlattScaling(_numbers(values["slopes"], (genres,)), _numbers(values["intercepts"], (genres,)))
+
+
+def _stacking(values: Mapping[str, Any] | None, members: Mapping[str, str], genres: int) -> StackingModel | None:
+    if values is None:
+        return None
+    keys = tuple(values["members"])
+    if not keys or set(keys) != set(members):
+        raise ValueError(f"weights of {keys}, and members {tuple(members)}")
+    weights = _numbers(values["weights"], (len(keys),))
+    return StackingModel(values["method"], keys, weights, _numbers(values["coefficients"], (genres, 1 + len(keys))))
+
+
+def _numbers(values: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
+    array = np.array(values, np.float64)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise ValueError(f"numbers of shape {array.shape} where {math.prod(shape)} finite ones, {shape}, are needed")
+    return array

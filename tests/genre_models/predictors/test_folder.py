@@ -1,0 +1,128 @@
+"""Model folders: written, read and loaded again with the same scores; what is no whole one is refused by name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genre_models.checkpoint import CheckpointError
+from genre_models.metrics.baselines import TfidfBaseline
+from genre_models.metrics.calibration import PlattScaling
+from genre_models.metrics.stacking import StackingModel
+from genre_models.predictors.films import read_films
+from genre_models.predictors.folder import ModelFolder, read_about, write_combination, write_tfidf
+from genre_models.predictors.load import load_folder, load_predictor
+
+GENRES = ("Action", "Sci-Fi")
+STORE = {"fingerprint": "abc", "path": "/films/store", "films": {"train": 4}}
+OVERVIEWS = ["a spaceship far away", "a wedding in spring", "the spaceship returns home", "one wedding too many"]
+LABELS = {"one": np.array([[1, 0], [0, 1], [1, 0], [0, 1]]), "two": np.array([[1, 1], [0, 1], [1, 0], [0, 0]])}
+ASKED = ["another spaceship", "a wedding in spring", ""]
+
+
+def tfidf(name: str, folder: Path, scaling: PlattScaling | None = None) -> TfidfBaseline:
+    model = TfidfBaseline(OVERVIEWS, LABELS[name])
+    about = ModelFolder("tfidf", "TF-IDF", GENRES, np.array([0.25, 1 / 3]), STORE, scaling)
+    write_tfidf(folder, about, model.weights)
+    return model
+
+
+def scores_of(folder: Path) -> np.ndarray:
+    films, _ = read_films([None] * len(ASKED), ASKED, sizes=())
+    return load_folder(folder).scores(films)
+
+
+def ensemble(folder: Path, **changes: Any) -> tuple[list[TfidfBaseline], StackingModel, PlattScaling]:
+    """Write an ensemble of two TF-IDF models."""
+    models = [tfidf(name, folder.parent / name) for name in ("one", "two")]
+    stacking = StackingModel("stack", ("two", "one"), np.array([0.3, 0.7]), np.array([[0.1, 2, -1], [0.2, 0.5, 1]]))
+    scaling = PlattScaling(np.array([0.9, 1.1]), np.array([-0.1, 0.3]))
+    about = ModelFolder(
+        "ensemble", "Ensemble", GENRES, np.array([0.4, 0.6]), STORE, scaling,
+        {name: f"members/{name}" for name in ("one", "two")}, stacking,
+    )  # fmt: skip
+    write_combination(folder, about, {name: folder.parent / name for name in ("one", "two")})
+    if changes:
+        values = json.loads((folder / "model.json").read_text())
+        (folder / "model.json").write_text(json.dumps(values | changes))
+    return models, stacking, scaling
+
+
+def test_tfidf_alone_is_a_model(tmp_path: Path) -> None:
+    model = tfidf("one", tmp_path)
+    loaded = load_folder(tmp_path).info
+    assert (loaded.genres, loaded.thresholds.tolist(), loaded.label) == (GENRES, [0.25, 1 / 3], "TF-IDF")
+    assert scores_of(tmp_path)[:2] == pytest.approx(model.scores(ASKED)[:2], abs=1e-6)
+
+
+def test_tfidf_with_calibrated_probabilities(tmp_path: Path) -> None:
+    scaling = PlattScaling(np.array([0.9, 1.1]), np.array([-0.1, 0.3]))
+    model = tfidf("one", tmp_path, scaling)
+    assert scores_of(tmp_path)[:2] == pytest.approx(scaling(model.scores(ASKED)[:2]), abs=1e-6)
+
+
+def test_ensemble_scores_as_the_one_it_was_written_from(tmp_path: Path) -> None:
+    (one, two), stacking, scaling = ensemble(tmp_path / "ensemble")
+    wanted = scaling(stacking({"one": one.scores(ASKED), "two": two.scores(ASKED)}))
+    assert scores_of(tmp_path / "ensemble")[:2] == pytest.approx(wanted[:2], abs=1e-6)
+    assert np.isnan(scores_of(tmp_path / "ensemble")[2]).all()
+    about = read_about(tmp_path / "ensemble")
+    assert (about.store, about.thresholds.tolist()) == (STORE, [0.4, 0.6])
+
+
+def test_mean_of_several(tmp_path: Path) -> None:
+    models = [tfidf(name, tmp_path / name) for name in ("one", "two")]
+    about = ModelFolder("mean", "Two", GENRES, np.array([0.4, 0.6]), STORE, None, {"a": "members/a", "b": "members/b"})
+    write_combination(tmp_path / "mean", about, {"a": tmp_path / "one", "b": tmp_path / "two"})
+    wanted = np.mean([model.scores(ASKED) for model in models], axis=0)
+    assert scores_of(tmp_path / "mean")[:2] == pytest.approx(wanted[:2], abs=1e-6)
+    # Several paths are the same mean, whose thresholds are the mean of theirs.
+    several = load_predictor(tmp_path / "one", tmp_path / "two")
+    films, _ = read_films([None], ASKED[:1], sizes=())
+    assert several.scores(films) == pytest.approx(wanted[:1], abs=1e-6)
+    assert several.info.thresholds.tolist() == [0.25, 1 / 3]
+
+
+def test_folder_is_self_contained_and_may_be_moved(tmp_path: Path) -> None:
+    ensemble(tmp_path / "ensemble")
+    before = scores_of(tmp_path / "ensemble")
+    for name in ("one", "two"):
+        shutil.rmtree(tmp_path / name)
+    (tmp_path / "ensemble").rename(tmp_path / "elsewhere")
+    assert np.array_equal(scores_of(tmp_path / "elsewhere"), before, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"kind": "forest"},
+        {"thresholds": [0.5]},
+        {"members": {"one": "members/one", "two": "../two"}},
+        {"members": {"one": "members/one", "two": "/etc"}},
+        {"members": {"one": "members/one"}},
+        {"members": {"one": "members/one", "two": "members/three"}},
+        {"stacking": None},
+        {"scaling": {"slopes": [1, 1], "intercepts": [0, float("nan")]}},
+    ],
+    ids=str,
+)
+def test_folder_that_does_not_fit_itself_is_named(changes: dict[str, Any], tmp_path: Path) -> None:
+    ensemble(tmp_path / "ensemble", **changes)
+    with pytest.raises(CheckpointError) as error:
+        load_folder(tmp_path / "ensemble")
+    assert str(tmp_path / "ensemble") in str(error.value)
+
+
+def test_training_state_is_not_copied(tmp_path: Path) -> None:
+    tfidf("one", tmp_path / "one")
+    (tmp_path / "one" / "training_state.npz").write_bytes(b"x")
+    about = ModelFolder("mean", "One", GENRES, np.array([0.4, 0.6]), STORE, None, {"a": "members/a"})
+    write_combination(tmp_path / "mean", about, {"a": tmp_path / "one"})
+    copied = {path.name for path in (tmp_path / "mean" / "members" / "a").iterdir()}
+    assert copied == {"model.json", "terms.txt", "weights.npz"}
