@@ -4,8 +4,8 @@
     python ray_jobs/evaluate.py --store DIR --cnn CHECKPOINT --lstm CHECKPOINT --films FOLDER
     python ray_jobs/evaluate.py --store DIR --cnn RUN1 RUN2 RUN3 --calibrate
 
-Writes comparison.html (the page to read), comparison.md and comparison.json into REPORT. Takes a minute on 2 cores for
-a thousand films.
+Writes comparison.html (the page to read), comparison.md and comparison.json into REPORT, and into REPORT/models the
+ensemble and TF-IDF, which predict.py takes as models. Takes a minute on 2 cores for a thousand films.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ray_jobs.evaluation.comparison_report import report
 from ray_jobs.evaluation.ensemble import build_ensemble, calibrated, require_validation_films, why_no_ensemble
 from ray_jobs.evaluation.eval_films import open_eval_set
 from ray_jobs.evaluation.find_sweeps import find_sweeps
+from ray_jobs.evaluation.model_folders import EvaluatedParts, write_models
 from ray_jobs.evaluation.reference_runs import compare_reference_runs
 from ray_jobs.evaluation.scoring import average_runs, score
 from ray_jobs.inputs.store_setup import open_store
@@ -84,11 +85,12 @@ def main(options: Options) -> None:
             for kind, runs in checkpoints.items()
         }
         models = [average_runs(runs, store, eval_set) for runs in scored.values()]
-        baselines = score_baselines(store, eval_set, console)
+        baselines, tfidf = score_baselines(store, eval_set, console)
         if not no_ensemble:
             optional = [baseline for baseline in baselines if baseline.key == "tfidf" and options.ensemble_with_tfidf]
             models.append(build_ensemble(models, optional, store, console, seed=options.seed))
         evaluated = [*models, *baselines]
+        parts = EvaluatedParts(store, scored, {model.key: model for model in evaluated}, tfidf)
         if options.calibrate:
             evaluated = [calibrated(model, store) for model in evaluated]
         stats = {"resamples": options.resamples, "seed": options.seed}
@@ -107,6 +109,7 @@ def main(options: Options) -> None:
             console,
             **stats,
         )
+        write_models(parts, evaluated, options.report, options.runs, console)
 
 
 if __name__ == "__main__":

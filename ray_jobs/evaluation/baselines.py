@@ -13,8 +13,8 @@ from ray_jobs.cli.console import Console
 from ray_jobs.evaluation.eval_films import EvalSet
 
 
-def score_baselines(store: Store, eval_set: EvalSet, console: Console) -> list[EvaluatedModel]:
-    """Fit the baselines and score the evaluated and the validation films."""
+def score_baselines(store: Store, eval_set: EvalSet, console: Console) -> tuple[list[EvaluatedModel], TfidfBaseline]:
+    """Fit the baselines and score the evaluated and the validation films; also return the TF-IDF model."""
     console.status("fitting the baselines")
     labels = {split: store.labels(split) for split in ("train", "validation")}
     overviews = {split: store.table(split, ["overview"])["overview"].to_pylist() for split in labels}
@@ -23,7 +23,7 @@ def score_baselines(store: Store, eval_set: EvalSet, console: Console) -> list[E
     model = TfidfBaseline(overviews["train"], labels["train"])
     fitted = time.monotonic() - started
     tfidf = model.scores(overviews["validation"])
-    return [
+    entrants = [
         EvaluatedModel(
             "prior",
             prior_scores(labels["train"], len(eval_set.labels)),
@@ -50,6 +50,7 @@ def score_baselines(store: Store, eval_set: EvalSet, console: Console) -> list[E
             tfidf,
         ),
     ]
+    return entrants, model
 
 
 def untrained(label: str, modality: str, what: str, parameters: int, seconds: float = 0.0) -> dict[str, Any]:

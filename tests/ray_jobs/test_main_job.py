@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
+import genre_models as gm
 from datasets.store.film_store import Store, poster_array
 from genre_models import checkpoint as checkpoints
 from genre_models.metrics.baselines import TfidfBaseline
 from genre_models.metrics.thresholds import tune_thresholds
+from genre_models.predictors.find import find_model
 from genre_models.training.history import from_csv
 from tests.conftest import RunJob
 
@@ -75,6 +77,54 @@ def test_the_report_s_prior_agrees_with_scikit_learn(home: Path) -> None:
     assert told["micro_average_precision"] == pytest.approx(
         average_precision_score(labels, scores, average="micro"), abs=1e-6
     )
+
+
+def scores_of_saved(model: Path, store: Store) -> np.ndarray:
+    """Scores of the test films by a model that the evaluation wrote, from posters and overviews."""
+    table = store.table("test", ["poster", "overview"])
+    posters = poster_array(table["poster"], store.manifest.poster_shape)
+    return gm.load(model).predict(list(posters), table["overview"].to_pylist()).to_numpy()
+
+
+def require_as_evaluated(report: Path, key: str, store: Store) -> None:
+    """The scores of a saved model are those that were evaluated: of the films shown, and by the loss of all."""
+    told, scores = comparison(report), scores_of_saved(report / "models" / key, store)
+    ids = store.table("test", ["id"])["id"].to_pylist()
+    shown = [film for film in told["example_films"] if film["id"] in ids]
+    assert len(shown) == 12
+    for film in shown:
+        for genre, probability in film["top3"][key]:
+            assert scores[ids.index(film["id"]), told["genres"].index(genre)] == pytest.approx(probability, abs=1e-5)
+    labels = store.labels("test")
+    loss = -np.mean(np.log(np.where(labels > 0, scores, 1 - scores)))
+    assert loss == pytest.approx(told["models"][key]["metrics"]["loss"], abs=1e-5)
+
+
+def test_the_ensemble_and_tfidf_are_models_that_score_as_they_were_evaluated(home: Path) -> None:
+    store = Store.open(str(home / "store"))
+    for key in ("ensemble", "tfidf"):
+        require_as_evaluated(home / "report", key, store)
+    # All that it needs is in its folder, and the runs folder leads to it.
+    assert not [path for path in (home / "report" / "models").rglob("training_state.npz")]
+    assert Path(find_model(str(home / "runs"))).samefile(home / "report" / "models" / "ensemble")
+
+
+def test_films_are_predicted_by_the_runs_folder(home: Path, tmp_path: Path, run_job: RunJob) -> None:
+    """The sample's labels are ignored, and its test films get the scores that the evaluation had."""
+    films = next(home.glob("store-sample-*"))
+    said = run_job("predict", "--model", home / "runs", "--films", films, "--out", tmp_path / "out.csv")
+    assert "200 films predicted" in said.stdout
+    store = Store.open(str(home / "store"))
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    scores = scores_of_saved(home / "report" / "models" / "ensemble", store)
+    for film, wanted in zip(store.table("test", ["id"])["id"].to_pylist(), scores, strict=True):
+        assert [float(rows[film][genre]) for genre in store.manifest.genres] == pytest.approx(wanted.tolist(), abs=1e-5)
+    one = next(films.glob("Images/*.jpg"))
+    bars = run_job("predict", "--model", home / "runs", "--poster", one, "--overview", "A spaceship.")
+    assert bars.stdout.count("%") >= 5
+    refused = run_job("predict", "--model", tmp_path, "--overview", "A spaceship.", fails=True)
+    assert "is no checkpoint" in refused.stderr
 
 
 def test_thresholds_are_tuned_on_the_validation_films_alone(home: Path) -> None:
@@ -156,6 +206,7 @@ def test_moved_checkpoints_evaluate_a_folder_of_other_films(home: Path, tmp_path
         "comparison.html",
         "comparison.json",
         "comparison.md",
+        "models",
     ]
 
 
@@ -186,6 +237,7 @@ def test_several_runs_are_averaged_and_probabilities_calibrated(home: Path, tmp_
         assert run["loss"] == pytest.approx(before["cnn"]["metrics"]["loss"])
         assert run["micro_f1"] == pytest.approx(before["cnn"]["metrics"]["at_tuned"]["micro_f1"])
     for key in ("cnn", "tfidf"):
+        require_as_evaluated(tmp_path / "report", key, Store.open(str(home / "store")))
         for genre, entry in before[key]["per_genre"].items():
             kept = told[key]["per_genre"][genre]["average_precision"]
             assert kept == (None if entry["average_precision"] is None else pytest.approx(entry["average_precision"]))
