@@ -1,0 +1,125 @@
+"""The page of a prediction: films with their bars, a search, and what was predicted of all films."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from genre_models.report.style import formats
+from genre_models.report.style.formats import count, cut, films, listed, percent
+
+HERE = Path(__file__).parent
+MOST_FILMS = 1_000
+"""Films on a page, at most; the table has all."""
+MOST_POSTERS = 200
+"""Films with a poster, at most: each takes some 10 kB."""
+_MOST_CHARACTERS = 600  # of an overview
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One of a film's most probable genres."""
+
+    genre: str
+    probability: float
+    threshold: float
+    chosen: bool
+
+    @property
+    def width(self) -> str:
+        """Return the bar's length in percent, as CSS takes it."""
+        return f"{100 * self.probability:.1f}"
+
+    @property
+    def mark(self) -> str:
+        """Return the place of the threshold in percent, as CSS takes it."""
+        return f"{100 * self.threshold:.1f}"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A film on the page."""
+
+    film: str
+    overview: str
+    poster: str | None
+    bars: list[Bar]
+    chosen: list[str]
+    note: str
+
+
+def prediction_page(prediction: Mapping[str, Any]) -> str:
+    """Return the HTML page of a prediction, with all external text escaped.
+
+    Args:
+        prediction: "model" (its description), "paths" of the models, "genres", "thresholds", "films" (number
+            predicted), "rejects" (numbers by reason), "problems" (number predicted without their poster), "counts"
+            (films by chosen genre), "files" (names of the table and of the rejects), "created", "command", and
+            "shown": for some films "id", "overview", "poster_jpeg" (base64 or None), "top" ([genre, probability],
+            best first), "chosen" and "note".
+    """
+    script = (HERE / "search.js").read_text("utf-8")
+    fingerprint = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment = Environment(
+        loader=FileSystemLoader([HERE, HERE.parent / "style"]), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.globals.update(count=formats.count, percent=formats.percent)
+    return environment.get_template("prediction.html").render(
+        prediction=prediction,
+        title=_title(prediction),
+        lead=_lead(prediction),
+        cards=[_card(film, prediction) for film in prediction["shown"][:MOST_FILMS]],
+        genres=_genres(prediction),
+        script=Markup(script),
+        # The browser blocks every other script and request.
+        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{fingerprint}'",
+    )
+
+
+def _title(prediction: Mapping[str, Any]) -> str:
+    return f"The genres of {films(prediction['films'])}"
+
+
+def _lead(prediction: Mapping[str, Any]) -> str:
+    """Return the sentences below the title."""
+    sentences = [f"Predicted by {prediction['model']}."]
+    if usual := [f"{genre} ({percent(share)})" for genre, _, share in _genres(prediction)[:3]]:
+        sentences.append(f"Most films are {listed(usual)}.")
+    if prediction["problems"]:
+        sentences.append(f"{films(prediction['problems'])} had an unusable poster and were predicted without it.")
+    rejected = sum(prediction["rejects"].values())
+    if rejected:
+        reasons = listed([f"{reason} ({count(number)})" for reason, number in prediction["rejects"].items()], most=4)
+        sentences.append(f"{films(rejected)} could not be predicted: {reasons}.")
+    if len(prediction["shown"]) < prediction["films"]:
+        sentences.append(f"Below are the first {count(len(prediction['shown']))}.")
+    return " ".join(sentences)
+
+
+def _genres(prediction: Mapping[str, Any]) -> list[tuple[str, int, float]]:
+    """Return the chosen genres with the number and share of their films, most first."""
+    total = max(1, prediction["films"])
+    counts = sorted(prediction["counts"].items(), key=lambda item: -item[1])
+    return [(genre, number, number / total) for genre, number in counts if number]
+
+
+def _card(film: Mapping[str, Any], prediction: Mapping[str, Any]) -> Card:
+    thresholds = dict(zip(prediction["genres"], prediction["thresholds"], strict=True))
+    bars = [
+        Bar(genre, float(probability), float(thresholds[genre]), genre in film["chosen"])
+        for genre, probability in film["top"]
+    ]
+    return Card(
+        film=str(film["id"]),
+        overview=cut(str(film["overview"] or ""), _MOST_CHARACTERS),
+        poster=film["poster_jpeg"] or None,
+        bars=bars,
+        chosen=list(film["chosen"]),
+        note=str(film["note"] or ""),
+    )

@@ -1,0 +1,1 @@
+"""Trained models on films without labels: predicted in parts, and written as tables and a page."""

@@ -1,0 +1,138 @@
+"""The unfinished work of a prediction: films and their scores in parts, so that a killed job goes on.
+
+plan.json               what is predicted by which models; written last of the films: with it all films are here
+rows/part-*.parquet     films of each part: row, id, overview, poster
+scores/part-*.parquet   their scores, written atomically by the actor that predicted them
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from datasets.storage import atomic, files
+from genre_models.predictors.find import CHECKPOINT
+from genre_models.predictors.folder import ABOUT
+from ray_jobs.cli.errors import TrainError
+from ray_jobs.inference.film_rows import FilmRows
+
+FORMAT = 1
+_PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The films and the models of a prediction."""
+
+    films: str
+    fingerprint: str
+    """Of the films' table."""
+    models: dict[str, str]
+    """SHA-256 of each model's JSON, by its path."""
+    description: str
+    """Of the films."""
+    count: int = 0
+    """Films that are predicted, or set aside with a reason."""
+    parts: int = 0
+    malformed: tuple[tuple[str, int, str, str], ...] = ()
+    """Rows that are no films (id, row, reason, detail)."""
+    format: int = FORMAT
+
+
+class WorkFolder:
+    """The folder of an unfinished prediction."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def plan(self) -> Plan | None:
+        """Return the plan; None where not all films are written yet, or nothing was begun."""
+        try:
+            values = json.loads(files.read_text(files.join(self.path, _PLAN)))
+        except (FileNotFoundError, ValueError):
+            return None
+        if values.get("format") != FORMAT:
+            raise TrainError(f"{self.path} was begun by another version: start again with --overwrite")
+        return Plan(**{**values, "malformed": tuple(tuple(row) for row in values["malformed"])})
+
+    def begin(self, films: FilmRows, models: dict[str, str], *, films_a_part: int) -> Plan:
+        """Write the films in parts, then the plan."""
+        self.remove()
+        parts = count = 0
+        for part in _regrouped(films.tables, films_a_part):
+            _write(part, files.join(self.path, "rows", part_name(parts)))
+            parts, count = parts + 1, count + len(part)
+        plan = Plan(films.path, films.fingerprint, models, films.description, count, parts, tuple(films.malformed))
+        atomic.write_text(files.join(self.path, _PLAN), json.dumps(asdict(plan), indent=2, ensure_ascii=False))
+        return plan
+
+    def done(self) -> set[int]:
+        """Return the numbers of the parts that are predicted."""
+        filesystem, inner = files.resolve(files.join(self.path, "scores"))
+        infos = filesystem.get_file_info(pafs.FileSelector(inner, allow_not_found=True))
+        return {_number(info.base_name) for info in infos if info.extension == "parquet"}
+
+    def rows(self, part: int) -> pa.Table:
+        """Read the films of a part."""
+        return _read(files.join(self.path, "rows", part_name(part)))
+
+    def scores(self, part: int) -> pa.Table:
+        """Read the scores of a part."""
+        return _read(files.join(self.path, "scores", part_name(part)))
+
+    def write_scores(self, part: int, scores: pa.Table) -> None:
+        """Write the scores of a part atomically."""
+        _write(scores, files.join(self.path, "scores", part_name(part)))
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        files.remove_folder(self.path)
+
+
+def part_name(part: int) -> str:
+    """Return the file name of a part."""
+    return f"part-{part:07d}.parquet"
+
+
+def _number(name: str) -> int:
+    return int(name.removeprefix("part-").removesuffix(".parquet"))
+
+
+def _regrouped(tables: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
+    """Yield tables of exactly `size` rows, the last one smaller."""
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        while sum(map(len, held)) >= size:
+            joined = pa.concat_tables(held)
+            yield joined.slice(0, size)
+            held = [joined.slice(size)]
+    if sum(map(len, held)):
+        yield pa.concat_tables(held)
+
+
+def _write(table: pa.Table, path: str) -> None:
+    stream = io.BytesIO()
+    pq.write_table(table, stream)
+    atomic.write_bytes(path, stream.getvalue())
+
+
+def _read(path: str) -> pa.Table:
+    filesystem, inner = files.resolve(path)
+    return pq.read_table(inner, filesystem=filesystem, partitioning=None)
+
+
+def model_digests(paths: Sequence[str]) -> dict[str, str]:
+    """Return the SHA-256 of the JSON file of each model's folder: another model at the same place has another."""
+    digests = {}
+    for path in paths:
+        name = next(name for name in (ABOUT, CHECKPOINT) if files.exists(files.join(path, name)))
+        digests[path] = hashlib.sha256(files.read_bytes(files.join(path, name))).hexdigest()
+    return digests
