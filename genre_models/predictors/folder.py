@@ -2,6 +2,7 @@
 
 model.json          kind, label, genres, thresholds, scaling, members and their weights; written last
 members/NAME/       each member, a checkpoint or another model folder, copied
+encoders/           the files of members' frozen encoders
 terms.txt           of TF-IDF: its words and word pairs, one a line by column
 weights.npz         of TF-IDF: inverse document frequencies, coefficients, intercepts, genre frequencies
 """
@@ -20,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from genre_models.checkpoint import CheckpointError
+from genre_models.checkpoint import CheckpointError, read
 from genre_models.metrics.baselines import TfidfWeights
 from genre_models.metrics.calibration import PlattScaling
 from genre_models.metrics.stacking import StackingModel
+from genre_models.predictors.encoder_files import ENCODERS, copy_encoders
 from genre_models.predictors.tfidf import write_weights
 
 FORMAT = 1
@@ -62,9 +64,20 @@ def write_tfidf(folder: Path, about: ModelFolder, weights: TfidfWeights) -> None
 
 
 def write_combination(folder: Path, about: ModelFolder, members: Mapping[str, Path]) -> None:
-    """Write an ensemble or a mean into a local folder, with copies of its members."""
+    """Write an ensemble or a mean into a local folder, with copies of its members.
+
+    Raises:
+        CheckpointError: a member is no whole checkpoint.
+        FileNotFoundError: a member's frozen encoder is not installed.
+    """
     for key, place in members.items():
-        shutil.copytree(place, folder / member_folder(key), ignore=lambda _, names: _NOT_COPIED.intersection(names))
+        member = folder / member_folder(key)
+        shutil.copytree(place, member, ignore=lambda _, names: _NOT_COPIED.intersection(names))
+        if (inner := member / ENCODERS).is_dir():  # of a mean of runs: one place for all
+            shutil.copytree(inner, folder / ENCODERS, dirs_exist_ok=True)
+            shutil.rmtree(inner)
+        if not (member / ABOUT).is_file():
+            copy_encoders(read(member).inputs, folder)
     write_about(folder, about)
 
 

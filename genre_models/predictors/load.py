@@ -82,14 +82,19 @@ def _info(folder: Path, about: ModelFolder) -> ModelInfo:
         raise CheckpointError(f"{folder} is not a whole model of film-genres ({error})") from error
 
 
-def load_folder(folder: Path, **network: Any) -> Predictor:
+def load_folder(folder: Path, *, encoders: Path | None = None, **network: Any) -> Predictor:
     """Load the checkpoint or model folder in a local folder, members included.
+
+    Args:
+        folder: the checkpoint or model folder.
+        encoders: the model folder that it is a member of.
+        network: options of `network.NetworkPredictor`.
 
     Raises:
         CheckpointError: it is neither, or not a whole one.
     """
     if not (folder / model_folders.ABOUT).is_file():
-        return NetworkPredictor(folder, **network)
+        return NetworkPredictor(folder, encoders=encoders, **network)
     about = model_folders.read_about(folder)
     info = _info(folder, about)
     if about.members is None:
@@ -97,7 +102,8 @@ def load_folder(folder: Path, **network: Any) -> Predictor:
             return TfidfPredictor(TfidfBaseline.from_weights(read_weights(folder)), info, scaling=about.scaling)
         except (OSError, KeyError, ValueError) as error:
             raise CheckpointError(f"{folder} is not a whole model of film-genres ({error})") from error
-    members = {key: load_folder(folder / place, **network) for key, place in about.members.items()}
+    encoders = encoders or folder
+    members = {key: load_folder(folder / place, encoders=encoders, **network) for key, place in about.members.items()}
     if about.stacking is None:
         return MeanPredictor(list(members.values()), info, scaling=about.scaling)
     return EnsemblePredictor(members, about.stacking, info, scaling=about.scaling)

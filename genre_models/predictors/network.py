@@ -17,6 +17,7 @@ from genre_models.checkpoint import CheckpointError
 from genre_models.encoders.registry import encoder_of
 from genre_models.models.input_spec import ONLY, ModelInput
 from genre_models.predictors.encode_films import LOADERS, Encode, tokenizer_of
+from genre_models.predictors.encoder_files import with_copied_weights
 from genre_models.predictors.films import Films, Size
 from genre_models.predictors.predictor import ModelInfo, info_of, score_where_possible
 
@@ -101,8 +102,16 @@ def _given(columns: Block) -> Any:
 class NetworkPredictor:
     """A checkpoint as a predictor: it decodes, tokenises and encodes films itself."""
 
-    def __init__(self, folder: Path, *, threads: int | None = None, piece: int = PIECE) -> None:
+    def __init__(
+        self, folder: Path, *, threads: int | None = None, piece: int = PIECE, encoders: Path | None = None
+    ) -> None:
         """Load the checkpoint in a local folder, and its frozen encoders.
+
+        Args:
+            folder: the checkpoint.
+            threads: as of `Network`.
+            piece: as of `Network`.
+            encoders: a model folder that holds the encoders; else they must be installed.
 
         Raises:
             CheckpointError: it is no checkpoint, or an encoder is missing or has other weights.
@@ -110,7 +119,7 @@ class NetworkPredictor:
         self._network = Network(folder, threads=threads, piece=piece)
         self.info = network_info(self._network.about)
         self._size = next(iter(self.info.poster_sizes), None)
-        self._encoders = {one.name: _load_encoder(one) for one in self._network.inputs.frozen}
+        self._encoders = {one.name: _load_encoder(one, encoders) for one in self._network.inputs.frozen}
 
     def scores(self, films: Films) -> np.ndarray:
         """Return probabilities float32 [films, genres]; NaN for a film that lacks what the model needs."""
@@ -167,14 +176,14 @@ def _poster_size(about: checkpoints.Checkpoint) -> Size:
     return encoder.backbone.height, encoder.backbone.width
 
 
-def _load_encoder(one: ModelInput) -> Encode:
+def _load_encoder(one: ModelInput, encoders: Path | None) -> Encode:
     """Load a frozen encoder, if its weights are those that the model was trained on.
 
     Raises:
         CheckpointError: it is not installed, cannot be read, or has other weights.
     """
     assert one.encoder is not None
-    backbone, known = one.encoder.backbone, one.encoder.digest
+    backbone, known = with_copied_weights(one.encoder, encoders).backbone, one.encoder.digest
     try:
         weights = encoder_of(backbone.name).digest(backbone)
         if known not in ("", weights):

@@ -85,8 +85,12 @@ def write_models(
         combines = len(parts.scored.get(model.key, ())) > 1 or model.key in (_TFIDF, _ENSEMBLE)
         if combines:
             place = files.join(files.absolute(report), FOLDER, model.key)
-            with atomic.new_local_folder(place, last=ABOUT) as folder:
-                _write(model.key, model, parts, folder)
+            try:
+                with atomic.new_local_folder(place, last=ABOUT) as folder:
+                    _write(model.key, model, parts, folder)
+            except FileNotFoundError as error:  # an encoder whose features the store has, but which is not installed
+                console.line(f"The {model.metadata['label']} is not written as a model: {error}")
+                continue
             written[model.key] = place
     _name_in_runs(written, parts, runs, console)
     best = written.get(_ENSEMBLE) or next(iter(written.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import numpy as np
 import pytest
 
 from genre_models.checkpoint import CheckpointError
+from genre_models.encoders.encoder import Backbone
 from genre_models.metrics.baselines import TfidfBaseline
 from genre_models.metrics.calibration import PlattScaling
 from genre_models.metrics.stacking import StackingModel
+from genre_models.models.input_spec import InputEncoder, InputSpec, ModelInput
+from genre_models.predictors.encoder_files import copy_encoders, with_copied_weights
 from genre_models.predictors.films import read_films
 from genre_models.predictors.folder import ModelFolder, read_about, write_combination, write_tfidf
 from genre_models.predictors.load import load_folder, load_predictor
@@ -126,3 +130,26 @@ def test_training_state_is_not_copied(tmp_path: Path) -> None:
     write_combination(tmp_path / "mean", about, {"a": tmp_path / "one"})
     copied = {path.name for path in (tmp_path / "mean" / "members" / "a").iterdir()}
     assert copied == {"model.json", "terms.txt", "weights.npz"}
+
+
+def test_frozen_encoders_travel_with_the_folder(tmp_path: Path) -> None:
+    """Those of two members once; a member finds the files in the folder that it is in, wherever that is."""
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (installed / name).write_text(name)
+    encoder = InputEncoder(Backbone("minilm", str(installed)), "256-tokens", digest="0123456789abcdef")
+    states = ModelInput("inputs", "overview", "features", (None, 3), "float16", encoder, max_tokens=9)
+    for _ in range(2):
+        copy_encoders(InputSpec((states,)), tmp_path / "ensemble")
+    kept = tmp_path / "ensemble" / "encoders" / "minilm-0123456789ab"
+    assert sorted(path.name for path in kept.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert with_copied_weights(encoder, tmp_path / "ensemble").backbone.weights == str(kept)
+    other = replace(encoder, digest="another")
+    for found in (with_copied_weights(encoder, None), with_copied_weights(other, tmp_path / "ensemble")):
+        assert found.backbone.weights == str(installed)
+    poster = InputEncoder(Backbone("efficientnet-lite0", str(installed / "config.json"), 8, 8), "8x8", digest="abc")
+    views = ModelInput("inputs", "poster", "features", (2, 3), "float16", poster)
+    copy_encoders(InputSpec((views,)), tmp_path / "ensemble")
+    weights = with_copied_weights(poster, tmp_path / "ensemble").backbone.weights
+    assert Path(weights).read_text() == "config.json" and Path(weights).is_relative_to(tmp_path / "ensemble")
