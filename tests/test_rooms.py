@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Rooms of each package, lowest first: what is in a room imports its own and those before it. Packages in their order:
 # datasets is below genre_models, and both are below ray_jobs, whose jobs lie beside its rooms and above all of them.
 ROOMS = {
-    "datasets": ("storage", "text", "raw", "store", "batches", "sample"),
+    "datasets": ("storage", "text", "tables", "raw", "store", "batches", "sample"),
     "genre_models": (
         *("layers", "encoders", "models", "metrics", "training", "presets", "studies", "checkpoint", "predictors"),
         *("report.style", "report.findings", "report.study", "report.sweep", "report.ablation", "report.comparison"),

@@ -7,7 +7,7 @@ per part; tasks return each film's row in the CSV, 16 bytes of its id's hash and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,12 @@ from datasets.raw.posters import MAX_PIXELS, PosterError, decode_poster
 from datasets.raw.rejects import POSTER_MISSING, Reject
 from datasets.storage import files
 from datasets.storage.malloc_trim import malloc_trim
+from datasets.storage.row_files import taken
 from datasets.store import film_store
+from datasets.store.film_store import PRESENCE
 from datasets.store.shards import map_shards
 from datasets.store.split import hash_ids, pack_bits
+from datasets.tables.sources import read_bytes, shown
 
 _FILMS_A_PART = 512  # a task costs about 20 ms, as much as 30 films; few enough to occupy all cores
 _MOST_PARTS = 2_000  # beyond a million films parts grow in size instead of number
@@ -47,6 +50,8 @@ class Decoded:
     rejects: list[Reject]
     parts: list[str]
     """Names of the files in `work`/decoded, in the store's order."""
+    has: np.ndarray
+    """bool [films, 2], whether each film has a poster and an overview."""
     digest: int
     """Of ids, overviews, labels and pixels, independent of order."""
 
@@ -69,7 +74,10 @@ class Decoder:
         films = _read(self.work, "rows", name)
         decoded, posters, rejects = self._posters(films)
         good = films.take(decoded) if rejects else films
+        has = np.stack([_is_filled(good["poster"]), _is_filled(good["overview"])], axis=1)
         good = good.set_column(good.schema.get_field_index("poster"), self.schema.field("poster"), posters)
+        for column, name in enumerate(name for name in PRESENCE.values() if name in self.schema.names):
+            good = good.append_column(name, pa.array(has[:, column]))
         labels = film_store.label_array(good["labels"])
         if len(good):
             write_parquet(good.select(self.schema.names).cast(self.schema), files.join(self.work, "decoded", name))
@@ -79,6 +87,7 @@ class Decoder:
             "rows": good["row"].to_numpy().tobytes(),
             "words": hash_ids(good["id"].to_pylist(), self.seed).tobytes(),
             "labels": pack_bits(labels).tobytes(),
+            "has": has.tobytes(),
             "digest": _digest(good, labels),
             "rejects": [asdict(reject) for reject in rejects],
         }
@@ -91,13 +100,17 @@ class Decoder:
         rejects: list[Reject] = []
         for place, path in enumerate(films["poster"].to_pylist()):
             try:
+                if not path:  # black, as models take a missing poster
+                    pixels[len(good)] = 0
+                    good.append(place)
+                    continue
                 data = _read_poster(filesystem, path)
                 array = decode_poster(data, height=self.height, width=self.width, max_pixels=self.max_pixels)
                 pixels[len(good)] = array.reshape(-1)
                 good.append(place)
             except PosterError as error:
                 film, row = films["id"][place].as_py(), films["row"][place].as_py()
-                rejects.append(Reject(film, row, error.reason, f"{path}: {error.detail}"))
+                rejects.append(Reject(film, row, error.reason, f"{shown(path)}: {error.detail}"))
         buffers = [None, pa.py_buffer(pixels[: len(good)])]
         posters = pa.FixedSizeBinaryArray.from_buffers(self.schema.field("poster").type, len(good), buffers)
         return np.array(good, np.int64), posters, rejects
@@ -106,7 +119,7 @@ class Decoder:
 def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
     """Decode all posters in parallel and write usable films to `decoder.work`/decoded."""
     names = list(_deal_out(films.table, decoder.seed, decoder.work))
-    columns = {name: pa.binary() for name in ("rows", "words", "labels", "digest")}
+    columns = {name: pa.binary() for name in ("rows", "words", "labels", "has", "digest")}
     reject = pa.struct({"id": pa.string(), "row": pa.int64(), "reason": pa.string(), "detail": pa.string()})
     schema = pa.schema({"part": pa.string(), "films": pa.int64(), **columns, "rejects": pa.list_(reject)})
 
@@ -124,11 +137,12 @@ def decode(films: FilmList, decoder: Decoder, progress: Progress) -> Decoded:
             done += part["films"]
         progress("decoding posters", done, len(films.table))
         malloc_trim()
-    rows, words, labels = (b"".join(part[name] for part in parts) for name in ("rows", "words", "labels"))
+    rows, words, labels, has = (b"".join(part[name] for part in parts) for name in ("rows", "words", "labels", "has"))
     return Decoded(
         rows=np.frombuffer(rows, np.int64),
         words=np.frombuffer(words, np.uint64).reshape(-1, 2),
         labels=np.frombuffer(labels, np.uint8).reshape(-1, -(-len(films.genres) // 8)),
+        has=np.frombuffer(has, bool).reshape(-1, len(PRESENCE)),
         rejects=[Reject(**reject) for part in parts for reject in part["rejects"]],
         parts=sorted(part["part"] for part in parts if part["part"]),
         digest=digest,
@@ -153,28 +167,6 @@ def _deal_out(table: pa.Table, seed: int, work: str) -> Iterator[str]:
         yield name
 
 
-def taken(batches: Sequence[pa.RecordBatch], places: np.ndarray) -> pa.Table:
-    """Return the rows `places` of a table, given as its batches, in that order.
-
-    `pa.Table.take` would concatenate the batches first: all overviews of a memory-mapped table, again for each part.
-    """
-    starts = np.cumsum([0, *(len(batch) for batch in batches)])
-    batch_of = np.searchsorted(starts, places, side="right") - 1
-    order = np.argsort(batch_of, kind="stable")
-    selected = []
-    for number, rows in zip(*_runs(batch_of[order], places[order]), strict=True):
-        selected.append(batches[number].take(pa.array(rows - starts[number])))
-    inverse = np.empty_like(order)
-    inverse[order] = np.arange(len(order))
-    return pa.Table.from_batches(selected).combine_chunks().take(pa.array(inverse))
-
-
-def _runs(numbers: np.ndarray, values: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
-    """Return the unique numbers of a sorted array, and the values of each."""
-    different, starts = np.unique(numbers, return_index=True)
-    return different.tolist(), np.split(values, starts[1:])
-
-
 def write_parquet(table: pa.Table, path: str) -> None:
     """Write films to a Parquet file."""
     filesystem, inner = files.resolve(path)
@@ -195,26 +187,28 @@ def read_decoded(work: str, name: str) -> pa.Table:
 
 def _read_poster(filesystem: pafs.FileSystem, path: str) -> bytes:
     try:
-        if isinstance(filesystem, pafs.LocalFileSystem):
-            return Path(path).read_bytes()
-        with filesystem.open_input_stream(path) as stream:
-            return bytes(stream.read())
+        return read_bytes(filesystem, path)
     except FileNotFoundError as error:
         raise PosterError(POSTER_MISSING, "no such file") from error
     except OSError as error:
         raise PosterError(POSTER_MISSING, f"cannot be read ({error})") from error
 
 
+def _is_filled(column: pa.ChunkedArray) -> np.ndarray:
+    """Return whether texts are not empty, bool [films]."""
+    return np.asarray(pc.not_equal(column, "").to_numpy(), bool)
+
+
 def _digest(films: pa.Table, labels: np.ndarray) -> bytes:
     """Return the XOR of the films' digests."""
-    shown: dict[bytes, bytes] = {}  # few combinations of genres make up most films
+    texts: dict[bytes, bytes] = {}  # few combinations of genres make up most films
     total = 0
     columns = (films[name].to_pylist() for name in ("id", "overview", "poster"))
     for film, overview, poster, mine in zip(*columns, labels, strict=True):
         key = mine.tobytes()
-        if key not in shown:
-            shown[key] = str(mine.tolist()).encode()
-        parts = (film.encode(), overview.encode(), shown[key], poster)
+        if key not in texts:
+            texts[key] = str(mine.tolist()).encode()
+        parts = (film.encode(), overview.encode(), texts[key], poster)
         digest = hashlib.blake2b(b"\0".join(parts), digest_size=16).digest()
         total ^= int.from_bytes(digest, "big")
     return total.to_bytes(16, "big")

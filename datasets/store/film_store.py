@@ -1,7 +1,8 @@
 """The film store: one folder of Parquet files, prepared once and read by every job.
 
 manifest.json                            metadata of the store; written last: a store with one is complete
-films/split=SPLIT/part-*.parquet         row int64, id, overview, labels float32 [G], poster uint8 [H*W*3] as bytes
+films/split=SPLIT/part-*.parquet         row int64, id, overview, labels float32 [G], poster uint8 [H*W*3] as bytes;
+                                         has_poster and has_overview bool, if there are films that lack one
 words.parquet                            words of the training overviews and their counts, most common first
 rejects.csv                              films rejected: id, row, reason, detail
 features/                                pretrained encoders' features of the films (`datasets/store/feature_store.py`)
@@ -10,7 +11,7 @@ features/                                pretrained encoders' features of the fi
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ import pyarrow.parquet as pq
 from datasets.storage import atomic, files
 
 SPLITS = ("train", "validation", "test")
+PRESENCE = {"poster": "has_poster", "overview": "has_overview"}
+"""Columns of a store whose films do not all have both."""
 FORMAT = 1
 
 
@@ -48,6 +51,9 @@ class Manifest:
     """Identifies the store's films and split."""
     created: str
     versions: dict[str, str]
+    having: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Counts of the films that have a "poster", an "overview" or "both": {"films", "genre_films"} as above. Empty if
+    all films have both: a missing poster is black, and a missing overview empty."""
     format: int = FORMAT
 
     @property
@@ -60,8 +66,9 @@ class Manifest:
         return tuple(self.genre_films[split][genre] for genre in self.genres)
 
 
-def film_schema(genres: int, poster_shape: tuple[int, int, int]) -> pa.Schema:
-    """Return the schema of a store's Parquet files."""
+def film_schema(genres: int, poster_shape: tuple[int, int, int], *, incomplete: bool = False) -> pa.Schema:
+    """Return the schema of a store's Parquet files; `incomplete` if some films lack poster or overview."""
+    presence = [(name, pa.bool_()) for name in PRESENCE.values()] if incomplete else []
     return pa.schema(
         [
             ("row", pa.int64()),
@@ -70,6 +77,7 @@ def film_schema(genres: int, poster_shape: tuple[int, int, int]) -> pa.Schema:
             ("labels", pa.list_(pa.float32(), genres)),
             # Raw bytes rather than a list of numbers: Parquet would store each pixel as a 32-bit integer.
             ("poster", pa.binary(int(np.prod(poster_shape)))),
+            *presence,
         ]
     )
 

@@ -13,7 +13,7 @@ import importlib.metadata
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import ray
 import ray.data
 
-from datasets.raw.films_folder import FilmList, read_films
+from datasets.raw.films_folder import FilmList, ReadOptions, read_films
 from datasets.raw.posters import MAX_PIXELS
 from datasets.raw.rejects import FilmsError, Reject, write_rejects
 from datasets.storage import atomic, files
@@ -56,23 +56,36 @@ class Preparation:
     """Largest share of films that may be rejected."""
     max_pixels: int = MAX_PIXELS
     """Posters with more pixels are rejected undecoded."""
+    read: ReadOptions = field(default_factory=ReadOptions)
+    """Columns, genres and films that lack a poster or an overview."""
 
 
-def prepare(folder: str, path: str, how: Preparation, progress: Progress = lambda *_: None) -> Manifest:
+def prepare(
+    folder: str,
+    path: str,
+    how: Preparation,
+    progress: Progress = lambda *_: None,
+    tell: Callable[[FilmList], None] = lambda _: None,
+) -> Manifest:
     """Prepare a store at `path` from the films in `folder`; return its manifest.
 
-    An existing store at `path` is replaced once the new one is complete; the caller must ask first.
+    `tell` is called with the films as they were read, before posters are decoded. An existing store at `path` is
+    replaced once the new one is complete; the caller must ask first.
 
     Raises:
         FilmsError: the folder cannot be read, or more than `max_rejects` of its films would be rejected.
     """
     path = files.absolute(path)
     with new_folder(path, last="manifest.json") as work:
-        films = read_films(folder, aside=_local(work))
-        schema = film_store.film_schema(len(films.genres), (how.height, how.width, 3))
+        spill = files.join(work, "pictures")
+        films = read_films(folder, how.read, aside=_local(work), spill=spill)
+        tell(films)
+        incomplete = films.lacking > 0
+        schema = film_store.film_schema(len(films.genres), (how.height, how.width, 3), incomplete=incomplete)
         decoder = Decoder(folder, work, schema, how.height, how.width, how.seed, how.max_pixels)
         decoded = decode(films, decoder, progress)
         files.remove_folder(files.join(work, "rows"))
+        files.remove_folder(spill)
         rejects = sorted([*films.rejects, *decoded.rejects], key=lambda reject: reject.row)
         _check_rejects(films, rejects, how.max_rejects, folder)
         shares = {name: how.shares.get(name, 0) for name in SPLITS}
@@ -97,13 +110,15 @@ def _local(work: str) -> str | None:
 
 
 def _check_rejects(films: FilmList, rejects: Sequence[Reject], most: float, folder: str) -> None:
-    everything = len(films.table) + len(films.rejects)
-    if everything and len(rejects) / everything > most:
-        counts = Counter(reject.reason for reject in rejects)
-        example = rejects[0]
+    expected = films.set_aside.total()
+    everything = len(films.table) + len(films.rejects) - expected
+    faults = len(rejects) - expected
+    if (everything and faults / everything > most) or (rejects and faults == everything):
+        counts = Counter(reject.reason for reject in rejects) - (films.set_aside if faults else Counter())
+        example = next((reject for reject in rejects if counts[reject.reason]), rejects[0])
         raise FilmsError(
-            f"{len(rejects):,} of {everything:,} films in {folder} cannot be used "
-            f"({len(rejects) / everything:.1%}; at most {most:.1%} may be rejected): "
+            f"{faults or len(rejects):,} of {everything or len(rejects):,} films in {folder} cannot be used "
+            f"({faults / everything if everything else 1:.1%}; at most {most:.1%} may be rejected): "
             + ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
             + f". For example row {example.row}, id {example.id!r}: {example.detail}. "
             "Repair the films, or allow more with --max-rejects. No store was written."
@@ -175,7 +190,6 @@ def _manifest(
     rejects: Sequence[Reject],
     options: Preparation,
 ) -> Manifest:
-    genres = len(films.genres)
     split: dict[str, Any] = {"seed": options.seed, "shares": dict(options.shares)}
     if options.train_share < 1:
         split["train_share"] = options.train_share
@@ -184,10 +198,7 @@ def _manifest(
     return Manifest(
         genres=films.genres,
         films={name: int((splits == number).sum()) for number, name in enumerate(SPLITS)},
-        genre_films={
-            name: dict(zip(films.genres, count_genres(decoded.labels[splits == number], genres).tolist(), strict=True))
-            for number, name in enumerate(SPLITS)
-        },
+        genre_films=_genre_films(films, decoded, splits),
         poster=poster,
         split=split,
         source={
@@ -196,8 +207,34 @@ def _manifest(
             "films": len(films.table) + len(films.rejects) + films.repeats,
             "repeats": films.repeats,
             "rejects": dict(Counter(reject.reason for reject in rejects).most_common()),
+            "understood": list(films.understood),
+            "warnings": list(films.warnings),
         },
         fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:32],
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         versions={name: importlib.metadata.version(name) for name in ("ray", "pyarrow", "pillow", "numpy")},
+        having=_having(films, decoded, splits) if films.lacking else {},
     )
+
+
+def _genre_films(films: FilmList, decoded: Decoded, splits: np.ndarray) -> dict[str, dict[str, int]]:
+    """Return the number of films of each genre, by split."""
+    return {
+        name: dict(
+            zip(films.genres, count_genres(decoded.labels[splits == number], len(films.genres)).tolist(), strict=True)
+        )
+        for number, name in enumerate(SPLITS)
+    }
+
+
+def _having(films: FilmList, decoded: Decoded, splits: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Return the counts of films that have a poster, an overview, or both."""
+    poster, overview = decoded.has.T
+    counts = {}
+    for name, has in (("poster", poster), ("overview", overview), ("both", poster & overview)):
+        selected = np.where(has, splits, -1)
+        counts[name] = {
+            "films": {split: int((selected == number).sum()) for number, split in enumerate(SPLITS)},
+            "genre_films": _genre_films(films, decoded, selected),
+        }
+    return counts

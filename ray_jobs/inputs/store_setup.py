@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
+from datasets.raw.films_folder import FilmList, ReadOptions, read_films
 from datasets.raw.rejects import FilmsError
+from datasets.raw.report import first_films
 from datasets.sample.films import write_sample
 from datasets.storage import files
 from datasets.store.film_store import Manifest, Store, StoreError
@@ -52,11 +55,39 @@ def make_store(folder: str, path: str, how: Preparation, console: Console, *, ov
     """
     require_place(path, overwrite=overwrite)
     timer = Countdown()
-    manifest = prepare(folder, path, how, show_progress(console))
+    manifest = prepare(folder, path, how, show_progress(console), lambda films: tell(films, console))
     for line in summary(manifest):
         console.line(line)
     console.line(f"Store: {files.absolute(path)} ({duration(timer.elapsed)})")
     return manifest
+
+
+def tell(films: FilmList, console: Console) -> None:
+    """Print how films were read, and warnings about their overviews."""
+    for line in films.understood:
+        console.line(line)
+    for warning in films.warnings:
+        console.line(f"Warning: {warning}")
+
+
+def dry_run(folder: str, how: ReadOptions, console: Console) -> None:
+    """Read films without making a store; print how they were read, and the first ones.
+
+    Raises:
+        FilmsError: the films cannot be used.
+    """
+    films = read_films(folder, how)
+    tell(films, console)
+    console.line(f"{len(films.table):,} films can be used. The first ones:")
+    for line in first_films(films.table, films.genres):
+        console.line(line)
+    counts = Counter(reject.reason for reject in films.rejects)
+    for reason, count in counts.most_common():
+        example = next(reject for reject in films.rejects if reject.reason == reason)
+        console.line(f"  {count:>6,}  {reason}; row {example.row}, id {example.id!r}: {example.detail}")
+    if films.repeats:
+        console.line(f"{films.repeats:,} repeated rows dropped")
+    console.line("No store was made: leave --dry-run out to make it")
 
 
 def require_place(path: str, *, overwrite: bool) -> None:

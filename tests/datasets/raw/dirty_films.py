@@ -173,7 +173,7 @@ def _bad_rows() -> list[tuple[str, bytes, str]]:
     ]
     for number, text in enumerate(("", "  ", "N/A", "No overview found.", "Add a Plot", "?!")):
         rows.append((f"overview {number}", _film(f"overview {number}", overview=text), OVERVIEW_EMPTY))
-    for number, value in enumerate(("", "nan", "2", "-1", "yes")):
+    for number, value in enumerate(("2", "-1", "maybe")):
         row = _film(f"label {number}", labels=[value, *some[1:]])
         rows.append((f"label {number}", row, LABEL_NOT_BINARY))
     return rows

@@ -15,6 +15,7 @@ import pytest
 
 from datasets.batches.film_inputs import input_films
 from datasets.batches.readers import blocks_of
+from datasets.raw.films_folder import ReadOptions
 from datasets.raw.rejects import FilmsError
 from datasets.store import prepare as preparing
 from datasets.store.film_store import SPLITS, Store, StoreError, poster_array
@@ -24,7 +25,7 @@ from datasets.text.vocabulary import Vocabulary
 from tests.datasets.raw.dirty_films import make_dirty_folder
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("local_ray")]
-LENIENT = Preparation(height=16, width=12, max_rejects=0.9)
+LENIENT = Preparation(height=16, width=12, max_rejects=0.9, read=ReadOptions(allow_missing=False))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_the_same_films_give_the_same_store_on_every_run(dirty: tuple, tmp_path:
         assert store.table(split, ["id", "poster"]) == Store.open(str(tmp_path / "store")).table(
             split, ["id", "poster"]
         )
-    other = prepare(str(folder / "films"), str(tmp_path / "other"), Preparation(16, 12, seed=1, max_rejects=0.9))
+    other = prepare(str(folder / "films"), str(tmp_path / "other"), replace(LENIENT, seed=1))
     assert other.fingerprint != store.manifest.fingerprint
 
 

@@ -1,0 +1,232 @@
+"""The columns of a table of films: which is the id, the overview, the genres, the poster, and which are ignored."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets.raw.genre_values import BLANK, binary_label, names_of
+
+# Usual names without case, spaces, hyphens and underscores. The second of a pair is looked at where none of the first
+# is there.
+_ID = (("id", "imdbid", "tmdbid", "movieid"), ("showid", "filmid", "titleid", "imdbtitleid", "tconst"))
+_OVERVIEW = (("overview", "plot", "description", "summary"), ("synopsis", "storyline", "plotsynopsis", "plotsummary"))
+_GENRES = (("genres", "genre", "listedin"), ("genrenames", "genrelist", "moviegenre", "moviegenres"))
+_POSTER = (
+    ("poster", "posterpath", "image"),
+    ("posterurl", "posterlink", "imagepath", "imagefile", "img", "imgpath", "filename", "filepath"),
+)
+# Yes or no of a film, but never a genre.
+_FLAGS = frozenset({"adult", "isadult", "video", "isvideo", "hasposter", "hasoverview"})
+_SIMPLE = re.compile(r"[\s_\-]+")
+USUAL_NAMES = (
+    *("Id", "id", "imdb_id", "imdbId", "imdbID", "tmdbId", "movieId", "show_id"),
+    *("overview", "plot", "description", "summary", "genres", "genre", "listed_in", "poster", "poster_path", "image"),
+    *("title", "Title"),
+)
+"""Names by which a file's delimiter is recognised."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Columns that the user named; "" leaves the choice to `find_columns`."""
+
+    id: str = ""
+    overview: str = ""
+    genre: str = ""
+    poster: str = ""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Places of a table's columns; None or empty where there is none."""
+
+    names: list[str]
+    id: int | None
+    overview: int | None
+    genre: int | None
+    """The column that lists genres."""
+    labels: list[int]
+    """Columns of 0 and 1, one a genre; empty where there is a column that lists them."""
+    poster: int | None
+    other_ids: list[int]
+    """Further columns by which posters may be named."""
+    ignored: list[str]
+    """Names of the others, some with the reason."""
+    problems: list[str]
+    """Why these columns cannot be used, in sentences."""
+
+    @property
+    def used(self) -> list[str]:
+        """Return the names of the columns that are read."""
+        single = [self.id, self.overview, self.genre, self.poster]
+        return [self.names[c] for c in (*single, *self.labels, *self.other_ids) if c is not None]
+
+
+def simple(name: str) -> str:
+    """Return a column's name without case, spaces, hyphens and underscores."""
+    return _SIMPLE.sub("", name).casefold()
+
+
+def find_columns(names: Sequence[str], rows: Sequence[Sequence[Any]], chosen: Choices) -> Columns:
+    """Assign a table's columns by their names and by the values of its first rows.
+
+    Args:
+        names: of the columns.
+        rows: first records, as long as `names`.
+        chosen: columns that the user named.
+    """
+    finder = _Finder(list(names), rows)
+    film = finder.one("id", _ID, chosen.id, needed=True)
+    overview = finder.one("overview", _OVERVIEW, chosen.overview)
+    genre = finder.one("genre", _GENRES, chosen.genre)
+    poster = finder.one("poster", _POSTER, chosen.poster)
+    other_ids = [c for c, name in enumerate(names) if simple(name) in (*_ID[0], *_ID[1]) and c != film]
+    taken = {film, overview, genre, poster, *other_ids}
+    labels = finder.labels(taken)
+    if genre is not None and labels and not chosen.genre and finder.same(genre, labels):
+        finder.ignored.append(f"{names[genre]} (says the same as the columns of 0 and 1)")
+        genre = None
+    elif genre is not None:
+        finder.ignored += [f"{names[c]} (0 and 1, but {names[genre]} lists the genres)" for c in labels]
+        labels = []
+        finder.check_genre(genre)
+    elif not labels and not finder.problems_of("genre"):
+        finder.problems.append(finder.no_genre())
+    left = [name for c, name in enumerate(names) if c not in {*taken, *labels} and name]
+    told = {text.split(" (")[0] for text in finder.ignored}
+    finder.ignored += [name for name in left if name not in told]
+    return Columns(list(names), film, overview, genre, labels, poster, other_ids, finder.ignored, finder.problems)
+
+
+class _Finder:
+    """Search for columns that collects all problems."""
+
+    def __init__(self, names: list[str], rows: Sequence[Sequence[Any]]) -> None:
+        self.names, self.rows = names, rows
+        self.problems: list[str] = []
+        self.ignored: list[str] = []
+
+    def problems_of(self, option: str) -> list[str]:
+        return [problem for problem in self.problems if f"--{option}-column" in problem]
+
+    def one(self, option: str, usual: Sequence[Sequence[str]], chosen: str, *, needed: bool = False) -> int | None:
+        """Return the column chosen, or the only one with a usual name."""
+        if chosen:
+            return self._chosen(option, chosen)
+        for names in usual:
+            places = [c for c, name in enumerate(self.names) if simple(name) in names]
+            if len(places) > 1:
+                places = self._filled(places) or places
+            if len(places) > 1:
+                shown = " or ".join(repr(self.names[c]) for c in places)
+                self.problems.append(f"which column is the {option}, {shown}? Name it with --{option}-column.")
+                return None
+            if places:
+                return places[0]
+        if needed:
+            self.problems.append(self._missing(option, usual))
+        return None
+
+    def _chosen(self, option: str, chosen: str) -> int | None:
+        exact = [c for c, name in enumerate(self.names) if name == chosen]
+        places = exact or [c for c, name in enumerate(self.names) if simple(name) == simple(chosen)]
+        if places:
+            return places[0]
+        close = difflib.get_close_matches(chosen, self.names, n=1)
+        near = f" Did you mean {close[0]!r}?" if close else ""
+        self.problems.append(f"there is no column {chosen!r} (--{option}-column): {self._shown()}.{near}")
+        return None
+
+    def _filled(self, places: list[int]) -> list[int]:
+        """Return the columns of which a value is not blank."""
+        return [c for c in places if any(not is_blank(row[c]) for row in self.rows)]
+
+    def _shown(self) -> str:
+        names = [repr(name) for name in self.names if name]
+        return f"the columns are {', '.join(names[:12])}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+    def _missing(self, option: str, usual: Sequence[Sequence[str]]) -> str:
+        by_small = {simple(name): name for name in self.names if name}
+        close = [by_small[m] for name in usual[0] for m in difflib.get_close_matches(name, by_small, n=1, cutoff=0.75)]
+        near = f" Is it {close[0]!r}?" if close else ""
+        return f"no column is the {option}: {self._shown()}.{near} Name it with --{option}-column."
+
+    def no_genre(self) -> str:
+        return (
+            f"nothing says the genres: {self._shown()}. Name the column that lists them with --genre-column, or have "
+            "a column of 0 and 1 for each genre."
+        )
+
+    # -- genres -------------------------------------------------------------------------------------------------------
+
+    def labels(self, taken: set[int | None]) -> list[int]:
+        """Return the columns of 0 and 1."""
+        places = []
+        for c, name in enumerate(self.names):
+            if c in taken or not name or name.casefold().startswith("unnamed:") or simple(name).endswith("id"):
+                continue
+            wrong = not_binary([row[c] for row in self.rows])
+            if simple(name) in _FLAGS and not wrong:
+                self.ignored.append(f"{name} (no genre)")
+            elif not wrong:
+                places.append(c)
+        return places
+
+    def same(self, genre: int, labels: Sequence[int]) -> bool:
+        """Return whether a column of lists repeats the columns of 0 and 1."""
+        listed = {simple(name) for row in self.rows for name in names_of(row[genre]) or ()}
+        columns = {simple(self.names[c]) for c in labels}
+        return listed <= columns and (not listed or 2 * len(listed) >= len(columns))
+
+    def check_genre(self, genre: int) -> None:
+        """Add a problem for a column that lists numbers or nothing."""
+        name = self.names[genre]
+        listed = [text for row in self.rows[:200] for text in names_of(row[genre]) or ()]
+        if self.rows and not any(names_of(row[genre]) != () for row in self.rows):
+            self.problems.append(f"the column {name!r} lists no genre in the first {len(self.rows)} films.")
+        elif listed and all(is_number(text) for text in listed):
+            self.problems.append(
+                f"the column {name!r} holds numbers ({', '.join(listed[:3])}), not genres. "
+                "Name another with --genre-column."
+            )
+
+
+def not_binary(values: Sequence[Any]) -> str:
+    """Return why a column of these values is none of 0 and 1, or ""."""
+    if all(is_blank(value) for value in values):
+        return "empty"
+    wrong = Counter(str(value) for value in values if binary_label(value) is None)
+    return "other values" if is_other(len(values), wrong) else ""
+
+
+def is_other(films: int, wrong: Counter[str]) -> bool:
+    """Return whether a column with these values other than 0 and 1 is no genre.
+
+    A few wrong values cost their films; a column of numbers or texts would cost most of them.
+    """
+    bad = wrong.total()
+    numbers = {float(text) for text in wrong if is_number(text)}
+    if films < 20:
+        return bool(bad) and (bad == films or len(numbers) > 1 or any(abs(number) > 9 for number in numbers))
+    return bad > films / 20 or (len(numbers) > 2 and bad > films / 200)
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def is_blank(value: Any) -> bool:
+    """Return whether a value says nothing: None, NaN, white space, "N/A" and the like."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    return isinstance(value, str) and value.strip().casefold() in BLANK

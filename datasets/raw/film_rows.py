@@ -1,0 +1,228 @@
+"""The films of tables, read record by record into a file; malformed records are rejected with their line."""
+
+from __future__ import annotations
+
+import math
+import re
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from datasets.raw.films_path import UsedTable
+from datasets.raw.genres import GenreCodes
+from datasets.raw.poster_index import PosterIndex, is_url
+from datasets.raw.rejects import ID_LEAVES_FOLDER, ROW_MALFORMED, Reject
+from datasets.storage import files
+from datasets.storage.row_files import RowFile
+from datasets.tables.sources import spilled
+
+# Placeholders for a missing overview; compared without case and trailing dots.
+_PLACEHOLDERS = frozenset(
+    {"n/a", "na", "nan", "none", "null", "no overview", "no overview found", "overview", "add a plot"}
+    | {"plot unknown", "unknown", "coming soon", "tba", "tbd", "to be announced"}
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_PLAIN_ID = re.compile(r"[0-9A-Za-z_\-]{2,60}")
+_FILE_NAME_LIMIT = 255  # Bytes, on every common filesystem.
+SCHEMA = pa.schema(
+    {"id": pa.string(), "row": pa.int64(), "overview": pa.string(), "key": pa.string(), "picture": pa.string()}
+)
+"""Of the file of films as read: `key` is the value by which a poster is looked up if not by id, and `picture` the
+locator of a poster that was in the table."""
+
+
+class Pictures:
+    """Writer of posters that a table holds into one file, or a counter of them."""
+
+    def __init__(self, folder: str | None) -> None:
+        """Write into `folder`, which every process can read; None to count alone."""
+        self._path = files.join(folder, "pictures.bin") if folder else None
+        self._stream: pa.NativeFile | None = None
+        self._size = 0
+
+    def add(self, data: bytes, name: str) -> str:
+        """Write a picture; return its locator."""
+        if self._path is not None and self._stream is None:
+            filesystem, inner = files.resolve(self._path)
+            filesystem.create_dir(inner.rpartition("/")[0], recursive=True)
+            self._stream = filesystem.open_output_stream(inner)
+        if self._stream is not None:
+            self._stream.write(data)
+        start, self._size = self._size, self._size + len(data)
+        return spilled(self._path or "the table", start, len(data), name)
+
+    def close(self) -> None:
+        """End writing."""
+        if self._stream is not None:
+            self._stream.close()
+
+
+class FilmRows:
+    """Films read from tables, with a few bytes of each in memory."""
+
+    def __init__(self, tables: Sequence[UsedTable], posters: PosterIndex, file: str, spill: str | None) -> None:
+        """Prepare to read into the local `file`; pictures in tables go to the folder `spill`."""
+        first = tables[0]
+        self.tables = tables
+        self.codes = GenreCodes(first.columns, [row for one in tables for row in one.rows])
+        self.code_of = array("i")
+        self.has_overview = array("b")
+        self.hashes = array("q")
+        """Of ids."""
+        self.overview_hashes = array("q")
+        """Kept for tables that list genres, which may have a row for each film and genre."""
+        self.rejects: list[Reject] = []
+        self.records = 0
+        self.urls = 0
+        """Films whose poster column is a web address."""
+        self.key_name, self._key, self.key_is_path = best_key(first, posters)
+        self._rows = RowFile(file, SCHEMA)
+        self._pictures = Pictures(spill)
+        self._offset = 0
+        self._last_row = 0
+
+    def read(self) -> pa.Table:
+        """Read all tables; return the films as `SCHEMA`."""
+        for used in self.tables:
+            self._read_table(used)
+            self._offset = self._last_row
+        self._pictures.close()
+        return self._rows.finish()
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the table's bytes; of several tables, of their digests."""
+        import hashlib
+
+        digests = [used.table.fingerprint for used in self.tables]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+    def _read_table(self, used: UsedTable) -> None:
+        columns, key = used.columns, self._key
+        assert columns.id is not None
+        at_id, at_overview, code_of = columns.id, columns.overview, self.codes.code
+        listed = columns.genre is not None
+        width = len(columns.names)
+        pictured = columns.poster is not None and columns.names[columns.poster] in used.table.pictures
+        for record in used.table.records(set(columns.used)):
+            self.records += 1
+            row, fields, problem = record
+            film = _text(fields[at_id]) if at_id < len(fields) else ""
+            if not _PLAIN_ID.fullmatch(film):
+                if unsafe := _unsafe_id(film):
+                    self._reject(used, film, row, ID_LEAVES_FOLDER, unsafe)
+                    continue
+                problem = problem or _unusable_id(film)
+            if problem or len(fields) != width:
+                self._reject(used, film, row, ROW_MALFORMED, problem or "fields are missing")
+                continue
+            overview = _overview(fields[at_overview]) if at_overview is not None else ""
+            self._last_row = row + self._offset
+            self.hashes.append(hash(film))
+            self.code_of.append(code_of(fields))
+            self.has_overview.append(not _is_placeholder(overview))
+            if listed:
+                self.overview_hashes.append(hash(overview))
+            value = _text(fields[key]) if key is not None and not pictured else ""
+            picture = self._picture(fields[columns.poster], film) if pictured else ""  # type: ignore[index]
+            if value and is_url(value):
+                self.urls += 1
+            self._rows.add(film, self._last_row, overview, value, picture)
+
+    def _picture(self, value: Any, film: str) -> str:
+        if isinstance(value, dict):
+            value = value.get("bytes")
+        return self._pictures.add(value, film) if value else ""
+
+    def _reject(self, used: UsedTable, film: str, row: int, reason: str, detail: str) -> None:
+        self._last_row = row + self._offset
+        if len(self.tables) > 1:
+            detail = f"{used.table.source.name}, {'line' if used.table.by_line else 'film'} {row}: {detail}"
+        self.rejects.append(Reject(_printable(film), self._last_row, reason, detail))
+
+    def reject(self, film: str, row: int, reason: str, detail: str) -> None:
+        """Reject a film that was read."""
+        self.rejects.append(Reject(_printable(film), row, reason, detail))
+
+
+def best_key(used: UsedTable, posters: PosterIndex) -> tuple[str, int | None, bool]:
+    """Return the column other than the id that names posters: its name, its place, and whether it holds paths.
+
+    The poster column comes first; another id is taken only if it names more of the first films' posters than the id.
+    """
+    columns, rows = used.columns, used.rows
+    if columns.poster is not None:
+        return columns.names[columns.poster], columns.poster, True
+
+    def hits(column: int) -> int:
+        ids = [_text(row[column]) for row in rows]
+        return int(((posters.by_id(ids) >= 0) | (posters.by_loose_id(ids) >= 0)).sum()) if ids else 0
+
+    assert columns.id is not None
+    if columns.other_ids and len(posters):
+        best = max(columns.other_ids, key=hits)
+        if hits(best) > hits(columns.id):
+            return columns.names[best], best, False
+    return "", None, False
+
+
+def _text(value: Any) -> str:
+    """Return a value as text without surrounding white space; "" for None and NaN."""
+    if isinstance(value, str):
+        return value.strip()
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value)
+
+
+def _overview(value: Any) -> str:
+    """Return an overview on one line; of a list, the longest."""
+    if isinstance(value, (list, tuple)):
+        value = max((text for text in value if isinstance(text, str)), key=len, default="")
+    if not isinstance(value, str):
+        value = _text(value)
+    lines = value.splitlines()
+    return " ".join(filter(None, map(str.strip, lines))) if len(lines) > 1 else value.strip()
+
+
+def _printable(film: str) -> str:
+    return film.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _unsafe_id(film: str) -> str:
+    """Return why this id might lead out of the posters' folder, or ""."""
+    if match := _CONTROL.search(film):
+        return f"Id holds the control character {match.group()!r}"
+    if "/" in film or "\\" in film:
+        return "Id holds a slash; it names a file inside the posters' folder"
+    if film in (".", ".."):
+        return "Id names a folder, not a film"
+    return "Id begins as a drive does" if film[1:2] == ":" else ""
+
+
+def _unusable_id(film: str) -> str:
+    """Return why this id cannot name a poster's file, or ""."""
+    if not film:
+        return "Id is empty"
+    if len(film) > 60 and (length := len(f"{film}.jpg".encode("utf-8", "surrogateescape"))) > _FILE_NAME_LIMIT:
+        return f"Id makes a file name of {length} bytes; at most {_FILE_NAME_LIMIT} are possible"
+    return ""
+
+
+def _is_placeholder(overview: str) -> bool:
+    """Return whether the overview is a known placeholder or has no letter or digit."""
+    if len(overview) < 30 and overview.casefold().rstrip(" .\u2026") in _PLACEHOLDERS:
+        return True
+    return not any(map(str.isalnum, overview))
+
+
+def row_arrays(rows: FilmRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each film's code, whether it has an overview, and its id's hash."""
+    return (
+        np.frombuffer(rows.code_of, np.int32),
+        np.frombuffer(rows.has_overview, np.int8).astype(bool),
+        np.frombuffer(rows.hashes, np.int64),
+    )

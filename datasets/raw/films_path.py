@@ -1,0 +1,238 @@
+"""The tables and posters below the path of a films folder, archives looked into."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.fs as pafs
+
+from datasets.raw.columns import USUAL_NAMES, Choices, Columns, find_columns
+from datasets.raw.poster_index import FOLDERS, PosterIndex, is_poster
+from datasets.raw.rejects import FilmsError
+from datasets.storage import files
+from datasets.tables.sources import Source, SourceError, is_archive, members, walk
+from datasets.tables.tables import FilmFiles, Table, format_of
+
+CSV_NAME = "IMDB_overview_genres.csv"
+"""The coursework's table; in a folder that holds it, other tables are ignored."""
+POSTERS_NAME = "Images"
+PROBED_ROWS = 1000
+"""Rows by which columns are assigned."""
+_NO_TABLES = frozenset({"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "readme.txt"})
+_LONGEST_LIST = 5
+
+
+def find_folder(path: str) -> tuple[pafs.FileSystem, str]:
+    """Return the filesystem of `path` and the folder there, without a trailing slash; of a file the folder it is in.
+
+    "~" is expanded. Raises FilmsError where there is nothing, or Arrow cannot reach it.
+    """
+    filesystem, root, is_file = _resolved(path)
+    return filesystem, root.rpartition("/")[0] if is_file else root
+
+
+def _resolved(path: str) -> tuple[pafs.FileSystem, str, bool]:
+    try:
+        filesystem, root = files.resolve(path)
+        kind = filesystem.get_file_info(root).type
+    except (OSError, ValueError, RuntimeError) as error:
+        raise FilmsError(f"The films folder {path} cannot be reached: {error.__cause__ or error}") from error
+    if kind == pafs.FileType.NotFound:
+        raise FilmsError(
+            f"The films folder {path} does not exist: give a folder, a table (CSV, JSON, Parquet) or a ZIP of films."
+        )
+    return filesystem, root.rstrip("/"), kind == pafs.FileType.File
+
+
+@dataclass(frozen=True)
+class UsedTable:
+    """A table of films with its columns assigned."""
+
+    table: Table
+    columns: Columns
+    rows: list[Sequence[Any]]
+    """The first records' fields."""
+
+
+@dataclass
+class FilmsPath:
+    """The tables and posters below a path."""
+
+    filesystem: pafs.FileSystem
+    root: str
+    tables: list[UsedTable] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Tables that are ignored, in words."""
+    problems: list[str] = field(default_factory=list)
+
+
+def open_path(
+    path: str, posters: PosterIndex, chosen: Choices, *, aside: str | None = None, spill: str | None = None
+) -> FilmsPath:
+    """Find the tables of films and fill the index of posters.
+
+    Args:
+        path: a folder, a table or an archive, local or by URI.
+        posters: the index to fill.
+        chosen: columns that the user named.
+        aside: local folder for temporary copies.
+        spill: folder that every process can read, for what compressed tars hold; None to read names alone.
+
+    Raises:
+        FilmsError: there is nothing at `path`.
+    """
+    filesystem, inner, is_file = _resolved(path)
+    root = inner.rpartition("/")[0] if is_file else inner
+    found = FilmsPath(filesystem, root)
+    sources = _sources_of_file(filesystem, inner) if is_file else walk(filesystem, inner)
+    candidates: list[Source] = []
+    for source in _opened(filesystem, sources, spill, found.problems):
+        if is_poster(source.name):
+            posters.add(source)
+        elif _may_be_table(source, is_given=is_file and source.locator == inner):
+            candidates.append(source)
+    posters.finish()
+    coursework = [source for source in candidates if source.name == CSV_NAME]
+    if others := [source.name for source in candidates if coursework and source.name != CSV_NAME]:
+        found.notes.append(f"{_some(others)} (not {CSV_NAME})")
+    if not candidates and not found.problems:
+        found.problems.append(_no_table(filesystem, inner, path))
+    _choose(found, _tables(filesystem, coursework or candidates, aside, found), chosen)
+    return found
+
+
+def _sources_of_file(filesystem: pafs.FileSystem, path: str) -> Iterator[Source]:
+    """Yield a single file, and the posters next to it, unless it is an archive."""
+    root, _, name = path.rpartition("/")
+    yield Source(name, path)
+    if is_archive(name):
+        return
+    for source in walk(filesystem, root, deep=False):
+        stem = source.name.partition(".")[0].casefold()
+        if is_poster(source.name) or (is_archive(source.name) and stem in FOLDERS):
+            yield source
+    for info in filesystem.get_file_info(pafs.FileSelector(root)):
+        if info.type == pafs.FileType.Directory and info.base_name.casefold() in FOLDERS:
+            for source in walk(filesystem, info.path):
+                yield Source(f"{info.base_name}/{source.name}", source.locator, source.size)
+
+
+def _opened(
+    filesystem: pafs.FileSystem, sources: Iterator[Source], spill: str | None, problems: list[str]
+) -> Iterator[Source]:
+    """Yield files, and the members of archives in their place."""
+    for source in sources:
+        if not is_archive(source.name):
+            yield source
+            continue
+        try:
+            yield from members(filesystem, source, spill)
+        except (SourceError, OSError) as error:
+            problems.append(f"{error}.")
+
+
+def _may_be_table(source: Source, *, is_given: bool) -> bool:
+    name = source.name.rpartition("/")[2].lower()
+    if is_given:
+        return True
+    if name in _NO_TABLES or name.startswith(("_", "cache-")):
+        return False
+    return format_of(name) != "" and not name.endswith((".txt", ".dat"))
+
+
+def _tables(filesystem: pafs.FileSystem, sources: list[Source], aside: str | None, found: FilmsPath) -> Iterator[Table]:
+    """Yield the tables, JSON files of one film each as one."""
+    by_folder: dict[str, list[Source]] = {}
+    for source in sorted(sources, key=lambda source: source.name):
+        if source.name.lower().endswith(".json"):
+            by_folder.setdefault(source.name.rpartition("/")[0], []).append(source)
+            continue
+        yield from _table(filesystem, source, aside, found)
+    for group in by_folder.values():
+        first = next(_table(filesystem, group[0], aside, found), None)
+        if len(group) > 1 and first is not None and first.is_one_film:
+            yield FilmFiles(filesystem, group)
+        else:
+            for source in group:
+                yield from _table(filesystem, source, aside, found)
+
+
+def _table(filesystem: pafs.FileSystem, source: Source, aside: str | None, found: FilmsPath) -> Iterator[Table]:
+    try:
+        yield Table(filesystem, source, format_of(source.name) or "CSV", USUAL_NAMES, aside)
+    except SourceError as error:
+        if f"{error}." not in found.problems:
+            found.problems.append(f"{error}.")
+
+
+def _choose(found: FilmsPath, tables: Iterator[Table], chosen: Choices) -> None:
+    """Keep the tables of films; note the others, or the problems if there is none."""
+    usable: dict[tuple[str, ...], list[UsedTable]] = {}
+    unusable: list[UsedTable] = []
+    for table in tables:
+        one = _assigned(table, chosen)
+        if one.columns.problems:
+            unusable.append(one)
+        else:
+            usable.setdefault((*one.columns.used,), []).append(one)
+    groups = list(usable.values())
+    if len(groups) > 1:  # a table of overviews says more than one without, and a list of genres more than numbers
+        groups = [group for group in groups if group[0].columns.overview is not None] or groups
+        groups = [group for group in groups if group[0].columns.genre is not None] or groups
+    if len(groups) > 1:
+        names = " or ".join(group[0].table.source.name for group in groups[:4])
+        found.problems.append(f"which table holds the films, {names}? Their columns differ: give the path of one.")
+    elif groups:
+        found.tables = groups[0]
+        kept = {id(one) for one in groups[0]}
+        left = [one for one in (*unusable, *itertools.chain(*usable.values())) if id(one) not in kept]
+        if left:
+            found.notes.append(_some([one.table.source.name for one in left]))
+        return
+    nearest = min(map(_distance, unusable), default=(False, 0))
+    for one in [one for one in unusable if _distance(one) == nearest][:3] if not groups else []:
+        found.problems += [f"{one.table.source.name}: {problem}" for problem in one.columns.problems]
+
+
+def _distance(table: UsedTable) -> tuple[bool, int]:
+    """Return whether a table has no genres, and how many problems: low for what was meant to be the films."""
+    columns = table.columns
+    return columns.genre is None and not columns.labels, len(columns.problems)
+
+
+def _assigned(table: Table, chosen: Choices) -> UsedTable:
+    """Return a table with its columns assigned by its first sound records."""
+    if table.problem:
+        columns = Columns(table.names, None, None, None, [], None, [], [], [f"{table.problem}."])
+        return UsedTable(table, columns, [])
+    records = list(itertools.islice(table.records(), PROBED_ROWS))
+    rows = [record.fields for record in records if not record.problem and len(record.fields) == len(table.names)]
+    columns = find_columns(table.names, rows, chosen)
+    if not rows:
+        problem = "it has a header and no films: add a row for each film."
+        if records:
+            problem = f"none of its first {len(records)} records can be read; {records[0].row}: {records[0].problem}."
+        columns.problems[:] = [problem]
+    return UsedTable(table, columns, rows)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _LONGEST_LIST
+    return ", ".join(names[:_LONGEST_LIST]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _no_table(filesystem: pafs.FileSystem, inner: str, path: str) -> str:
+    if filesystem.get_file_info(inner).type == pafs.FileType.File:
+        return f"{path} holds no table: a CSV, JSON, JSON Lines, Parquet or Arrow file with a row for each film."
+    there = [
+        info.base_name + ("/" if info.type == pafs.FileType.Directory else "")
+        for info in filesystem.get_file_info(pafs.FileSelector(inner))
+    ]
+    shown = _some(sorted(there)) or "nothing"
+    return (
+        f"the films folder {path} has no table; it holds {shown}. Give the folder with a CSV, JSON, JSON Lines, "
+        "Parquet or Arrow file that has a row for each film."
+    )

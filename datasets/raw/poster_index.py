@@ -1,0 +1,185 @@
+"""The poster files below a films folder, by film id or by path.
+
+Of each file 24 bytes are held in memory; names and locators are in a mapped file.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from datasets.storage.row_files import RowFile, taken
+from datasets.tables.sources import Source
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+"""Endings of poster files, in order of preference."""
+FOLDERS = frozenset({"images", "posters"})
+"""Folders whose files are preferred, in lower case."""
+_NUMBER = re.compile(r"(?:tt)?0*(\d+)(?:\.0+)?", re.IGNORECASE)
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_SCHEMA = pa.schema({"name": pa.string(), "locator": pa.string()})
+NONE = -1
+
+
+def exact_key(name: str) -> str:
+    """Return a name in Unicode's composed form, as some systems store names decomposed."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def loose_key(name: str) -> str:
+    """Return a name without case and, of a number, without tt, leading zeros and .0: equal for `862.0` and `862`."""
+    match = _NUMBER.fullmatch(name)
+    return match.group(1) if match else exact_key(name).casefold()
+
+
+def is_url(value: str) -> bool:
+    """Return whether a poster column's value is a web address."""
+    return _URL.match(value) is not None
+
+
+def is_poster(name: str) -> bool:
+    """Return whether a file's name is that of a poster."""
+    return name.lower().endswith(SUFFIXES)
+
+
+class PosterIndex:
+    """Poster files by their names."""
+
+    def __init__(self, file: str) -> None:
+        """Write names into the local `file`."""
+        self._rows = RowFile(file, _SCHEMA)
+        self._ranks = array("q")  # Which of several files of one name is preferred: the lowest.
+        self._stems = array("q")  # Hashes.
+        self.folders: Counter[str] = Counter()
+        self._tables: dict[str, _Keys] = {}
+
+    def __len__(self) -> int:
+        return len(self._stems)
+
+    def add(self, source: Source) -> None:
+        """Add a file."""
+        name = source.name
+        stem, _, suffix = name.rpartition("/")[2].rpartition(".")
+        parts = name.split("/")[:-1]
+        preferred = any(part.casefold() in FOLDERS or part.rpartition(".")[0].casefold() in FOLDERS for part in parts)
+        rank = (0 if preferred else 1_000) + 10 * len(parts) + SUFFIXES.index(f".{suffix.lower()}")
+        self._ranks.append(rank)
+        self._stems.append(hash(exact_key(stem)))
+        self.folders[parts[0] if parts else ""] += 1
+        self._rows.add(name, source.locator)
+
+    def finish(self) -> None:
+        """End adding."""
+        self._table = self._rows.finish()
+
+    def names(self, most: int) -> list[str]:
+        """Return the first files' names."""
+        return self._table["name"].slice(0, most).to_pylist()
+
+    def by_id(self, ids: Sequence[str]) -> np.ndarray:
+        """Return the file of each id by its exact name, int32 [ids]; -1 where there is none."""
+        if not len(self):
+            return np.full(len(ids), NONE, np.int32)
+        return self._keys("stem").find(np.array([hash(exact_key(film)) for film in ids], np.int64))
+
+    def by_loose_id(self, ids: Sequence[str]) -> np.ndarray:
+        """Return the file of each id as `loose_key` compares them; -1 where there is none, -2 where several differ."""
+        if not len(self):
+            return np.full(len(ids), NONE, np.int32)
+        return self._keys("loose").find(np.array([hash(_stem_key(film)) for film in ids], np.int64), unique=True)
+
+    def by_path(self, values: Sequence[str]) -> np.ndarray:
+        """Return the file of each poster column's value: by its path or address, or by its last part."""
+        found = np.full(len(values), NONE, np.int32)
+        if not len(self):
+            return found
+        cleaned = [_path_of(value) for value in values]
+        given = np.array([bool(value) for value in cleaned])
+        for kind, key in (("path", _tail_key), ("base", _base_key), ("loose", _stem_key)):
+            missing = np.flatnonzero(given & (found < 0))
+            if len(missing):
+                hashes = np.array([hash(key(cleaned[place])) for place in missing], np.int64)
+                found[missing] = self._keys(kind).find(hashes, unique=kind == "loose")
+        return found
+
+    def locators(self, places: np.ndarray) -> pa.Array:
+        """Return the locators of files, string [places]; "" where a place is negative."""
+        if not len(self):
+            return pa.array([""] * len(places), pa.string())
+        there = np.flatnonzero(places >= 0)
+        result = np.full(len(places), "", object)
+        if len(there):
+            result[there] = taken(self._table.select(["locator"]).to_batches(), places[there])["locator"].to_numpy()
+        return pa.array(result, pa.string())
+
+    def _keys(self, kind: str) -> _Keys:
+        """Return the lookup table of one kind of key, built when it is first needed."""
+        if kind not in self._tables:
+            if kind == "stem":
+                hashes = np.frombuffer(self._stems, np.int64)
+            else:
+                hashes = np.empty(len(self), np.int64)
+                key = {"loose": _stem_key, "base": _base_key, "path": _tail_key}[kind]
+                start = 0
+                for batch in self._table.select(["name"]).to_batches():
+                    hashes[start : start + len(batch)] = [hash(key(name)) for name in batch["name"].to_pylist()]
+                    start += len(batch)
+            stems, ranks = np.frombuffer(self._stems, np.int64), np.frombuffer(self._ranks, np.int64)
+            self._tables[kind] = _Keys.of(hashes, stems, ranks)
+        return self._tables[kind]
+
+
+def _path_of(value: str) -> str:
+    """Return a poster column's value as a relative path; of a web address its last part."""
+    if is_url(value):
+        return value.split("?")[0].split("#")[0].rpartition("/")[2]
+    return value.strip().replace("\\", "/").removeprefix("./").lstrip("/")
+
+
+def _tail_key(path: str) -> str:
+    """Return a path's last two parts, which survive a moved folder."""
+    return exact_key("/".join(path.split("/")[-2:])).casefold()
+
+
+def _base_key(path: str) -> str:
+    return exact_key(path.rpartition("/")[2]).casefold()
+
+
+def _stem_key(path: str) -> str:
+    base = path.rpartition("/")[2]
+    return loose_key(base.rpartition(".")[0] if is_poster(base) else base)
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """Sorted hashes with the places of the files they belong to."""
+
+    hashes: np.ndarray
+    places: np.ndarray
+    several: np.ndarray
+    """Whether files of different names have this hash."""
+
+    @classmethod
+    def of(cls, hashes: np.ndarray, stems: np.ndarray, ranks: np.ndarray) -> _Keys:
+        order = np.lexsort((np.arange(len(hashes)), ranks, hashes)).astype(np.int32)
+        ordered, names = hashes[order], stems[order]
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+        differ = np.minimum.reduceat(names, starts) != np.maximum.reduceat(names, starts)
+        return cls(ordered, order, np.repeat(differ, np.diff(np.append(starts, len(ordered)))))
+
+    def find(self, wanted: np.ndarray, *, unique: bool = False) -> np.ndarray:
+        """Return places, int32 [wanted]: the preferred file; -1 for none, -2 under `unique` where several match."""
+        at = np.searchsorted(self.hashes, wanted)
+        at = np.minimum(at, len(self.hashes) - 1)
+        found = self.hashes[at] == wanted
+        places = np.where(found, self.places[at], np.int32(NONE))
+        if unique:
+            places[found & self.several[at]] = -2
+        return places

@@ -1,0 +1,159 @@
+"""The lines on how films were read, and warnings about their overviews."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from datasets.raw.film_rows import FilmRows
+from datasets.raw.films_path import FilmsPath
+from datasets.raw.genres import Genres
+from datasets.raw.poster_index import PosterIndex
+from datasets.raw.selection import Selection
+from datasets.text.overview_checks import foreign_share, leak_share
+
+_CHECKED = 2_000  # overviews
+_FOREIGN = 0.5  # share of overviews from which a warning is due
+_LEAK = 0.25
+
+
+def understood(
+    found: FilmsPath, rows: FilmRows, genres: Genres, selection: Selection, posters: PosterIndex
+) -> tuple[str, ...]:
+    """Return five lines: tables, columns, genres, posters, and what is missing."""
+    return (
+        _tables_line(found, rows),
+        _columns_line(found, rows, genres),
+        _genres_line(found, genres, selection),
+        _posters_line(rows, selection, posters),
+        _missing_line(selection),
+    )
+
+
+def _tables_line(found: FilmsPath, rows: FilmRows) -> str:
+    tables = [used.table for used in found.tables]
+    name = tables[0].source.name + (f" and {len(tables) - 1:,} more" if len(tables) > 1 else "")
+    line = f"Table: {name} ({tables[0].described}), {rows.records:,} rows"
+    return line + (f"; ignored: {', '.join(found.notes)}" if found.notes else "")
+
+
+def _columns_line(found: FilmsPath, rows: FilmRows, genres: Genres) -> str:
+    columns = found.tables[0].columns
+    named = [
+        f"{what} {columns.names[column]!r}"
+        for what, column in (
+            ("id", columns.id),
+            ("overview", columns.overview),
+            ("genres", columns.genre),
+            ("poster", columns.poster),
+        )
+        if column is not None
+    ]
+    ignored = [*columns.ignored, *genres.ignored]
+    if rows.key_name and not rows.key_is_path:
+        named.append(f"posters named by {rows.key_name!r}")
+    shown = f"; ignored: {_some(ignored, 12)}" if ignored else ""
+    return f"Columns: {', '.join(named)}{shown}"
+
+
+def _genres_line(found: FilmsPath, genres: Genres, selection: Selection) -> str:
+    columns = found.tables[0].columns
+    kept = np.flatnonzero(selection.kept)
+    films = np.bincount(selection.codes[kept], minlength=len(selection.code_labels)) @ selection.code_labels
+    source = "lists of names" if columns.genre is not None else "columns of 0 and 1"
+    if selection.merged:
+        source = f"a row for each film and genre ({selection.merged:,} rows merged)"
+    shown = [f"{name} {int(count):,}" for name, count in zip(genres.names, films, strict=True)]
+    notes = "".join(f"; {note}" for note in genres.notes)
+    return f"Genres: {len(genres.names)} from {source}: {_some(shown, 30)}{notes}"
+
+
+def _posters_line(rows: FilmRows, selection: Selection, posters: PosterIndex) -> str:
+    ways = selection.poster_ways
+    if not selection.films_with_poster:
+        return f"Posters: none; a store for models that read overviews. {no_posters(rows)}".rstrip()
+    named = {
+        "in the table": "in the table",
+        rows.key_name: f"by the column {rows.key_name!r}",
+        "id": "by id",
+        "loose": "by id without regard to tt, leading zeros, .0 and case",
+    }
+    told = [f"{ways[way]:,} {text}" for way, text in named.items() if way and ways.get(way)]
+    folders = [f"{folder or 'the folder itself'}" for folder, _ in posters.folders.most_common(3)]
+    place = f" in {', '.join(folders)}" if folders else ""
+    line = f"Posters: {selection.films_with_poster:,} of {selection.films:,} films{place}, {', '.join(told)}"
+    if ways.get("ambiguous"):
+        line += f"; {ways['ambiguous']:,} films match no single file and have none"
+    lacking = selection.films - selection.films_with_poster
+    return line + (f"; {no_posters(rows)}" if lacking and rows.urls else "")
+
+
+def no_posters(rows: FilmRows) -> str:
+    """Return the sentence on posters that are web addresses, or ""."""
+    if not rows.urls:
+        return ""
+    return (
+        f"{rows.urls:,} films have a web address in {rows.key_name!r}, which is not fetched: download them into "
+        "Images/, each under its film's id or under the address's last part (wget -P Images -i addresses.txt)."
+    )
+
+
+def _missing_line(selection: Selection) -> str:
+    lack = []
+    if selection.films_with_poster and selection.films_with_poster < selection.films:
+        lack.append(f"{selection.films - selection.films_with_poster:,} films have no poster")
+    if not selection.films_with_overview:
+        lack.append("no film has an overview; a store for models that read posters")
+    elif selection.films_with_overview < selection.films:
+        lack.append(f"{selection.films - selection.films_with_overview:,} films have no overview")
+    if not lack:
+        return "Missing: nothing"
+    if not (0 < selection.films_with_poster < selection.films or 0 < selection.films_with_overview < selection.films):
+        return f"Missing: {lack[0]}"
+    if selection.allows_missing:
+        kept = "kept for models that need the other one"
+    elif selection.missing_was_chosen:
+        kept = "set aside"
+    else:
+        kept = "set aside, since half of the films or more lack it; --allow-missing keeps them"
+    return f"Missing: {' and '.join(lack)}: {kept}"
+
+
+def first_films(table: pa.Table, genres: Sequence[str], most: int = 5) -> list[str]:
+    """Return lines on the first films: id, genres, poster and the overview's beginning."""
+    from datasets.tables.sources import shown
+
+    lines = []
+    for film in table.slice(0, most).to_pylist():
+        names = [genre for genre, label in zip(genres, film["labels"], strict=True) if label]
+        lines.append(f"  {film['id']}: {', '.join(names)}; poster {shown(film['poster']) or 'none'}")
+        lines.append(f"      {film['overview'][:100] or 'no overview'}")
+    return lines
+
+
+def warnings(table: pa.Table, genres: Sequence[str]) -> tuple[str, ...]:
+    """Return warnings about some overviews, evenly taken from all."""
+    step = max(1, len(table) // _CHECKED)
+    batches = [batch.take(pa.array(np.arange(0, len(batch), step))) for batch in table.to_batches()]
+    films = [film for batch in batches for film in batch.select(["overview", "labels"]).to_pylist() if film["overview"]]
+    if not films:
+        return ()
+    found = []
+    overviews = [film["overview"] for film in films]
+    if (foreign := foreign_share(overviews)) >= _FOREIGN:
+        found.append(
+            f"{foreign:.0%} of the overviews are not in English, which the pretrained text encoder reads: it will do "
+            "worse than train_lstm.py on words of its own"
+        )
+    own = [[genre for genre, label in zip(genres, film["labels"], strict=True) if label] for film in films]
+    if (leak := leak_share(overviews, own)) >= _LEAK:
+        found.append(
+            f"{leak:.0%} of the overviews contain a genre of their film as a word: a model may read the answer there"
+        )
+    return tuple(found)
+
+
+def _some(texts: Sequence[str], most: int) -> str:
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -1,0 +1,263 @@
+"""Files below a path: in a folder, a ZIP or a tar, on any filesystem.
+
+A file is named by a locator: its path, or for a member of an archive the archive's path and where the member lies, so
+that any process reads it with one request.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import shutil
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from datasets.storage import files
+
+ZIP = (".zip",)
+TAR = (".tar",)
+COMPRESSED_TAR = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_COMPRESSED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+_PLAIN, _SPILLED = "tar", "work"  # ways to read a range: as it is, of the films or of a preparation's work folder
+_ZIP_HEADER = struct.Struct("<26xHH")  # of a member: the lengths of its name and of its extra field
+_SEPARATOR = "\0"
+
+
+class SourceError(ValueError):
+    """An unreadable archive; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file in a folder or an archive."""
+
+    name: str
+    """Path below the films' folder, with the archive's name before a member's."""
+    locator: str
+    size: int = -1
+    """Bytes; -1 if unknown."""
+
+    @property
+    def stem(self) -> str:
+        """Return the file's name without its last extension."""
+        return self.name.rpartition("/")[2].rpartition(".")[0]
+
+
+def read_bytes(filesystem: pafs.FileSystem, locator: str) -> bytes:
+    """Read a file by its locator. Raises OSError where that fails."""
+    path, _, member = locator.partition(_SEPARATOR)
+    if not member:
+        if isinstance(filesystem, pafs.LocalFileSystem):
+            return Path(path).read_bytes()
+        with filesystem.open_input_stream(path, compression=None) as stream:
+            return bytes(stream.read())
+    start, size, method, _ = member.split(_SEPARATOR, 3)
+    if method == _SPILLED:
+        filesystem, path = files.resolve(path)
+    with filesystem.open_input_file(path) as file:
+        if method in (_PLAIN, _SPILLED):
+            return bytes(file.read_at(int(size), int(start)))
+        return _zip_member(file, int(start), int(size), int(method))
+
+
+def _zip_member(file: pa.NativeFile, start: int, size: int, method: int) -> bytes:
+    name, extra = _ZIP_HEADER.unpack(file.read_at(_ZIP_HEADER.size, start))
+    data = file.read_at(size, start + _ZIP_HEADER.size + name + extra)
+    try:
+        return zlib.decompress(data, -zlib.MAX_WBITS) if method == _DEFLATED else bytes(data)
+    except zlib.error as error:
+        raise OSError(f"damaged in the ZIP ({error})") from error
+
+
+def shown(locator: str) -> str:
+    """Return a locator for the user: the path, or ARCHIVE/MEMBER."""
+    path, _, member = locator.partition(_SEPARATOR)
+    return f"{path}/{member.split(_SEPARATOR, 3)[3]}" if member else path
+
+
+def spilled(path: str, start: int, size: int, name: str) -> str:
+    """Return the locator of bytes that a preparation wrote into the file `path`."""
+    return _SEPARATOR.join([path, str(start), str(size), _SPILLED, name])
+
+
+def open_stream(filesystem: pafs.FileSystem, source: Source) -> BinaryIO:
+    """Open a file for reading, decompressed if its name ends on .gz, .bz2 or .xz."""
+    if _SEPARATOR in source.locator:
+        stream: Any = _open_member(filesystem, source.locator)
+    else:
+        stream = filesystem.open_input_stream(source.locator, compression=None)
+    suffix = Path(source.name).suffix.lower()
+    return cast("BinaryIO", _COMPRESSED[suffix](stream)) if suffix in _COMPRESSED else stream
+
+
+def _open_member(filesystem: pafs.FileSystem, locator: str) -> IO[bytes]:
+    path, start, size, method, name = locator.split(_SEPARATOR, 4)
+    if method in (str(_STORED), str(_DEFLATED)):
+        return zipfile.ZipFile(cast("IO[bytes]", filesystem.open_input_file(path))).open(name)
+    if method == _SPILLED:
+        filesystem, path = files.resolve(path)
+    return cast("IO[bytes]", _Range(filesystem.open_input_file(path), int(start), int(size)))
+
+
+class _Range(io.RawIOBase):
+    """Part of a file as a stream."""
+
+    def __init__(self, file: pa.NativeFile, start: int, size: int) -> None:
+        self._file, self._next, self._end = file, start, start + size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._file.read_at(min(len(buffer), self._end - self._next), self._next)
+        buffer[: len(data)] = data
+        self._next += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def open_random(filesystem: pafs.FileSystem, source: Source, aside: str | None) -> pa.NativeFile:
+    """Open a file for random access; a member of an archive is copied to a temporary file first."""
+    if _SEPARATOR not in source.locator:
+        return filesystem.open_input_file(source.locator)
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(dir=aside) as file, open_stream(filesystem, source) as stream:
+        shutil.copyfileobj(stream, file, 1 << 20)
+        file.flush()
+        return pa.OSFile(file.name)  # stays open when the name is gone
+
+
+def is_archive(name: str) -> bool:
+    """Return whether a file's name is that of an archive."""
+    return name.lower().endswith((*ZIP, *TAR, *COMPRESSED_TAR))
+
+
+def walk(filesystem: pafs.FileSystem, root: str, *, deep: bool = True) -> Iterator[Source]:
+    """Yield all files below a folder in no order, hidden ones left out; archives are not opened."""
+    if isinstance(filesystem, pafs.LocalFileSystem):
+        yield from _walk_local(root, "", deep)
+    else:
+        yield from _walk_remote(filesystem, root, "", deep)
+
+
+def _walk_local(root: str, below: str, deep: bool) -> Iterator[Source]:
+    folders = []
+    with os.scandir(f"{root}/{below}") as entries:
+        for entry in entries:
+            name = entry.name
+            if _is_hidden(name, is_folder=entry.is_dir()):
+                continue
+            if entry.is_dir():
+                if not entry.is_symlink() or not f"{root}/{below}".startswith(os.path.realpath(entry.path)):
+                    folders.append(f"{below}{name}/")
+            else:
+                yield Source(f"{below}{name}", f"{root}/{below}{name}")
+    for folder in sorted(folders) if deep else []:
+        yield from _walk_local(root, folder, deep)
+
+
+def _walk_remote(filesystem: pafs.FileSystem, root: str, below: str, deep: bool) -> Iterator[Source]:
+    folders = []
+    for info in filesystem.get_file_info(pafs.FileSelector(f"{root}/{below}".rstrip("/"))):
+        if _is_hidden(info.base_name, is_folder=info.type == pafs.FileType.Directory):
+            continue
+        if info.type == pafs.FileType.Directory:
+            folders.append(f"{below}{info.base_name}/")
+        else:
+            yield Source(f"{below}{info.base_name}", info.path, info.size)
+    for folder in sorted(folders) if deep else []:
+        yield from _walk_remote(filesystem, root, folder, deep)
+
+
+def _is_hidden(name: str, *, is_folder: bool) -> bool:
+    """Return whether a folder is of a tool, or a file of a Mac's: "...jpg" may well be a poster."""
+    return (name.startswith(".") or name == "__MACOSX") if is_folder else name.startswith("._")
+
+
+def _is_in_hidden(path: str) -> bool:
+    *folders, name = path.split("/")
+    return _is_hidden(name, is_folder=False) or any(_is_hidden(folder, is_folder=True) for folder in folders)
+
+
+def members(filesystem: pafs.FileSystem, archive: Source, spill: str | None) -> Iterator[Source]:
+    """Yield the files in a ZIP or a tar.
+
+    A compressed tar cannot be read from the middle: it is unpacked into a file in the folder `spill`; without one, only
+    the names of its files are of use.
+
+    Raises:
+        SourceError: the archive is damaged, encrypted, or in a folder of its own.
+    """
+    lower = archive.name.lower()
+    try:
+        if lower.endswith(ZIP):
+            yield from _zip_members(filesystem, archive)
+        elif lower.endswith(TAR):
+            with filesystem.open_input_file(archive.locator) as file:
+                yield from _tar_members(archive, archive.locator, _PLAIN, io.BufferedReader(file, 1 << 16))
+        else:
+            yield from _unpacked(filesystem, archive, spill)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise SourceError(f"{archive.name} is damaged ({error}): copy it again") from error
+
+
+def _zip_members(filesystem: pafs.FileSystem, archive: Source) -> Iterator[Source]:
+    with zipfile.ZipFile(cast("IO[bytes]", filesystem.open_input_file(archive.locator))) as file:
+        for info in file.infolist():
+            if info.is_dir() or _is_in_hidden(info.filename):
+                continue
+            if info.flag_bits & 1:
+                raise SourceError(f"{archive.name} is encrypted: unpack it, and give the folder")
+            if info.compress_type not in (_STORED, _DEFLATED):
+                raise SourceError(f"{archive.name}: {info.filename} is compressed in an uncommon way: unpack the ZIP")
+            place = [archive.locator, str(info.header_offset), str(info.compress_size), str(info.compress_type)]
+            yield Source(f"{archive.name}/{info.filename}", _SEPARATOR.join([*place, info.filename]), info.file_size)
+
+
+def _tar_members(archive: Source, path: str, method: str, file: Any) -> Iterator[Source]:
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        for info in tar:
+            tar.members = []  # type: ignore[attr-defined]  # else it keeps them all
+            if not info.isfile() or _is_in_hidden(info.name.removeprefix("./")):
+                continue
+            name = info.name.removeprefix("./")
+            place = [path, str(info.offset_data), str(info.size), method, name]
+            yield Source(f"{archive.name}/{name}", _SEPARATOR.join(place), info.size)
+
+
+def _unpacked(filesystem: pafs.FileSystem, archive: Source, spill: str | None) -> Iterator[Source]:
+    import tempfile
+
+    suffix = next(end for end in COMPRESSED_TAR if archive.name.lower().endswith(end))
+    opener = lzma.open if suffix.endswith("xz") else bz2.open if suffix.endswith("2") else gzip.open
+    with opener(filesystem.open_input_stream(archive.locator, compression=None)) as stream:
+        if spill is None:
+            with tempfile.TemporaryFile() as copy:
+                shutil.copyfileobj(stream, copy, 1 << 20)
+                copy.seek(0)
+                yield from _tar_members(archive, archive.locator, _PLAIN, copy)
+            return
+        target = files.join(spill, archive.name.replace("/", "-") + ".tar")
+        there, path = files.resolve(target)
+        there.create_dir(path.rpartition("/")[0], recursive=True)
+        with there.open_output_stream(path) as copy:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+    with there.open_input_file(path) as file:
+        yield from _tar_members(archive, target, _SPILLED, io.BufferedReader(file, 1 << 16))

@@ -1,0 +1,93 @@
+"""Films in the layouts of public data sets are read without a word, or with the one option the error asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from datasets.raw.columns import Choices
+from datasets.raw.films_folder import FilmList, ReadOptions, read_films
+from datasets.raw.rejects import NO_GENRE, FilmsError
+from tests.datasets.raw.layouts import FILMS, GENRES, LAYOUTS, OVERVIEWS
+
+ALL = ("Comedy", "Crime", "Drama", "Romance", "Science Fiction")
+OPTIONS = {"tmdb_metadata": ReadOptions(Choices(id="id"))}
+WITH_POSTERS = {"tmdb_metadata", "movielens", "omdb", "kaggle_posters", "mm_imdb"}
+WITH_OVERVIEWS = {"tmdb_5000", "tmdb_metadata", "omdb", "mm_imdb", "netflix"}
+
+
+def read(layout: str, folder: Path) -> FilmList:
+    LAYOUTS[layout](folder)
+    return read_films(str(folder), OPTIONS.get(layout))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_public_layout_is_understood(layout: str, tmp_path: Path) -> None:
+    films = read(layout, tmp_path)
+    assert films.genres == ALL
+    table = films.table.to_pylist()
+    assert len(table) == FILMS
+    for number, film in enumerate(table):
+        named = {name for name, label in zip(ALL, film["labels"], strict=True) if label}
+        assert named == set(GENRES[number])
+        expected = OVERVIEWS[number] if layout in WITH_OVERVIEWS else ""
+        assert film["overview"] == ("" if layout == "omdb" and number == 4 else expected)
+        assert bool(film["poster"]) == (layout in WITH_POSTERS)
+    assert len({film["poster"] for film in table}) == (FILMS if layout in WITH_POSTERS else 1)
+    assert [line.partition(":")[0] for line in films.understood] == ["Table", "Columns", "Genres", "Posters", "Missing"]
+
+
+def test_a_broken_row_of_the_metadata_costs_that_row(tmp_path: Path) -> None:
+    films = read("tmdb_metadata", tmp_path)
+    assert [reject.row for reject in films.rejects] == [8, 9]
+    assert "fields where the header has 10" in films.rejects[1].detail
+
+
+def test_two_candidates_are_asked_for_with_all_that_is_wrong(tmp_path: Path) -> None:
+    LAYOUTS["tmdb_metadata"](tmp_path)
+    with pytest.raises(FilmsError) as raised:
+        read_films(str(tmp_path), ReadOptions(Choices(overview="plot")))
+    message = str(raised.value)
+    assert "which column is the id, 'id' or 'imdb_id'? Name it with --id-column." in message
+    assert "there is no column 'plot' (--overview-column)" in message
+    assert "ratings.csv" not in message and "links.csv" not in message
+
+
+def test_no_number_is_a_genre(tmp_path: Path) -> None:
+    line = read("tmdb_5000", tmp_path).understood[1]
+    assert line.startswith("Columns: id 'id', overview 'overview', genres 'genres'; ignored: revenue (0 and 1, but")
+    assert line.endswith("budget, homepage, keywords, popularity, runtime, title")
+
+
+def test_no_genres_listed_is_no_genre(tmp_path: Path) -> None:
+    films = read("movielens", tmp_path)
+    assert [reject.reason for reject in films.rejects] == [NO_GENRE] and films.set_aside == {NO_GENRE: 1}
+    assert "'(no genres listed)' is no genre" in films.understood[2]
+    assert films.understood[3].startswith("Posters: 6 of 6 films in MLP-20M, 6 by id")
+    assert films.understood[4] == "Missing: no film has an overview; a store for models that read posters"
+
+
+def test_the_encoding_is_detected_and_said(tmp_path: Path) -> None:
+    films = read("kaggle_posters", tmp_path)
+    assert "MovieGenre.csv (CSV, commas, Windows-1252), 6 rows" in films.understood[0]
+
+
+def test_addresses_are_counted_and_not_fetched(tmp_path: Path) -> None:
+    LAYOUTS["omdb"](tmp_path)
+    for poster in (tmp_path / "Images").iterdir():
+        poster.unlink()
+    films = read_films(str(tmp_path))
+    assert (
+        "Posters: none; a store for models that read overviews. 6 films have a web address in 'Poster'"
+        in (films.understood[3])
+    )
+    assert films.lacking == FILMS - 1  # the film without an overview is of no use
+
+
+def test_posters_downloaded_under_the_last_part_of_their_address(tmp_path: Path) -> None:
+    LAYOUTS["omdb"](tmp_path)
+    for number in range(FILMS):
+        (tmp_path / "Images" / f"tt00{number}.jpg").rename(tmp_path / "Images" / f"M{number}._V1_SX300.jpg")
+    films = read_films(str(tmp_path))
+    assert films.table["poster"].to_pylist() == [str(tmp_path / "Images" / f"M{n}._V1_SX300.jpg") for n in range(FILMS)]
