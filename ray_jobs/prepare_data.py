@@ -25,7 +25,15 @@ from ray_jobs.cli.console import Console
 from ray_jobs.cli.options import at_home
 from ray_jobs.cli.runner import run_job
 from ray_jobs.cluster import resources
-from ray_jobs.inputs.store_setup import SAMPLE, SAMPLE_FILMS, dry_run, make_store, require_place, sample_folder
+from ray_jobs.inputs.store_setup import (
+    SAMPLE,
+    SAMPLE_FILMS,
+    dry_run,
+    make_store,
+    require_place,
+    sample_folder,
+    unknown_share,
+)
 
 _YES_OR_NO = {"yes": True, "true": True, "no": False, "false": False}
 
@@ -128,6 +136,7 @@ class Options:
                 rare=self.rare_genre,
             ),
             allow_missing=self.allow_missing,
+            unknown_share=unknown_share(),
         )
 
 

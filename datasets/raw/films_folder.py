@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from datasets.raw.poster_index import PosterIndex
 from datasets.raw.rejects import FilmsError, Reject
 from datasets.raw.selection import Selection, select
 from datasets.storage.row_files import mapped
+from datasets.tables.sources import SourceError
 
 __all__ = ["CSV_NAME", "POSTERS_NAME", "FilmList", "ReadOptions", "find_folder", "read_films"]
 
@@ -43,6 +45,8 @@ class ReadOptions:
     genres: GenreOptions = field(default_factory=GenreOptions)
     allow_missing: bool | None = None
     """Whether films without poster or without overview are kept; by default if fewer than half lack it."""
+    unknown_share: Callable[[Sequence[str]], float] | None = None
+    """Returns the share of some overviews' pieces that the pretrained text encoder does not know, if it is there."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def read_films(
         try:
             rows = FilmRows(found.tables, posters, str(Path(work, "rows.arrow")), spill)
             table = rows.read()
-        except OSError as error:
+        except (OSError, SourceError) as error:
             raise FilmsError(f"{folder} cannot be read: {error}") from error
         counts = np.bincount(np.frombuffer(rows.code_of, np.int32), minlength=len(rows.codes.values))
         genres = rows.codes.finish(counts, options.genres)
@@ -109,7 +113,7 @@ def read_films(
             repeats=selection.repeats,
             fingerprint=rows.fingerprint,
             understood=report.understood(found, rows, genres, selection, posters),
-            warnings=report.warnings(films, genres.names),
+            warnings=report.warnings(films, genres.names, options.unknown_share),
             set_aside=selection.set_aside,
             lacking=int((selection.kept & ~(selection.has_overview & selection.has_poster)).sum()),
         )

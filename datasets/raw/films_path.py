@@ -152,7 +152,8 @@ def _tables(filesystem: pafs.FileSystem, sources: list[Source], aside: str | Non
             continue
         yield from _table(filesystem, source, aside, found)
     for group in by_folder.values():
-        first = next(_table(filesystem, group[0], aside, found), None)
+        scratch = FilmsPath(filesystem, found.root)  # a damaged file among many costs its film alone
+        first = next((table for source in group[:9] for table in _table(filesystem, source, aside, scratch)), None)
         if len(group) > 1 and first is not None and first.is_one_film:
             yield FilmFiles(filesystem, group)
         else:
@@ -208,7 +209,10 @@ def _assigned(table: Table, chosen: Choices) -> UsedTable:
     if table.problem:
         columns = Columns(table.names, None, None, None, [], None, [], [], [f"{table.problem}."])
         return UsedTable(table, columns, [])
-    records = list(itertools.islice(table.records(), PROBED_ROWS))
+    try:
+        records = list(itertools.islice(table.records(), PROBED_ROWS))
+    except SourceError as error:
+        return UsedTable(table, Columns(table.names, None, None, None, [], None, [], [], [f"{error}."]), [])
     rows = [record.fields for record in records if not record.problem and len(record.fields) == len(table.names)]
     columns = find_columns(table.names, rows, chosen)
     if not rows:

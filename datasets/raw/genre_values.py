@@ -55,8 +55,9 @@ def names_of(value: Any, separator: str = "") -> tuple[str, ...] | None:
 
 
 def _listed(text: str) -> tuple[str, ...] | None:
-    if _NUMPY_LIST.match(text) and "," not in re.sub(_QUOTED, "", text):
-        return tuple(a or b for a, b in _QUOTED.findall(text))
+    names = [a or b for a, b in _QUOTED.findall(text)] if _NUMPY_LIST.match(text) else []
+    if len(names) > 1 and "," not in re.sub(_QUOTED, "", text):
+        return tuple(names)
     for parse in (json.loads, ast.literal_eval):
         try:
             return _flat(parse(text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from datasets.text.overview_checks import foreign_share, leak_share
 
 _CHECKED = 2_000  # overviews
 _FOREIGN = 0.5  # share of overviews from which a warning is due
+_UNKNOWN = 0.1
 _LEAK = 0.25
 
 
@@ -133,7 +134,9 @@ def first_films(table: pa.Table, genres: Sequence[str], most: int = 5) -> list[s
     return lines
 
 
-def warnings(table: pa.Table, genres: Sequence[str]) -> tuple[str, ...]:
+def warnings(
+    table: pa.Table, genres: Sequence[str], unknown_share: Callable[[Sequence[str]], float] | None
+) -> tuple[str, ...]:
     """Return warnings about some overviews, evenly taken from all."""
     step = max(1, len(table) // _CHECKED)
     batches = [batch.take(pa.array(np.arange(0, len(batch), step))) for batch in table.to_batches()]
@@ -147,6 +150,8 @@ def warnings(table: pa.Table, genres: Sequence[str]) -> tuple[str, ...]:
             f"{foreign:.0%} of the overviews are not in English, which the pretrained text encoder reads: it will do "
             "worse than train_lstm.py on words of its own"
         )
+    if unknown_share is not None and (unknown := unknown_share(overviews)) >= _UNKNOWN:
+        found.append(f"{unknown:.0%} of the overviews' pieces are unknown to the pretrained text encoder")
     own = [[genre for genre, label in zip(genres, film["labels"], strict=True) if label] for film in films]
     if (leak := leak_share(overviews, own)) >= _LEAK:
         found.append(

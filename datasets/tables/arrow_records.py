@@ -21,6 +21,8 @@ class ArrowTable:
         self._file = file
         self._parquet = pq.ParquetFile(file) if is_parquet else None
         self.schema: pa.Schema = self._parquet.schema_arrow if self._parquet is not None else _ipc_schema(file)
+        self.odd = False
+        """Whether texts were found that are not UTF-8, which are lone surrogates then."""
         self.class_names = _class_names(self.schema)
 
     @property
@@ -44,7 +46,14 @@ class ArrowTable:
             yield batch.select(names)
 
     def _values(self, name: str, column: pa.Array) -> list[Any]:
-        values = column.to_pylist()
+        try:
+            values = column.to_pylist()
+        except UnicodeDecodeError:
+            self.odd = True
+            binary = column.view(pa.large_binary() if pat.is_large_string(column.type) else pa.binary())
+            values = [
+                value if value is None else value.decode(errors="surrogateescape") for value in binary.to_pylist()
+            ]
         if labels := self.class_names.get(name):
             return [_named(value, labels) for value in values]
         return list(values)

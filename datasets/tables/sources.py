@@ -36,6 +36,10 @@ _ZIP_HEADER = struct.Struct("<26xHH")  # of a member: the lengths of its name an
 _SEPARATOR = "\0"
 
 
+DAMAGED = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+"""Errors of reading a file that is not what its name says; Arrow's are among the first two."""
+
+
 class SourceError(ValueError):
     """An unreadable archive; the message is for the user."""
 
@@ -214,7 +218,9 @@ def members(filesystem: pafs.FileSystem, archive: Source, spill: str | None) -> 
                 yield from _tar_members(archive, archive.locator, _PLAIN, io.BufferedReader(file, 1 << 16))
         else:
             yield from _unpacked(filesystem, archive, spill)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
+    except SourceError:
+        raise
+    except DAMAGED as error:
         raise SourceError(f"{archive.name} is damaged ({error}): copy it again") from error
 
 

@@ -8,14 +8,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.fs as pafs
 
 from datasets.tables.arrow_records import ArrowTable
-from datasets.tables.csv_records import CsvRecords, Record, sniff
+from datasets.tables.csv_records import CsvRecords, Record, odd_text, sniff
 from datasets.tables.encodings import HashedReader, Lines, open_text, text_chunks
 from datasets.tables.json_records import Item, JsonArray, is_json_lines, json_document, json_lines
-from datasets.tables.sources import Source, SourceError, open_random, open_stream
+from datasets.tables.sources import DAMAGED, Source, SourceError, open_random, open_stream
 
 DELIMITED = (".csv", ".tsv", ".tab", ".txt", ".dat")
 JSON = (".json", ".jsonl", ".ndjson")
@@ -62,15 +61,21 @@ class Table:
         """Read the columns' names. Raises SourceError where the file cannot be opened."""
         try:
             {"CSV": self._open_csv, "JSON": self._open_json, "Arrow": self._open_arrow}[self.kind]()
-        except (pa.ArrowInvalid, EOFError, OSError, ValueError, UnicodeError) as error:
+        except DAMAGED as error:
             raise SourceError(f"{self.source.name} cannot be read: {error}") from error
 
     def records(self, keep: Collection[str] | None = None) -> Iterator[Record]:
         """Yield the records after the header.
 
         `keep` names the columns that are needed; others may hold None. Columns of pictures are read only if they are
-        in it.
+        in it. Raises SourceError where the file is damaged.
         """
+        try:
+            yield from self._records(keep)
+        except DAMAGED as error:
+            raise SourceError(f"{self.source.name} is damaged ({error}): copy it again") from error
+
+    def _records(self, keep: Collection[str] | None) -> Iterator[Record]:
         if self.kind == "CSV":
             yield from itertools.islice(self._csv(), 1, None)
         elif self.kind == "Arrow":
@@ -165,11 +170,12 @@ class Table:
     def _arrow_records(self, keep: Collection[str] | None) -> Iterator[Record]:
         columns = [name for name in self.names if (name in keep if keep is not None else name not in self.pictures)]
         number = 0
-        for batch in self._arrow().batches(columns):
+        table = self._arrow()
+        for batch in table.batches(columns):
             nothing = [None] * len(next(iter(batch.values()), []))
             for fields in zip(*(batch.get(name, nothing) for name in self.names), strict=True):
                 number += 1
-                yield Record(number, fields)
+                yield Record(number, fields, odd_text(fields) if table.odd else "")
         with open_stream(self.filesystem, self.source) as stream:
             hashed = io.BufferedReader(reader := HashedReader(stream), 1 << 20)
             while hashed.read(1 << 20):

@@ -52,9 +52,3 @@ def leak_share(overviews: Sequence[str], genres: Sequence[Sequence[str]]) -> flo
                 leaks += 1
                 break
     return leaks / len(overviews) if overviews else 0.0
-
-
-def unknown_share(encoded: Sequence[Sequence[str]], unknown: str) -> float:
-    """Return the share of pieces that a tokenizer does not know."""
-    pieces = sum(map(len, encoded))
-    return sum(piece == unknown for film in encoded for piece in film) / pieces if pieces else 0.0

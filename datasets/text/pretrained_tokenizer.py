@@ -70,6 +70,13 @@ class WordPiece:
             ids[row, : lengths[row]] = known
         return ids, lengths
 
+    def unknown_share(self, overviews: Sequence[str]) -> float:
+        """Return the share of the overviews' pieces that the encoder does not know."""
+        self._tokenizer.no_truncation()
+        encoded = self._tokenizer.encode_batch(list(overviews), add_special_tokens=False)
+        unknown = sum(film.ids.count(self._unknown) for film in encoded)
+        return unknown / max(1, sum(len(film.ids) for film in encoded))
+
 
 def tokenizer_text(folder: Path) -> str:
     """Return the text of a folder's tokenizer; raise FileNotFoundError where it is missing."""

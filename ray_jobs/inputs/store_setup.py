@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from datasets.raw.films_folder import FilmList, ReadOptions, read_films
@@ -12,6 +13,8 @@ from datasets.sample.films import write_sample
 from datasets.storage import files
 from datasets.store.film_store import Manifest, Store, StoreError
 from datasets.store.prepare import Preparation, Progress, prepare
+from datasets.text.pretrained_tokenizer import WordPiece
+from genre_models.encoders.minilm import minilm_folder
 from ray_jobs.cli.console import Console, Countdown, duration
 from ray_jobs.cli.options import at_home
 
@@ -68,6 +71,14 @@ def tell(films: FilmList, console: Console) -> None:
         console.line(line)
     for warning in films.warnings:
         console.line(f"Warning: {warning}")
+
+
+def unknown_share() -> Callable[[Sequence[str]], float] | None:
+    """Return the check for words that the pretrained text encoder does not know, if that is installed."""
+    try:
+        return WordPiece(minilm_folder()).unknown_share
+    except (ImportError, OSError, ValueError):
+        return None
 
 
 def dry_run(folder: str, how: ReadOptions, console: Console) -> None:

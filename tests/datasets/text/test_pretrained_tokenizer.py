@@ -132,3 +132,12 @@ def test_without_the_extra_one_is_told_what_to_install(folder: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "tokenizers", None)  # as if it were not installed
     with pytest.raises(ImportError, match=r"pip install 'film-genres\[pretrained\]'"):
         WordPiece(folder)
+
+
+def test_share_of_unknown_pieces_by_hand(folder: Path) -> None:
+    """Of "the", "ship", "##s" and "iceberg" one of four, however long the text."""
+    pytest.importorskip("tokenizers")
+    pieces = WordPiece(folder)
+    pieces.encode(["the ship"], max_tokens=3)
+    assert pieces.unknown_share(["the ships", "iceberg"]) == 0.25
+    assert pieces.unknown_share([""]) == 0
