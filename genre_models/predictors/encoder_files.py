@@ -1,4 +1,4 @@
-"""Files of frozen encoders in a model folder, so that none need be installed."""
+"""Files of frozen encoders in a model folder, so that none need be installed.
 
 encoders/NAME-SHA256/       config.json, model.safetensors and tokenizer.json of a text encoder; the file of an image
                             encoder's weights. SHA256 are the first 12 digits of the weights' digest.
