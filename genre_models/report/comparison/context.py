@@ -44,7 +44,8 @@ def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "models": _models(comparison),
         "metrics": tables.metrics_table(comparison),
         "metric_plots": [
-            _plot(plots.models_plot(comparison, m.key, m.title), f"{m.title}, with intervals") for m in MODEL_PLOTS
+            _plot(plots.models_plot(comparison, m.key, m.words or m.title), f"{m.words or m.title}, with intervals")
+            for m in MODEL_PLOTS
         ],
         "pairs": tables.pairs_table(comparison),
         "references": tables.references_table(comparison),
@@ -98,7 +99,7 @@ def _training(model: Mapping[str, Any], key: str, style: Style) -> dict[str, Any
     return {
         "sentence": model["overfitting"]["sentence"],
         "curves": [
-            _plot(plots.curve_plot(history, name, style, best, f"curve-{key}-{name}"), metric.title)
+            _plot(plots.curve_plot(history, name, style, best, f"curve-{key}-{name}"), metric.words or metric.title)
             for name, metric in CURVES.items()
             if plots.has_curve(history, name)
         ],

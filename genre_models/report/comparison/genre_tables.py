@@ -35,7 +35,7 @@ def winners_table(comparison: Mapping[str, Any]) -> Table:
         lead = Cell(NOTHING)
         if paired is not None:
             is_clear = paired.clear and not few
-            lead = Cell(signed(paired.difference), span(paired.interval, 2), paired.difference, is_clear)
+            lead = Cell(signed(paired.difference), span(paired.interval), paired.difference, is_clear)
         films = Cell(count(evaluated_with(comparison, genre)), value=evaluated_with(comparison, genre))
         own = Cell(show(precision), value=precision)
         rows.append([Cell(genre, faint=few), names(comparison)[best], own, lead, Cell(sure), films])

@@ -10,12 +10,12 @@ from matplotlib.ticker import MaxNLocator
 from genre_models.report.findings.comparison_query import (
     FEWEST_FILMS,
     evaluated_with,
-    figure,
     genre_entry,
     genre_gap,
     genres_by_films,
     interval,
     label,
+    metric_value,
 )
 from genre_models.report.style.colours import GRID, INK, MUTED, PAPER, Style, styles
 from genre_models.report.style.formats import ends, number, show, signed
@@ -32,7 +32,7 @@ def models_plot(comparison: Mapping[str, Any], name: str, title: str) -> str:
     """Plot one metric of every model as a dot with its interval."""
     models, look = comparison["models"], styles(comparison)
     drawing, axes = canvas(WIDTH, 34 + 46 * len(models), left=16, right=56, top=4, bottom=28)
-    values = [figure(model, name) or 0.0 for model in models.values()]
+    values = [metric_value(model, name) or 0.0 for model in models.values()]
     highs = [both[1] for model in models.values() if (both := interval(model, name))]
     limit = max([*values, *highs, 0.01]) * 1.02
     axes.set(xlim=(0, limit), ylim=(len(models) - 0.4, -0.7))
@@ -40,7 +40,7 @@ def models_plot(comparison: Mapping[str, Any], name: str, title: str) -> str:
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(5))
     for row, (key, model) in enumerate(models.items()):
-        style, value = look[key], figure(model, name)
+        style, value = look[key], metric_value(model, name)
         axes.annotate(label(comparison, key), (0, row), (0, 11), textcoords="offset points", color=INK, fontsize=13)
         axes.axhline(row, color=GRID, linewidth=1, zorder=0)
         if value is None:
@@ -50,7 +50,7 @@ def models_plot(comparison: Mapping[str, Any], name: str, title: str) -> str:
         axes.annotate(
             show(value), (limit, row), (8, 0), textcoords="offset points", va="center", color=INK, fontsize=14
         )
-    described = ", ".join(f"{label(comparison, key)} {show(figure(models[key], name))}" for key in models)
+    described = ", ".join(f"{label(comparison, key)} {show(metric_value(models[key], name))}" for key in models)
     return inline(drawing, f"models-{name}", f"{title}: {described}")
 
 

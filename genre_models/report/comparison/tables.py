@@ -8,12 +8,12 @@ from typing import Any
 from genre_models.metrics.names import MAIN, MEAN_AP, METRICS, SUMMARY, Metric
 from genre_models.report.findings.comparison_query import (
     PairedDifference,
-    figure,
     gap,
     genre_entry,
     genres_by_films,
     interval,
     label,
+    metric_value,
     ranked,
     side,
     trained,
@@ -79,8 +79,8 @@ def metrics_table(comparison: Mapping[str, Any]) -> Table:
 
 def _metric(comparison: Mapping[str, Any], key: str, metric: Metric) -> Cell:
     models = comparison["models"].values()
-    values = [round(value, 3) for model in models if (value := figure(model, metric.key)) is not None]
-    own, between = figure(comparison["models"][key], metric.key), interval(comparison["models"][key], metric.key)
+    values = [round(value, 3) for model in models if (value := metric_value(model, metric.key)) is not None]
+    own, between = metric_value(comparison["models"][key], metric.key), interval(comparison["models"][key], metric.key)
     best = (min if metric.lower_is_better else max)(values, default=None)
     is_best = len(values) > 1 and own is not None and round(own, 3) == best
     return Cell(show(own), narrow(between), own, is_best)
@@ -119,7 +119,7 @@ def runs_table(comparison: Mapping[str, Any], key: str) -> Table | None:
     spread = [_spread([number(run.get(metric.short_key)) for run in runs]) for metric in SUMMARY]
     rows.append(["mean ± standard deviation", "", "", *spread])
     averaged = f"{label(comparison, key)}: their probabilities averaged{', calibrated' if model.get('scaling') else ''}"
-    rows.append([averaged, "", "", *(show(figure(model, metric.key)) for metric in SUMMARY)])
+    rows.append([averaged, "", "", *(show(metric_value(model, metric.key)) for metric in SUMMARY)])
     head = ["run", "epoch", "seed", *(metric.title + metric.arrow for metric in SUMMARY)]
     return _texts(f"{label(comparison, key)}: each of its runs", head, rows) if runs else None
 

@@ -83,7 +83,7 @@ def label(comparison: Mapping[str, Any], key: str) -> str:
     return str(comparison["models"][key].get("label") or key)
 
 
-def figure(model: Mapping[str, Any], name: str) -> float | None:
+def metric_value(model: Mapping[str, Any], name: str) -> float | None:
     """Return a metric of a model by its flat name, such as `loss` or `at_tuned_micro_f1`."""
     return number(names.value(model.get("metrics") or {}, name))
 
@@ -100,7 +100,7 @@ def gap(comparison: Mapping[str, Any], a: str, b: str, name: str) -> PairedDiffe
             paired = _difference((pair.get("metrics") or {}).get(name))
             if paired is not None:
                 return paired if pair["a"] == a else paired.reversed_difference()
-    first, second = (figure(comparison["models"][key], name) for key in (a, b))
+    first, second = (metric_value(comparison["models"][key], name) for key in (a, b))
     return None if first is None or second is None else PairedDifference(first - second, None)
 
 
@@ -136,7 +136,7 @@ def genres_by_films(comparison: Mapping[str, Any]) -> list[str]:
 
 def ranked(comparison: Mapping[str, Any], keys: list[str]) -> list[str]:
     """Sort keys by mean average precision, the highest first and those without one last."""
-    return sorted(keys, key=lambda key: -(figure(comparison["models"][key], names.MEAN_AP.key) or -1.0))
+    return sorted(keys, key=lambda key: -(metric_value(comparison["models"][key], names.MEAN_AP.key) or -1.0))
 
 
 def pairs_to_show(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -7,11 +7,11 @@ from genre_models.metrics.names import MEAN_AP
 from genre_models.report.findings.comparison_query import (
     baselines,
     contenders,
-    figure,
     gap,
     joint,
     label,
     level,
+    metric_value,
     pairs_to_show,
     ranked,
     side,
@@ -94,7 +94,9 @@ def _three_guesses(comparison: Mapping[str, Any]) -> str:
     models = comparison["models"]
     order = [*ranked(comparison, contenders(comparison)), *(k for k in models if models[k].get("sees") == "nothing")]
     recalls = [
-        (label(comparison, key), share) for key in order if (share := figure(models[key], "top3_recall")) is not None
+        (label(comparison, key), share)
+        for key in order
+        if (share := metric_value(models[key], "top3_recall")) is not None
     ]
     if not recalls:
         return ""
@@ -115,7 +117,7 @@ def _pair(comparison: Mapping[str, Any], a: str, b: str) -> str:
     first, second, lead = label(comparison, a), label(comparison, b), gap(comparison, a, b, MEAN_AP.key)
     if lead is None:
         return f"{first} and {second} cannot be compared: a mean average precision is missing."
-    values = " against ".join(show(figure(comparison["models"][key], MEAN_AP.key)) for key in (a, b))
+    values = " against ".join(show(metric_value(comparison["models"][key], MEAN_AP.key)) for key in (a, b))
     interval = f"{level(comparison)} interval {span(lead.interval)}" if lead.interval else "no interval"
     verdict = f"{first} is better than {second}" if lead.clear else f"{first} and {second} cannot be told apart"
     return f"{verdict}: mean average precision {values}, a difference of {show(lead.difference)} ({interval})."

@@ -9,7 +9,7 @@ from genre_models.report.style.table import Finding
 from genre_models.report.sweep.query import (
     START,
     best,
-    figure,
+    four_digits,
     label,
     lower_is_better,
     metric_name,
@@ -58,7 +58,7 @@ def outcome(sweep: Mapping[str, Any]) -> str:
     own, start, lead = row(sweep, winner), row(sweep, START), _lead(sweep)
     if winner is None:
         return f"No trial that went well has a {name}. {_better_but_failed(sweep)}".strip()
-    value = f"{name} {figure(own['value'])} at epoch {own['best_epoch']}"
+    value = f"{name} {four_digits(own['value'])} at epoch {own['best_epoch']}"
     if _with_result(sweep) == 1:
         parts = [f"Only trial {winner} has a result: {value}."]
     elif winner == START:
@@ -132,7 +132,7 @@ def _against_start(sweep: Mapping[str, Any], lead: float | None, start: Mapping[
         return "; trial 1, the starting point, has no result"
     side = "lower" if lower_is_better(sweep) else "higher"
     share = f" ({percent(lead / abs(start['value']), 1)})" if start["value"] else ""
-    return f", {figure(lead)}{share} {side} than the {figure(start['value'])} of trial 1, the starting point"
+    return f", {four_digits(lead)}{share} {side} than the {four_digits(start['value'])} of trial 1, the starting point"
 
 
 def _lead(sweep: Mapping[str, Any]) -> float | None:
@@ -158,7 +158,7 @@ def _better_but_failed(sweep: Mapping[str, Any]) -> str:
     if not failed or (own is not None and min(failed)[0] >= sign * own):
         return ""
     value, which = min(failed)
-    return f"Trial {which} had reached {figure(sign * value)} before it failed; failed trials are not chosen."
+    return f"Trial {which} had reached {four_digits(sign * value)} before it failed; failed trials are not chosen."
 
 
 def _with_result(sweep: Mapping[str, Any]) -> int:

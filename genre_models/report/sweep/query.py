@@ -71,7 +71,7 @@ def marks(sweep: Mapping[str, Any], wanted: int) -> list[str]:
     return [name for name, applies in (("start", wanted == START), ("best", wanted == best(sweep))) if applies]
 
 
-def figure(value: object) -> str:
+def four_digits(value: object) -> str:
     """Return a trial's metric with 4 decimals: trials differ less than the models of a comparison."""
     return show(value, 4)
 

@@ -89,7 +89,7 @@ def _one_setting(axes: Axes, sweep: Mapping[str, Any], name: str, width: float) 
         _ticks(axes, log, min(known), max(known))
     if categories is not None:
         for text, place in places.items():
-            group = [figure_ for _, value, figure_ in points if setting(value) == text]
+            group = [result for _, value, result in points if setting(value) == text]
             if len(group) > 2:
                 middle = within(median(group), low, high)
                 axes.plot([place - 0.32, place + 0.32], [middle, middle], color=MUTED, linewidth=2)

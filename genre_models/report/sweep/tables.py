@@ -13,7 +13,7 @@ from genre_models.report.sweep.query import (
     START,
     STATUS,
     best,
-    figure,
+    four_digits,
     marks,
     metric_name,
     ranked,
@@ -37,7 +37,7 @@ def gain_table(sweep: Mapping[str, Any]) -> Table | None:
         # Clearly better: both ends of the interval are on the good side.
         clear = interval is not None and (interval[1] < 0 if metric.lower_is_better else interval[0] > 0)
         change = Cell(signed(difference, 4), span(interval, 4), best=clear)
-        rows.append([Cell(metric.title + metric.arrow), Cell(figure(start)), Cell(figure(winner)), change])
+        rows.append([Cell(metric.title + metric.arrow), Cell(four_digits(start)), Cell(four_digits(winner)), change])
     if not rows:
         return None
     head = ("on the evaluated films", "start", "best trial", "difference")
@@ -81,9 +81,9 @@ def _trial(sweep: Mapping[str, Any], record: Mapping[str, Any], row: Mapping[str
     return [
         Cell(str(record["number"]), value=record["number"], marks=marked, faint=status == "failed"),
         Cell(STATUS.get(status, status)),
-        Cell(figure(row["value"]), value=number(row["value"]), best="best" in marked),
+        Cell(four_digits(row["value"]), value=number(row["value"]), best="best" in marked),
         *(Cell(count(row[name]), value=number(row[name])) for name in ("best_epoch", "epochs")),
-        Cell(figure(row["other"]), value=number(row["other"])),
+        Cell(four_digits(row["other"]), value=number(row["other"])),
         Cell(duration(row["seconds"]), value=number(row["seconds"])),
         *(Cell(setting(value), value=number(value)) for value in map(record["settings"].get, sweep["space"])),
     ]

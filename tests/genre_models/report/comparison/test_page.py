@@ -196,10 +196,12 @@ def test_the_best_model_of_each_genre_and_how_sure_that_is(tmp_path: Path) -> No
     comparison = example_comparison(models=["cnn", "lstm"], example_films=0)
     set_genre_gaps(comparison, {"Animation": (0.2, 0.1), "War": (-0.3, 0.1), "News": (0.4, 0.1)})
     _, markdown, _ = rewritten(comparison, tmp_path)
-    assert "| War | Overview BiLSTM | 0.500 | **+0.300** (0.20 to 0.40) | ahead of Poster CNN | 18 |" in markdown
-    assert "| Animation | Poster CNN | 0.700 | **+0.200** (0.10 to 0.30) | ahead of Overview BiLSTM | 35 |" in markdown
-    assert "| Drama | Poster CNN | 0.510 | +0.010 (−0.09 to 0.11) | level with Overview BiLSTM | 493 |" in markdown
-    assert "| News | Poster CNN | 0.900 | +0.400 (0.30 to 0.50) | too few films | 1 |" in markdown
+    assert "| War | Overview BiLSTM | 0.500 | **+0.300** (0.200 to 0.400) | ahead of Poster CNN | 18 |" in markdown
+    assert (
+        "| Animation | Poster CNN | 0.700 | **+0.200** (0.100 to 0.300) | ahead of Overview BiLSTM | 35 |" in markdown
+    )
+    assert "| Drama | Poster CNN | 0.510 | +0.010 (−0.090 to 0.110) | level with Overview BiLSTM | 493 |" in markdown
+    assert "| News | Poster CNN | 0.900 | +0.400 (0.300 to 0.500) | too few films | 1 |" in markdown
     # 19 genres have ten evaluated films or more; 19 x 0.05 = 0.95.
     assert "In 2 of the 19 genres with at least 10 evaluated films" in markdown
     assert "About 1.0 would be by chance alone." in markdown
