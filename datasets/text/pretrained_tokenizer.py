@@ -74,7 +74,7 @@ class WordPiece:
         """Return the share of the overviews' pieces that the encoder does not know."""
         self._tokenizer.no_truncation()
         encoded = self._tokenizer.encode_batch(list(overviews), add_special_tokens=False)
-        unknown = sum(film.ids.count(self._unknown) for film in encoded)
+        unknown = sum(piece == self._unknown for film in encoded for piece in film.ids)
         return unknown / max(1, sum(len(film.ids) for film in encoded))
 
 
