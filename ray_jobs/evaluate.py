@@ -26,7 +26,7 @@ from ray_jobs.evaluation.find_sweeps import find_sweeps
 from ray_jobs.evaluation.model_folders import EvaluatedParts, write_models
 from ray_jobs.evaluation.reference_runs import compare_reference_runs
 from ray_jobs.evaluation.scoring import average_runs, score
-from ray_jobs.inputs.store_setup import open_store
+from ray_jobs.inputs.store_setup import films_for, open_store
 from ray_jobs.runs.find_ablations import find_ablations
 
 
@@ -70,6 +70,7 @@ def main(options: Options) -> None:
     store = open_store(options.store, console)
     given = {kind: getattr(options, kind, ()) for kind in REGISTRY}
     checkpoints = find_checkpoints(store, options.runs, given, console, metric=options.metric)
+    store = films_for([REGISTRY[kind] for kind in checkpoints], store)
     several = any(len(runs) > 1 for runs in checkpoints.values())
     if not options.films or options.calibrate or several:
         require_no_leakage(checkpoints, store)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from datasets.storage import files
 from datasets.store.feature_store import FeatureSpecs, folder_of, kept_bytes
-from datasets.store.film_store import Store, StoreError, film_schema
+from datasets.store.film_store import PRESENCE, Store, StoreError, film_schema
 from datasets.store.shards import read_shards
 
 if TYPE_CHECKING:
@@ -32,16 +32,17 @@ def feature_table(
     names = list(dict.fromkeys(("row", *columns)))
     fields = [*(schema.field(name) for name in names), *(pa.field(column, pa.binary()) for column in folders)]
     empty = pa.schema(fields).empty_table()
+    presence, selection = [PRESENCE[need] for need in store.needs], store.selection
 
     def read(path: str) -> pa.Table:
-        films = pq.read_table(path, filesystem=films_on, columns=names, partitioning=None)
+        films = pq.read_table(path, filesystem=films_on, columns=[*names, *presence], partitioning=None)
         for column, (filesystem, folder) in folders.items():
             part = f"{folder}/{path.rsplit('/', 1)[-1]}"
             table = pq.read_table(part, filesystem=filesystem, partitioning=None)
             if not table["row"].equals(films["row"]):
                 raise StoreError(f"{folder} holds the features of other films than {path}: remove that folder")
             films = films.append_column(column, table["features"])
-        return films
+        return films.filter(selection).drop_columns(presence) if presence else films
 
     paths = store.parts(split)
     part_bytes = kept_bytes(store, feature_specs.values(), split) / max(1, len(paths))

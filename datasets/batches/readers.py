@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 def read_films(store: Store, split: str, columns: list[str], *, cpus: float = 1) -> ray.data.Dataset:
     """Return columns of a split, in the store's order; each task requests `cpus` from Ray."""
     filesystem, _ = files.resolve(store.folder(split))
-    shape = store.manifest.poster_shape
+    shape, selection = store.manifest.poster_shape, store.selection
     schema = film_schema(len(store.manifest.genres), shape)
     empty = pa.schema([schema.field(name) for name in columns]).empty_table()
 
     def read(path: str) -> pa.Table:
-        return pq.read_table(path, filesystem=filesystem, columns=columns, partitioning=None)
+        return pq.read_table(path, filesystem=filesystem, columns=columns, partitioning=None, filters=selection)
 
     paths = store.parts(split)
     film_bytes = math.prod(shape) if "poster" in columns else 0
-    part_bytes = film_bytes * store.manifest.films[split] / max(1, len(paths))
+    part_bytes = film_bytes * store.whole.films[split] / max(1, len(paths))
     return read_shards(paths, read, empty, cpus=cpus, part_bytes=part_bytes)
 
 

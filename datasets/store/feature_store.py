@@ -80,7 +80,7 @@ def _has_all_parts(store: Store, features: Features, split: str) -> bool:
 
 
 def _films_of(store: Store, split: str) -> dict[str, Any]:
-    return {"store": store.manifest.fingerprint, "films": store.manifest.films[split]}
+    return {"store": store.manifest.fingerprint, "films": store.whole.films[split]}
 
 
 def write_part(folder: str, part: str, rows: Sequence[int], features: Sequence[bytes]) -> None:

@@ -10,12 +10,15 @@ features/                                pretrained encoders' features of the fi
 
 from __future__ import annotations
 
+import functools
 import json
-from dataclasses import asdict, dataclass, field
+import operator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
@@ -83,11 +86,36 @@ def film_schema(genres: int, poster_shape: tuple[int, int, int], *, incomplete: 
 
 
 class Store:
-    """An open film store."""
+    """An open film store, or a view of those of its films that have what a model reads."""
 
-    def __init__(self, path: str, manifest: Manifest) -> None:
+    def __init__(
+        self, path: str, manifest: Manifest, needs: tuple[str, ...] = (), whole: Manifest | None = None
+    ) -> None:
+        """Describe a store; `needs` are keys of `PRESENCE` that all films of a view have."""
         self.path = path
         self.manifest = manifest
+        """Counts are those of the view."""
+        self.needs = needs
+        self.whole = whole or manifest
+        """Counts are those of all films."""
+
+    def having(self, *needs: str) -> Store:
+        """Return a view of the films that have "poster", "overview" or both; the store itself if all have."""
+        counts = self.whole.having.get("both" if len(needs) > 1 else needs[0]) if needs else None
+        if not counts or counts["films"] == self.whole.films:
+            return Store(self.path, self.whole)
+        manifest = replace(self.whole, films=counts["films"], genre_films=counts["genre_films"])
+        return Store(self.path, manifest, needs, self.whole)
+
+    @property
+    def selection(self) -> pc.Expression | None:
+        """Return the condition on columns of the store's files for films of the view; None for all films."""
+        conditions = [pc.field(PRESENCE[need]) for need in self.needs]
+        return functools.reduce(operator.and_, conditions) if conditions else None
+
+    def has(self, need: str) -> bool:
+        """Return whether any film has a "poster", or an "overview"."""
+        return not self.whole.having or any(self.whole.having[need]["films"].values())
 
     @classmethod
     def open(cls, path: str) -> Store:
@@ -137,7 +165,8 @@ class Store:
         if not self.manifest.films[split]:
             shape = self.manifest.poster_shape
             return film_schema(len(self.manifest.genres), shape).empty_table().select(columns)
-        return pads.dataset(inner, filesystem=filesystem, format="parquet").to_table(columns=columns).combine_chunks()
+        films = pads.dataset(inner, filesystem=filesystem, format="parquet")
+        return films.to_table(columns=columns, filter=self.selection).combine_chunks()
 
     def labels(self, split: str) -> np.ndarray:
         """Return a split's labels, float32 [films, genres], in the store's order."""

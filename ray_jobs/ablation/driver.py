@@ -38,7 +38,7 @@ def ablate(options: AblateOptions) -> str:
     """
     console, started = Console(), time.monotonic()
     ablation, skipped = ablation_of(options)
-    setup = JobSetup.start(options, console, workers=1, max_concurrent=options.max_concurrent)
+    setup = JobSetup.start(ablation.kind, options, console, workers=1, max_concurrent=options.max_concurrent)
     _check(ablation, setup)
     checkpoint = setup.checkpoint(ablation.kind, ablation.config, ablation.recipe)
     folder = setup.folder(SweepFolder, f"ablate-{ablation.kind}")

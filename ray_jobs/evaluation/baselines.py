@@ -13,29 +13,37 @@ from ray_jobs.cli.console import Console
 from ray_jobs.evaluation.eval_films import EvalSet
 
 
-def score_baselines(store: Store, eval_set: EvalSet, console: Console) -> tuple[list[EvaluatedModel], TfidfBaseline]:
-    """Fit the baselines and score the evaluated and the validation films; also return the TF-IDF model."""
+def score_baselines(
+    store: Store, eval_set: EvalSet, console: Console
+) -> tuple[list[EvaluatedModel], TfidfBaseline | None]:
+    """Fit the baselines and score the evaluated and the validation films.
+
+    Also return the TF-IDF model, or None for a store without overviews, which has the other baseline only.
+    """
     console.status("fitting the baselines")
     labels = {split: store.labels(split) for split in ("train", "validation")}
     overviews = {split: store.table(split, ["overview"])["overview"].to_pylist() for split in labels}
     prior = prior_scores(labels["train"], len(labels["validation"]))
+    frequencies = EvaluatedModel(
+        "prior",
+        prior_scores(labels["train"], len(eval_set.labels)),
+        tune_thresholds(labels["validation"], prior),
+        untrained(
+            "Prior",
+            "nothing",
+            "each genre's share of the training films, the same answer for every film",
+            labels["train"].shape[1],
+        ),
+        prior,
+    )
+    if not store.has("overview"):
+        return [frequencies], None
     started = time.monotonic()
     model = TfidfBaseline(overviews["train"], labels["train"])
     fitted = time.monotonic() - started
     tfidf = model.scores(overviews["validation"])
-    entrants = [
-        EvaluatedModel(
-            "prior",
-            prior_scores(labels["train"], len(eval_set.labels)),
-            tune_thresholds(labels["validation"], prior),
-            untrained(
-                "Prior",
-                "nothing",
-                "each genre's share of the training films, the same answer for every film",
-                labels["train"].shape[1],
-            ),
-            prior,
-        ),
+    baselines = [
+        frequencies,
         EvaluatedModel(
             "tfidf",
             model.scores(eval_set.overviews),
@@ -50,7 +58,7 @@ def score_baselines(store: Store, eval_set: EvalSet, console: Console) -> tuple[
             tfidf,
         ),
     ]
-    return entrants, model
+    return baselines, model
 
 
 def untrained(label: str, modality: str, what: str, parameters: int, seconds: float = 0.0) -> dict[str, Any]:

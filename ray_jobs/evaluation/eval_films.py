@@ -69,7 +69,7 @@ def open_eval_set(store: Store, folder: str, report: str, console: Console) -> I
         FilmsError: the folder cannot be used, or there are no films to evaluate on.
     """
     if not folder:
-        yield _evaluated(store, store, f"the test films of {store.path}", {})
+        yield _evaluated(store, store, f"the test films of {store.path}", {}, console)
         return
     scratch = files.join(files.absolute(report), ".evaluated-films")
     height, width = store.manifest.poster_shape[:2]
@@ -85,12 +85,17 @@ def open_eval_set(store: Store, folder: str, report: str, console: Console) -> I
         rejects = manifest.source["rejects"]
         for reason, count in rejects.items():
             console.line(f"  {count:>6,} films of {folder} rejected: {reason}")
-        yield _evaluated(Store.open(scratch), store, f"the films in {folder}", rejects)
+        films = Store.open(scratch).having(*store.needs)
+        yield _evaluated(films, store, f"the films in {folder}", rejects, console)
     finally:
         files.remove_folder(scratch)
 
 
-def _evaluated(films: Store, models: Store, where: str, rejects: dict[str, int]) -> EvalSet:
+def _evaluated(films: Store, models: Store, where: str, rejects: dict[str, int], console: Console) -> EvalSet:
+    if films.needs:
+        has = " and ".join({"poster": "a poster", "overview": "an overview"}[need] for need in films.needs)
+        where = f"{where} that have {has}, {films.manifest.films['test']:,} of {films.whole.films['test']:,}"
+        console.line(f"All models are compared on {where}")
     columns = [films.manifest.genres.index(genre) for genre in models.manifest.genres]
     table = films.table("test", ["id", "overview"])
     if not len(table):

@@ -42,7 +42,7 @@ class EvaluatedParts:
     """The checkpoints of each kind."""
     models: Mapping[str, EvaluatedModel]
     """The evaluated models by key, before calibration."""
-    tfidf: TfidfBaseline
+    tfidf: TfidfBaseline | None
 
     def folder(
         self,
@@ -93,6 +93,8 @@ def write_models(
                 continue
             written[model.key] = place
     _name_in_runs(written, parts, runs, console)
+    if not written:
+        return written
     best = written.get(_ENSEMBLE) or next(iter(written.values()))
     console.line(f"\nModels to predict with: {files.join(files.absolute(report), FOLDER)} ({', '.join(written)})")
     console.line(f"  python ray_jobs/predict.py --model {best} --films FILMS --out OUT")
@@ -101,7 +103,7 @@ def write_models(
 
 def _write(key: str, model: EvaluatedModel, parts: EvaluatedParts, folder: Path) -> None:
     """Write a combination into a local folder."""
-    if key == _TFIDF:
+    if key == _TFIDF and parts.tfidf:
         write_tfidf(folder, parts.folder(key, model), parts.tfidf.weights)
         return
     with contextlib.ExitStack() as stack:

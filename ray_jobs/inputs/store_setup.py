@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from datasets.raw.films_folder import FilmList, ReadOptions, read_films
@@ -15,6 +15,7 @@ from datasets.store.film_store import Manifest, Store, StoreError
 from datasets.store.prepare import Preparation, Progress, prepare
 from datasets.text.pretrained_tokenizer import WordPiece
 from genre_models.encoders.minilm import minilm_folder
+from genre_models.models.registry import ModelSpec
 from ray_jobs.cli.console import Console, Countdown, duration
 from ray_jobs.cli.options import at_home
 
@@ -29,6 +30,25 @@ def open_store(path: str, console: Console) -> Store:
         folder = sample_folder(path, films=SAMPLE_FILMS, seed=0, console=console)
         make_store(folder, path, Preparation(), console, overwrite=False)
     return Store.open(path)
+
+
+def films_for(kinds: Iterable[ModelSpec], store: Store) -> Store:
+    """Return a view of the films that models of all these kinds can read.
+
+    A film that lacks a poster or an overview is read by joint models and by those that need the other one.
+
+    Raises:
+        StoreError: a model reads posters or overviews, and no film has any.
+    """
+    needs: list[str] = []
+    for kind in kinds:
+        reads = kind.inputs(kind.config_class()).sources
+        for name in reads:
+            if not store.has(name):
+                other = {"poster": "train_lstm.py reads overviews", "overview": "train_cnn.py reads posters"}[name]
+                raise StoreError(f"{store.path} holds no {name}s, which the {kind.label} reads: {other} alone")
+        needs += reads if len(reads) == 1 else []
+    return store.having(*sorted(set(needs)))
 
 
 def sample_folder(store: str, *, films: int, seed: int, console: Console) -> str:
@@ -137,6 +157,10 @@ def summary(manifest: Manifest) -> list[str]:
         f"{sum(counts.values()):,} films: {counts['train']:,} to train, "
         f"{counts['validation']:,} to validate, {counts['test']:,} to test"
     ]
+    for name, having in manifest.having.items():
+        number = sum(having["films"].values())
+        if name != "both" and number < sum(counts.values()):
+            lines.append(f"{number:,} of them have {'a' if name == 'poster' else 'an'} {name}")
     if "train_share" in manifest.split:
         lines.append(f"{manifest.split['train_share']:g} of the training films kept; the others are in no split")
     rejects = manifest.source["rejects"]

@@ -34,7 +34,7 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> str:
     console = Console()
     spans: list[Span] = []
     timer = driver_timer(spans if options.timing else None)
-    setup = JobSetup.start(options, console, workers=options.workers)
+    setup = JobSetup.start(kind, options, console, workers=options.workers)
     _require_equal_shares(recipe, options.workers)
     setup.require_inputs_that_fit(kind, config)
     folder = setup.folder(RunFolder, kind)

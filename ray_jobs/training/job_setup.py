@@ -15,7 +15,7 @@ from ray_jobs.cli.options import TrainingOptions, timestamp
 from ray_jobs.cluster import resources
 from ray_jobs.cluster.resources import Resources
 from ray_jobs.inputs.feature_extraction import with_encoder, with_features
-from ray_jobs.inputs.store_setup import open_store
+from ray_jobs.inputs.store_setup import films_for, open_store
 from ray_jobs.inputs.train_inputs import (
     TRAINING_SPLITS,
     require_films_enough,
@@ -45,11 +45,12 @@ class JobSetup:
 
     @classmethod
     def start(
-        cls, options: TrainingOptions, console: Console, *, workers: int, max_concurrent: int | None = None
+        cls, kind: str, options: TrainingOptions, console: Console, *, workers: int, max_concurrent: int | None = None
     ) -> JobSetup:
-        """Connect to Ray, choose each worker's resources, and open the store.
+        """Connect to Ray, choose each worker's resources, and open the store: the films that the model can read.
 
         Args:
+            kind: the model's key in the registry.
             options: the job's options.
             console: where progress is shown.
             workers: training workers of the run, or of each trial.
@@ -57,7 +58,7 @@ class JobSetup:
 
         Raises:
             ClusterError: the cluster has no room for the workers.
-            StoreError: there is no store.
+            StoreError: there is no store, or it lacks posters or overviews that the model reads.
         """
         has_trials = max_concurrent is not None
         have = resources.connect(console, dashboard=has_trials and workers > 1)
@@ -68,7 +69,8 @@ class JobSetup:
             per_worker, at_once = resources.worker_resources(**wanted), 1
         else:
             per_worker, at_once = resources.trials_at_once(requested=max_concurrent, **wanted)
-        return cls(options, console, have, workers, per_worker, at_once, open_store(options.store, console))
+        store = films_for([REGISTRY[kind]], open_store(options.store, console))
+        return cls(options, console, have, workers, per_worker, at_once, store)
 
     def require_inputs_that_fit(self, kind: str, config: Any) -> None:
         """Check that the store has films for every worker, and posters of the model's size.

@@ -36,7 +36,9 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
     console = Console()
     sweep = sweep_of(kind, config, recipe, options)
     sampler = _sampler(sweep, options)
-    setup = JobSetup.start(options, console, workers=options.workers_per_trial, max_concurrent=options.max_concurrent)
+    setup = JobSetup.start(
+        kind, options, console, workers=options.workers_per_trial, max_concurrent=options.max_concurrent
+    )
     setup.require_inputs_that_fit(kind, sweep.config)
     check_space(sweep, options.workers_per_trial)
     start, encoded = _start(sweep, setup)
