@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
 
 from genre_models.encoders.registry import ImageBackbone, TextBackbone
 from genre_models.models import overview_lstm, poster_cnn
 from genre_models.models.input_spec import InputSpec, overview_input, poster_input
-from genre_models.models.overview_lstm import OverviewLSTM, Pooling, Tokenizer
-from genre_models.models.poster_cnn import PosterCNN
+from genre_models.models.overview_lstm import OverviewBranch, OverviewLSTM, Pooling, Tokenizer
+from genre_models.models.poster_cnn import PosterBranch, PosterCNN
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
 
 if TYPE_CHECKING:
@@ -18,65 +18,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FusionGMU:
+class FusionGMU(OverviewBranch, PosterBranch):
     """Options of the joint model. With 25 genres the defaults give 3,127,993 parameters."""
 
-    height: int = 64
-    """Input height of posters in pixels; the store must hold posters of this size."""
-    width: int = 64
-    """Input width of posters in pixels."""
+    # Options of the branches whose defaults are others here; their descriptions are those of the branches.
     augmentation: float = 0.5
-    """Strength of augmentation of training posters, 0 (none) to 1: flip, shift, zoom, brightness and contrast."""
-    horizontal_flip: bool = True
-    """Whether augmentation flips posters horizontally."""
-    colour_jitter: float = 0.0
-    """Relative range of random saturation of training posters, 0 to 1."""
-    random_erasing: float = 0.0
-    """Share of the training posters in which a rectangle, up to a fifth of the poster, is erased."""
     stem_filters: int = 32
-    """Filters of the first convolution, which has stride 2."""
     block_filters: tuple[int, ...] = (32, 64, 128, 256)
-    """Filters of each pair of convolutions. 2x2 max pooling follows each pair; a residual block (other than the first)
-    begins with stride 2 instead."""
     residual: bool = True
-    """Whether each pair of convolutions is a residual block."""
     normalization: Literal["none", "batch", "group"] = "batch"
-    """Normalisation after each convolution: none, batch or group normalisation (8 groups)."""
     conv_dropout: float = 0.0
-    """Dropout rate after the convolutions; spatial dropout (whole channels) in residual blocks."""
+    tokenizer: Tokenizer = "words"
+    min_count: int = 2
+    max_tokens: int = 128
+    embedding_units: int = 128
+    word_dropout: float = 0.4
+    embedding_dropout: float = 0.3
+    lstm_dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+
     poster_pooling: Literal["flatten", "mean", "mean_max"] = "mean"
     """Pooling after the last convolution: none (flatten), mean over the poster, or mean and maximum concatenated."""
     poster_units: int = 0
     """Units of the last dense layer of the poster branch; 0 for none."""
-    tokenizer: Tokenizer = "words"
-    """Tokenisation of overviews: split at white space; words and numbers without accents; their stems, without endings
-    such as -s, -ed and -ing; or subwords learned from the training overviews (needs the extra `subwords`)."""
-    vocabulary_size: int = 10_000
-    """Number of token ids: 0 is padding, 1 an unknown word, the rest the most frequent training words."""
-    min_count: int = 2
-    """Words less frequent than this in the training overviews become unknown words."""
-    max_tokens: int = 128
-    """Maximum length of an overview in tokens; longer ones are truncated."""
-    embedding_units: int = 128
-    """Length of a word embedding."""
-    embedding_init: Literal["random", "svd"] = "random"
-    """Initial word embeddings: random, or from a singular value decomposition of word co-occurrence (latent semantic
-    analysis of the training overviews)."""
-    word_dropout: float = 0.4
-    """Share of an overview's words dropped in training."""
-    embedding_dropout: float = 0.3
-    """Spatial dropout rate of the embeddings: the same channels for all words of an overview."""
     lstm_units: int = 96
     """Units of the LSTM in each direction."""
-    lstm_dropout: float = 0.0
-    """Dropout rate of the LSTM's inputs."""
-    recurrent_dropout: float = 0.0
-    """Recurrent dropout rate of the LSTM's state; any value above 0 rules out cuDNN's kernel on GPUs."""
     overview_pooling: Pooling = "all"
     """Pooling of the LSTM's outputs: the last output; mean and maximum over all tokens; attention; or mean, maximum and
     attention (all)."""
-    bow_embedding: bool = False
-    """Whether the sum of the word embeddings is concatenated to the LSTM's features."""
     branch_dropout: float = 0.5
     """Dropout rate of each branch's features before the fusion."""
     fusion_units: int = 256
@@ -118,17 +87,7 @@ class FusionGMU:
     def poster_branch(self) -> PosterCNN:
         """Return the options of the poster branch as a poster model."""
         return PosterCNN(
-            height=self.height,
-            width=self.width,
-            augmentation=self.augmentation,
-            horizontal_flip=self.horizontal_flip,
-            colour_jitter=self.colour_jitter,
-            random_erasing=self.random_erasing,
-            stem_filters=self.stem_filters,
-            block_filters=self.block_filters,
-            residual=self.residual,
-            normalization=self.normalization,
-            conv_dropout=self.conv_dropout,
+            **_options(self, PosterBranch),
             pooling=self.poster_pooling,
             dense_units=self.poster_units,
             dense_layers=1 if self.poster_units else 0,
@@ -141,25 +100,20 @@ class FusionGMU:
     def overview_branch(self) -> OverviewLSTM:
         """Return the options of the overview branch as an overview model."""
         return OverviewLSTM(
-            tokenizer=self.tokenizer,
-            vocabulary_size=self.vocabulary_size,
-            min_count=self.min_count,
-            max_tokens=self.max_tokens,
-            embedding_units=self.embedding_units,
-            embedding_init=self.embedding_init,
-            word_dropout=self.word_dropout,
-            embedding_dropout=self.embedding_dropout,
+            **_options(self, OverviewBranch),
             first_lstm_units=self.lstm_units,
             second_lstm_units=0,
-            lstm_dropout=self.lstm_dropout,
-            recurrent_dropout=self.recurrent_dropout,
             pooling=self.overview_pooling,
-            bow_embedding=self.bow_embedding,
             dense_units=0,
             dense_dropout=self.branch_dropout,
             backbone=self.overview_backbone,
             backbone_weights=self.overview_weights,
         )
+
+
+def _options(config: FusionGMU, branch: type[PosterBranch] | type[OverviewBranch]) -> dict[str, Any]:
+    """Return the options that the joint model has from a branch."""
+    return {option.name: getattr(config, option.name) for option in fields(branch)}
 
 
 # Settings shared with the models of the branches.

@@ -18,8 +18,8 @@ Pooling = Literal["last", "mean_max", "attention", "all"]
 
 
 @dataclass(frozen=True)
-class OverviewLSTM:
-    """Options of the overview model. With 25 genres the defaults give 4,303,129 parameters."""
+class OverviewBranch:
+    """Options of words and LSTMs, alone in the overview model and as a branch of the joint model."""
 
     tokenizer: Tokenizer = "split"
     """Tokenisation of overviews: split at white space, as in the coursework; words and numbers without accents; their
@@ -40,14 +40,23 @@ class OverviewLSTM:
     """Share of an overview's words dropped in training."""
     embedding_dropout: float = 0.0
     """Spatial dropout rate of the embeddings: the same channels for all words of an overview."""
-    first_lstm_units: int = 256
-    """Units of the first LSTM in each direction."""
-    second_lstm_units: int = 128
-    """Units of the second LSTM in each direction; 0 for none."""
     lstm_dropout: float = 0.5
     """Dropout rate of each LSTM's inputs."""
     recurrent_dropout: float = 0.2
     """Recurrent dropout rate of each LSTM's state; any value above 0 rules out cuDNN's kernel on GPUs."""
+    bow_embedding: bool = False
+    """Whether the sum of the word embeddings is concatenated to the LSTM's features; with a backbone the mean of the
+    token vectors, on which a linear model alone does well."""
+
+
+@dataclass(frozen=True)
+class OverviewLSTM(OverviewBranch):
+    """Options of the overview model. With 25 genres the defaults give 4,303,129 parameters."""
+
+    first_lstm_units: int = 256
+    """Units of the first LSTM in each direction."""
+    second_lstm_units: int = 128
+    """Units of the second LSTM in each direction; 0 for none."""
     pooling: Pooling = "last"
     """Pooling of the last LSTM's outputs: the last output; mean and maximum over all tokens; attention; or mean,
     maximum and attention (all)."""
@@ -55,9 +64,6 @@ class OverviewLSTM:
     """Units of the dense layer before the output; 0 for none."""
     dense_dropout: float = 0.8
     """Dropout rate before the output."""
-    bow_embedding: bool = False
-    """Whether the sum of the word embeddings is concatenated to the LSTM's features; with a backbone the mean of the
-    token vectors, on which a linear model alone does well."""
     bow_logits: bool = False
     """Whether a linear bag-of-words model adds to the logits."""
     init_bias_from_prior: bool = False

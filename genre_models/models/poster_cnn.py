@@ -17,8 +17,8 @@ _GROUPS = 8  # in group normalisation
 
 
 @dataclass(frozen=True)
-class PosterCNN:
-    """Options of the poster model. With 25 genres the defaults give 3,464,601 parameters."""
+class PosterBranch:
+    """Options of the convolutions, alone in the poster model and as a branch of the joint model."""
 
     height: int = 64
     """Input height of posters in pixels; the store must hold posters of this size."""
@@ -43,6 +43,12 @@ class PosterCNN:
     """Normalisation after each convolution: none, batch or group normalisation (8 groups)."""
     conv_dropout: float = 0.2
     """Dropout rate after the convolutions; spatial dropout (whole channels) in residual blocks."""
+
+
+@dataclass(frozen=True)
+class PosterCNN(PosterBranch):
+    """Options of the poster model. With 25 genres the defaults give 3,464,601 parameters."""
+
     pooling: Literal["flatten", "mean", "mean_max"] = "flatten"
     """Pooling after the last convolution: none (flatten), mean over the poster, or mean and maximum concatenated."""
     dense_units: int = 1024
