@@ -16,6 +16,7 @@ from datasets.raw.posters import MAX_PIXELS, MOST_PIXELS
 from genre_models.predictors.find import find_model
 from genre_models.predictors.load import read_info
 from ray_jobs.cli.console import Console
+from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import at_home
 from ray_jobs.cli.runner import run_job
 from ray_jobs.inference.one_film import predict_one
@@ -47,8 +48,6 @@ class Options:
     """Predict on GPUs."""
 
     def __post_init__(self) -> None:
-        if bool(self.films) == bool(self.poster or self.overview):
-            raise ValueError("give --films, or a single film's --poster, --overview or both")
         if self.resume and self.overwrite:
             raise ValueError("--resume goes on with what --overwrite would remove: take one of them")
         if not 0 < self.max_poster_pixels <= MOST_PIXELS:
@@ -57,6 +56,8 @@ class Options:
 
 def main(options: Options) -> None:
     """Predict a single film in this process, or many with Ray Data."""
+    if bool(options.films) == bool(options.poster or options.overview):
+        raise TrainError("give --films, or a single film's --poster, --overview or both")
     console = Console()
     models = [find_model(path) for path in options.model]
     if not options.films:

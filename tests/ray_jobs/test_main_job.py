@@ -125,6 +125,7 @@ def test_films_are_predicted_by_the_runs_folder(home: Path, tmp_path: Path, run_
     assert bars.stdout.count("%") >= 5
     refused = run_job("predict", "--model", tmp_path, "--overview", "A spaceship.", fails=True)
     assert "is no checkpoint" in refused.stderr
+    assert "give --films" in run_job("predict", "--model", home / "runs", fails=True).stderr
 
 
 def test_thresholds_are_tuned_on_the_validation_films_alone(home: Path) -> None:
