@@ -25,7 +25,7 @@ from ray_jobs.evaluation.eval_films import open_eval_set
 from ray_jobs.evaluation.find_sweeps import find_sweeps
 from ray_jobs.evaluation.model_folders import EvaluatedParts, write_models
 from ray_jobs.evaluation.reference_runs import compare_reference_runs
-from ray_jobs.evaluation.scoring import average_runs, score
+from ray_jobs.evaluation.scoring import Evaluation, average_runs, score
 from ray_jobs.inputs.store_setup import films_for, open_store
 from ray_jobs.runs.find_ablations import find_ablations
 
@@ -81,11 +81,11 @@ def main(options: Options) -> None:
         console.line(f"No ensemble: {no_ensemble}")
     validate = not no_ensemble or options.calibrate or several
     with open_eval_set(store, options.films, options.report, console) as eval_set:
+        evaluation = Evaluation(store, eval_set, console, options.use_gpu, options.resamples, options.seed)
         scored = {
-            kind: [score(run, store, eval_set, console, validate=validate, use_gpu=options.use_gpu) for run in runs]
-            for kind, runs in checkpoints.items()
+            kind: [score(run, evaluation, validate=validate) for run in runs] for kind, runs in checkpoints.items()
         }
-        models = [average_runs(runs, store, eval_set) for runs in scored.values()]
+        models = [average_runs(runs, evaluation) for runs in scored.values()]
         baselines, tfidf = score_baselines(store, eval_set, console)
         if not no_ensemble:
             optional = [baseline for baseline in baselines if baseline.key == "tfidf" and options.ensemble_with_tfidf]
@@ -94,21 +94,13 @@ def main(options: Options) -> None:
         parts = EvaluatedParts(store, scored, {model.key: model for model in evaluated}, tfidf)
         if options.calibrate:
             evaluated = [calibrated(model, store) for model in evaluated]
-        stats = {"resamples": options.resamples, "seed": options.seed}
-        sweeps = find_sweeps(scored, store, eval_set, options.runs, console, use_gpu=options.use_gpu, **stats)
-        others = compare_reference_runs(
-            options.reference, models, store, eval_set, console, metric=options.metric, use_gpu=options.use_gpu, **stats
-        )
         report(
-            store,
-            eval_set,
+            evaluation,
             evaluated,
-            sweeps,
-            others,
-            find_ablations(store, options.runs),
             options.report,
-            console,
-            **stats,
+            sweeps=find_sweeps(scored, options.runs, evaluation),
+            reference_runs=compare_reference_runs(options.reference, models, evaluation, metric=options.metric),
+            ablations=find_ablations(store, options.runs),
         )
         write_models(parts, evaluated, options.report, options.runs, console)
 

@@ -17,35 +17,31 @@ from datasets.storage.atomic import files_into
 from datasets.store.film_store import Store
 from genre_models.metrics import example_films, names
 from genre_models.metrics.classification import top3, top3_recalls
-from genre_models.metrics.comparison import EvaluatedModel, compare
+from genre_models.metrics.comparison import EvaluatedModel
 from genre_models.report.comparison.page import write_report
-from ray_jobs.cli.console import Console, Countdown, duration
+from ray_jobs.cli.console import Countdown, duration
 from ray_jobs.evaluation.eval_films import EvalSet
+from ray_jobs.evaluation.scoring import Evaluation
 
 _LIBRARIES = ("ray", "tensorflow", "keras", "scikit-learn", "numpy")
 
 
 def report(
-    store: Store,
-    eval_set: EvalSet,
-    models: Sequence[EvaluatedModel],
-    sweeps: Sequence[dict[str, Any]],
-    reference_runs: Sequence[dict[str, Any]],
-    ablations: Sequence[dict[str, Any]],
-    folder: str,
-    console: Console,
-    *,
-    resamples: int,
-    seed: int,
+    evaluation: Evaluation, models: Sequence[EvaluatedModel], folder: str, **studies: Sequence[dict[str, Any]]
 ) -> None:
-    """Evaluate the models, write the comparison into a folder and print the headline metrics."""
-    console.status(f"evaluating: {resamples:,} resamples of {len(eval_set.labels):,} films")
+    """Evaluate the models, write the comparison into a folder and print the main metrics.
+
+    Args:
+        evaluation: the films and settings.
+        models: the models to compare.
+        folder: where the report goes.
+        studies: further keys of the comparison: sweeps, reference_runs and ablations.
+    """
+    store, eval_set, console = evaluation.store, evaluation.eval_set, evaluation.console
+    console.status(f"evaluating: {evaluation.resamples:,} resamples of {len(eval_set.labels):,} films")
     timer = Countdown()
-    comparison = _metadata(store, eval_set) | compare(
-        eval_set.labels, models, store.manifest.genres, resamples=resamples, seed=seed
-    )
-    more = {"sweeps": sweeps, "reference_runs": reference_runs, "ablations": ablations}
-    comparison |= {name: list(studies) for name, studies in more.items() if studies}
+    comparison = _metadata(store, eval_set) | evaluation.compare(models)
+    comparison |= {name: list(entries) for name, entries in studies.items() if entries}
     comparison["example_films"] = _example_films(eval_set, models, store.manifest.genres)
     with files_into(folder) as local:
         page = write_report(comparison, local).name

@@ -9,26 +9,16 @@ from datasets.storage import files
 from datasets.store.film_store import Store
 from genre_models.checkpoint import CheckpointError
 from genre_models.metrics import names
-from genre_models.metrics.comparison import EvaluatedModel, compare
+from genre_models.metrics.comparison import EvaluatedModel
 from genre_models.studies import sweep_analysis as sweeps
-from ray_jobs.cli.console import Console
 from ray_jobs.evaluation.candidates import Candidate, read_checkpoint
-from ray_jobs.evaluation.eval_films import EvalSet
-from ray_jobs.evaluation.scoring import Scored, score
+from ray_jobs.evaluation.scoring import Evaluation, Scored, score
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.study_files import SWEEPS, studies_below
 
 
 def find_sweeps(
-    scored: Mapping[str, Sequence[Scored]],
-    store: Store,
-    eval_set: EvalSet,
-    runs_folder: str,
-    console: Console,
-    *,
-    use_gpu: bool,
-    resamples: int,
-    seed: int,
+    scored: Mapping[str, Sequence[Scored]], runs_folder: str, evaluation: Evaluation
 ) -> list[dict[str, Any]]:
     """Return the sweeps that found the evaluated checkpoints, as dicts for the report.
 
@@ -37,14 +27,13 @@ def find_sweeps(
     """
     by_path: dict[str, dict[str, Any]] = {}
     members = [member for runs in scored.values() for member in runs]
-    known = _sweeps_below(files.absolute(runs_folder), store) if members else []
+    known = _sweeps_below(files.absolute(runs_folder), evaluation.store) if members else []
     for member in members:
         sweep = next((sweep for sweep in known if _is_from(member.candidate, sweep)), None)
         if sweep is None or sweep["path"] in by_path:
             continue
-        console.status(f"{member.candidate.checkpoint.model_spec.label}: what its sweep gained")
-        gain = _gain(sweep, members, store, eval_set, console, use_gpu=use_gpu, resamples=resamples, seed=seed)
-        by_path[sweep["path"]] = sweeps.analysed({**sweep, "gain": gain})
+        evaluation.console.status(f"{member.candidate.checkpoint.model_spec.label}: what its sweep gained")
+        by_path[sweep["path"]] = sweeps.analysed({**sweep, "gain": _gain(sweep, members, evaluation)})
     return list(by_path.values())
 
 
@@ -64,17 +53,7 @@ def _is_from(candidate: Candidate, sweep: dict[str, Any]) -> bool:
     return best is not None and all(options.get(name) == value for name, value in best["settings"].items())
 
 
-def _gain(
-    sweep: dict[str, Any],
-    members: Sequence[Scored],
-    store: Store,
-    eval_set: EvalSet,
-    console: Console,
-    *,
-    use_gpu: bool,
-    resamples: int,
-    seed: int,
-) -> dict[str, Any] | None:
+def _gain(sweep: dict[str, Any], members: Sequence[Scored], evaluation: Evaluation) -> dict[str, Any] | None:
     """Return the metrics of the best trial and the starting point, and their differences."""
     best, start = sweeps.best_trial(sweep), next((t for t in sweep["trials"] if t["number"] == 1), None)
     if best is None or start is None or best is start or not (best["checkpoint"] and start["checkpoint"]):
@@ -84,17 +63,15 @@ def _gain(
     for key, trial in (("best", best), ("start", start)):
         path = files.join(sweep["path"], *trial["checkpoint"].split("/")[-2:])  # the runs folder may have moved
         try:
-            member = scored.get(path) or score(
-                read_checkpoint(sweep["kind"], path, store), store, eval_set, console, use_gpu=use_gpu
-            )
+            member = scored.get(path) or score(read_checkpoint(sweep["kind"], path, evaluation.store), evaluation)
         except (CheckpointError, OSError):
             return None
         pair.append(EvaluatedModel(key, member.model.scores, member.model.thresholds))
-    comparison = compare(eval_set.labels, pair, store.manifest.genres, resamples=resamples, seed=seed)
+    comparison = evaluation.compare(pair)
     differences = comparison["differences"][0]["metrics"]
     return {
         **{key: names.summary(comparison["models"][key]["metrics"]) for key in ("best", "start")},
         "differences": {metric.key: differences[metric.key] for metric in names.SUMMARY},
-        "films": len(eval_set.labels),
-        "evaluated_on": eval_set.where,
+        "films": len(evaluation.eval_set.labels),
+        "evaluated_on": evaluation.eval_set.where,
     }

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from datasets.storage import files
-from datasets.store.film_store import Store
 from genre_models.metrics import names
-from genre_models.metrics.comparison import EvaluatedModel, compare
+from genre_models.metrics.comparison import EvaluatedModel
 from genre_models.presets import lookup as presets
-from ray_jobs.cli.console import Console
 from ray_jobs.evaluation.candidates import checkpoints_at, require_no_leakage
-from ray_jobs.evaluation.eval_films import EvalSet
-from ray_jobs.evaluation.scoring import score
+from ray_jobs.evaluation.scoring import Evaluation, score
 
 _METRICS = tuple(metric.key for metric in names.SUMMARY)
 
@@ -21,14 +18,9 @@ _METRICS = tuple(metric.key for metric in names.SUMMARY)
 def compare_reference_runs(
     places: Sequence[str],
     models: Sequence[EvaluatedModel],
-    store: Store,
-    eval_set: EvalSet,
-    console: Console,
+    evaluation: Evaluation,
     *,
     metric: str,
-    use_gpu: bool,
-    resamples: int,
-    seed: int,
 ) -> list[dict[str, Any]]:
     """Return the metrics of further runs and their differences to the evaluated models.
 
@@ -40,21 +32,21 @@ def compare_reference_runs(
     Raises:
         CheckpointError: there is no checkpoint, or one has other genres or may have seen the evaluated films.
     """
-    results = []
+    results, store = [], evaluation.store
     candidates = [c for place in places for c in checkpoints_at(files.absolute(place), store, metric=metric)]
     for candidate in candidates:
         if any(candidate.path in _paths(model) for model in models):
             continue
-        if eval_set.store.path == store.path:
+        if evaluation.eval_set.store.path == store.path:
             require_no_leakage({candidate.checkpoint.kind: [candidate]}, store)
-        other = score(candidate, store, eval_set, console, use_gpu=use_gpu).model
+        other = score(candidate, evaluation).model
         rival = next((model for model in models if model.key == other.key), models[0])
-        console.status(f"evaluating {candidate.run}")
+        evaluation.console.status(f"evaluating {candidate.run}")
         pair = [
             EvaluatedModel("evaluated", rival.scores, rival.thresholds),
             EvaluatedModel("other", other.scores, other.thresholds),
         ]
-        compared = compare(eval_set.labels, pair, store.manifest.genres, resamples=resamples, seed=seed)
+        compared = evaluation.compare(pair)
         entry, checkpoint = compared["models"]["other"], candidate.checkpoint
         results.append(
             {

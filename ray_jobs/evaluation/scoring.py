@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from datasets.store.film_store import Store
-from genre_models.metrics import classification, names
+from genre_models.metrics import classification, comparison, names
 from genre_models.metrics.comparison import EvaluatedModel
 from genre_models.metrics.thresholds import tune_thresholds
 from ray_jobs.cli.console import Console, Countdown
@@ -20,6 +20,25 @@ from ray_jobs.inputs.feature_extraction import with_encoder, with_features
 
 
 @dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The films, and the settings that all steps of an evaluation share."""
+
+    store: Store
+    """The store that the models were trained on."""
+    eval_set: EvalSet
+    console: Console
+    use_gpu: bool
+    resamples: int
+    """Bootstrap resamples for each interval."""
+    seed: int
+
+    def compare(self, models: Sequence[EvaluatedModel]) -> dict[str, Any]:
+        """Compare models on the evaluated films, see `genre_models.metrics.comparison.compare`."""
+        labels, genres = self.eval_set.labels, self.store.manifest.genres
+        return comparison.compare(labels, models, genres, resamples=self.resamples, seed=self.seed)
+
+
+@dataclasses.dataclass(frozen=True)
 class Scored:
     """A checkpoint with its scores of the evaluated and, optionally, the validation films."""
 
@@ -27,14 +46,13 @@ class Scored:
     model: EvaluatedModel
 
 
-def score(
-    candidate: Candidate, store: Store, eval_set: EvalSet, console: Console, *, use_gpu: bool, validate: bool = False
-) -> Scored:
+def score(candidate: Candidate, evaluation: Evaluation, *, validate: bool = False) -> Scored:
     """Score the evaluated films and, with `validate`, the store's validation films."""
+    console, use_gpu = evaluation.console, evaluation.use_gpu
     checkpoint, timer = candidate.checkpoint, Countdown()
     kind, label = checkpoint.model_spec, f"{checkpoint.model_spec.label} ({candidate.run})"
     console.status(f"{label}: loading")
-    wanted = [(eval_set.store, "test"), *([(store, "validation")] if validate else [])]
+    wanted = [(evaluation.eval_set.store, "test"), *([(evaluation.store, "validation")] if validate else [])]
     inputs = checkpoint.inputs
     for films, split in wanted:
         inputs = with_features(with_encoder(checkpoint), films, (split,), console, use_gpu=use_gpu).inputs
@@ -69,7 +87,7 @@ def score(
     return Scored(candidate, model)
 
 
-def average_runs(scored: Sequence[Scored], store: Store, eval_set: EvalSet) -> EvaluatedModel:
+def average_runs(scored: Sequence[Scored], evaluation: Evaluation) -> EvaluatedModel:
     """Return one model: the only run as it is, or the mean of the probabilities of several runs of one kind.
 
     The mean has its own thresholds, tuned on the validation films, and the history and settings of the run with the
@@ -83,13 +101,13 @@ def average_runs(scored: Sequence[Scored], store: Store, eval_set: EvalSet) -> E
     return EvaluatedModel(
         best.key,
         np.mean([member.scores for member in members], axis=0),
-        tune_thresholds(store.labels("validation"), validation),
+        tune_thresholds(evaluation.store.labels("validation"), validation),
         {
             **best.metadata,
             "what": f"mean of {len(members)} runs of {best.metadata['what']}",
             "parameters": sum(member.metadata["parameters"] for member in members),
             "seconds": sum(member.metadata["seconds"] for member in members),
-            "runs": [_of_a_run(run, eval_set) for run in scored],
+            "runs": [_of_a_run(run, evaluation.eval_set) for run in scored],
         },
         validation,
     )

@@ -1,19 +1,14 @@
 """The page of a prediction: films with their bars, a search, and what was predicted of all films."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from genre_models.report.style import formats
 from genre_models.report.style.formats import count, cut, films, listed, percent
+from genre_models.report.style.render import html
 
-HERE = Path(__file__).parent
+SEARCH = Path(__file__).parent / "search.js"
 MOST_FILMS = 1_000
 """Films on a page, at most; the table has all."""
 MOST_POSTERS = 200
@@ -63,22 +58,14 @@ def prediction_page(prediction: Mapping[str, Any]) -> str:
             "shown": for some films "id", "overview", "poster_jpeg" (base64 or None), "top" ([genre, probability],
             best first), "chosen" and "note".
     """
-    script = (HERE / "search.js").read_text("utf-8")
-    fingerprint = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment = Environment(
-        loader=FileSystemLoader([HERE, HERE.parent / "style"]), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.globals.update(count=formats.count, percent=formats.percent)
-    return environment.get_template("prediction.html").render(
+    return html(
+        "prediction.html",
+        script=SEARCH,
         prediction=prediction,
         title=_title(prediction),
         lead=_lead(prediction),
         cards=[_card(film, prediction) for film in prediction["shown"][:MOST_FILMS]],
         genres=_genres(prediction),
-        script=Markup(script),
-        # The browser blocks every other script and request.
-        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{fingerprint}'",
     )
 
 

@@ -59,7 +59,13 @@ def write_study(
         names: file names of JSON, Markdown and HTML.
     """
     facts = [(name, str(value)) for name, value in page.facts if value is not None and str(value) not in ("", "–")]
-    context = {"study": study, "part": part, "kicker": page.kicker, "commands": page.commands, "facts": facts}
+    context: dict[str, Any] = {
+        "study": study,
+        "part": part,
+        "kicker": page.kicker,
+        "commands": page.commands,
+        "facts": facts,
+    }
     texts = (strict_json(study), markdown("study.md", **context), html("study.html", **context))
     drawn = {f"{name}.svg": standalone(part.plots[name].svg) if name in part.plots else None for name in plots}
     write_texts(folder, {**dict(zip(names, texts, strict=True)), **page.files, **drawn})

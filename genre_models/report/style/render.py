@@ -16,19 +16,19 @@ from genre_models.report.style.table import Cell, Table
 
 REPORT = Path(__file__).parents[1]
 
-TEMPLATES = ("style", "study", "comparison")
+TEMPLATES = ("style", "study", "comparison", "prediction")
 """Subpackages of the report that contain templates."""
 
 
-def html(template: str, **context: object) -> str:
-    """Render an HTML template; its content security policy allows only the table sort script."""
-    script = (REPORT / "style" / "sort.js").read_text("utf-8")
-    fingerprint = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+def html(template: str, *, script: Path = REPORT / "style" / "sort.js", **context: object) -> str:
+    """Render an HTML template; its content security policy allows only the script."""
+    code = script.read_text("utf-8")
+    fingerprint = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     # The browser blocks every other script and request.
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{fingerprint}'"
     environment = _environment(autoescape=True)
     environment.filters["together"] = lambda text: text.replace(" %", "\u00a0%")
-    return environment.get_template(template).render(**context, script=Markup(script), policy=policy)
+    return environment.get_template(template).render(**context, script=Markup(code), policy=policy)
 
 
 def markdown(template: str, **context: object) -> str:
