@@ -13,6 +13,9 @@ driver, and of the largest process of Ray's workers. Pages of the object store, 
 not counted. Work is processor seconds of the driver and all it started, from the first part done to the last, so that
 what a start costs is left out; of training the seconds of its last epoch. The floor of each ratio is 1.
 
+Beside that a table alone is read: of `--rows` films and of a tenth of them, without posters, by a process of its own.
+Its rate is that of processor seconds, told beside the floor, `csv.reader` alone over the same file.
+
 Beside that the split alone is run on the columns of a million films: the most bytes a film that it holds, what it is
 given and gives back included. Its floor is what it is given: 16 bytes of an id's hash, 4 of 25 genres.
 """
@@ -26,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +66,8 @@ class Options:
     """Epochs trained; the last one's seconds are compared, since the first one compiles."""
     object_store: int = 512
     """Most megabytes of Ray's object store."""
+    rows: int = 1_000_000
+    """Films of the table that is read alone."""
     split: int = 1_000_000
     """Films of the split that is run alone."""
     folder: str = ""
@@ -70,6 +76,8 @@ class Options:
     """5,000 films against 20,000."""
     claims: str = ""
     """File for the claims as JSON."""
+    table: str = ""
+    """Internal: read this table alone, and print as JSON what it took."""
     prepare: str = ""
     """Internal: prepare the films of this folder alone, and print as JSON what it took."""
 
@@ -91,12 +99,15 @@ def main(options: Options) -> None:
     if options.prepare:
         print(json.dumps(prepared(options)))
         return
+    if options.table:
+        print(json.dumps(table_read(options.table)))
+        return
     if options.quick:
-        options = replace(options, small=5_000, large=20_000, different=500, window=1_024, side=16)
+        options = replace(options, small=5_000, large=20_000, different=500, window=1_024, side=16, rows=200_000)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(options.folder or temporary)
         small, large = (run(options, folder, films) for films in (options.small, options.large))
-    claims = [split_claim(options.split)]
+        claims = [*table_claims(options, folder), split_claim(options.split)]
     print(f"Machine: {machine()}; {options.side} by {options.side} pixels, object store {options.object_store} MB")
     for what, unit, one, other in (
         ("driver's memory", "MB", small.driver, large.driver),
@@ -108,6 +119,55 @@ def main(options: Options) -> None:
             floor = f"1; {one[job]:.3g} and {other[job]:.3g} {unit}"
             claims.append(Claim(told, other[job] / one[job], 1.1, "at most", floor))
     tell(claims, options.claims)
+
+
+def table_claims(options: Options, folder: Path) -> list[Claim]:
+    """Read tables of two sizes, each in a process of its own; compare memory, and the rate with its floor."""
+    took = {}
+    for films in (options.rows // 10, options.rows):
+        path = folder / f"table-{films}.csv"
+        rows = [csv_row(draw_film(number, seed=0)) for number in range(50)]
+        with path.open("w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(csv_header())
+            table.writerows([f"film-{number:08d}", *rows[number % len(rows)][1:]] for number in range(films))
+        took[films] = json.loads(watched(options, [__file__, "--table", str(path)])[2].splitlines()[-1])
+    few, many = took.values()
+    floor = f"{many['floor']:,.0f} of csv.reader alone"
+    return [
+        Claim(f"Table of {options.rows:,} films, read a second", many["rate"], 30_000, "at least", floor),
+        Claim(
+            f"Table of {options.rows:,} films to {options.rows // 10:,}: memory",
+            many["memory"] / few["memory"],
+            1.5,
+            "at most",
+            f"1; {few['memory']:.0f} and {many['memory']:.0f} MB",
+        ),
+    ]
+
+
+def table_read(path: str) -> dict[str, float]:
+    """Return films read a processor second, most megabytes held, and the floor of the rate."""
+    from datasets.raw.films_folder import read_films
+
+    most = [0.0]
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            most[0] = max(most[0], held(os.getpid()))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    started = time.process_time()
+    films = len(read_films(path).table)
+    seconds = time.process_time() - started
+    over.set()
+    thread.join()
+    started = time.process_time()
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        rows = sum(1 for _ in csv.reader(file, strict=True))
+    return {"rate": films / seconds, "memory": most[0], "floor": rows / (time.process_time() - started)}
 
 
 def split_claim(films: int) -> Claim:

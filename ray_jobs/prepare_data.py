@@ -121,6 +121,8 @@ class Options:
             raise ValueError(f"--max-poster-pixels must be 1 to {MOST_PIXELS}, not {self.max_poster_pixels}")
         if not 0 < self.train_share <= 1:
             raise ValueError(f"--train-share must be above 0 and at most 1, not {self.train_share:g}")
+        if self.dry_run and self.films == SAMPLE:
+            raise ValueError("--dry-run needs the --films to read")
         if self.min_films_per_genre < 0:
             raise ValueError(f"--min-films-per-genre must not be negative, not {self.min_films_per_genre}")
 
@@ -144,7 +146,7 @@ def main(options: Options) -> None:
     """Generate the sample if requested, and create the store."""
     console = Console()
     reading = options.reading
-    if options.dry_run and options.films != SAMPLE:
+    if options.dry_run:
         dry_run(options.films, reading, console)
         return
     require_place(options.store, overwrite=options.overwrite)

@@ -32,6 +32,8 @@ class GenreOptions:
     """Genres of fewer films are dropped, or folded into `rare`."""
     rare: str = ""
     """Name of the genre that takes the place of rare ones; "" drops them."""
+    also: tuple[str, ...] = ()
+    """Genres that a list of names may leave out because no film has them."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,8 @@ class _Vocabulary:
         )
 
     def _chosen(self, shown: dict[str, str]) -> list[str]:
+        for name in () if self._from_columns else self._options.also:
+            shown.setdefault(name_key(name), name)
         if self._options.only:
             wanted = list(dict.fromkeys(name_key(name) for name in self._options.only))
             missing = [name for name in self._options.only if name_key(name) not in shown]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.raw.films_folder import POSTERS_NAME, find_folder
+from datasets.raw.films_folder import POSTERS_NAME, ReadOptions, find_folder
+from datasets.raw.genres import GenreOptions
 from datasets.raw.posters import PosterError, thumbnail_jpeg, to_jpeg
 from datasets.raw.rejects import FilmsError
 from datasets.storage import files
@@ -73,7 +74,13 @@ def open_eval_set(store: Store, folder: str, report: str, console: Console) -> I
         return
     scratch = files.join(files.absolute(report), ".evaluated-films")
     height, width = store.manifest.poster_shape[:2]
-    preparation = Preparation(height, width, shares={"train": 0.0, "validation": 0.0, "test": 1.0}, max_rejects=1.0)
+    preparation = Preparation(
+        height,
+        width,
+        shares={"train": 0.0, "validation": 0.0, "test": 1.0},
+        max_rejects=1.0,
+        read=ReadOptions(genres=GenreOptions(also=store.manifest.genres)),
+    )
     try:
         manifest = prepare(folder, scratch, preparation, show_progress(console))
         missing = [genre for genre in store.manifest.genres if genre not in manifest.genres]

@@ -81,6 +81,7 @@ def test_chosen_renamed_and_rare(tmp_path: Path) -> None:
     films = read(tmp_path, genres, GenreOptions(min_films=2, rare="Other"))
     assert labelled(films) == [{"Drama", "War"}, {"Drama"}, {"War", "Other"}, {"Other"}]
     assert read(tmp_path, genres, GenreOptions(only=("N/A", "War"))).genres == ("N/A", "War")
+    assert read(tmp_path, genres, GenreOptions(also=("Opera", "drama"))).genres[-1] == "Opera"
     with pytest.raises(FilmsError, match="no film has the genre Opera of --genres; there are Comedy, Drama"):
         read(tmp_path, genres, GenreOptions(only=("Opera", "War")))
 

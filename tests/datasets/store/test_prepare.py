@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import platform
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from datasets.batches.film_inputs import input_films
 from datasets.batches.readers import blocks_of
+from datasets.raw.columns import Choices
 from datasets.raw.films_folder import ReadOptions
 from datasets.raw.rejects import FilmsError
 from datasets.store import prepare as preparing
@@ -23,6 +26,7 @@ from datasets.store.prepare import Preparation, prepare
 from datasets.store.split import stratified_split
 from datasets.text.vocabulary import Vocabulary
 from tests.datasets.raw.dirty_films import make_dirty_folder
+from tests.datasets.raw.layouts import FILMS, LAYOUTS, csv_text, jpeg, netflix, write_posters
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("local_ray")]
 LENIENT = Preparation(height=16, width=12, max_rejects=0.9, read=ReadOptions(allow_missing=False))
@@ -179,6 +183,77 @@ def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(StoreError, match="format 99"):
         Store.open(str(tmp_path))
+
+
+def test_films_that_lack_something_are_marked(tmp_path: Path) -> None:
+    """Ten films, of which the first eight have a poster and the last seven an overview."""
+    write_posters(tmp_path / "films" / "Images", [f"{number}.jpg" for number in range(8)])
+    rows = [[n, f"Film {n} of the sea." if n >= 3 else "N/A", "Drama" if n % 2 else "War|Drama"] for n in range(10)]
+    (tmp_path / "films" / "films.csv").write_text(csv_text([["id", "plot", "genres"], *rows]))
+    manifest = prepare(str(tmp_path / "films"), str(tmp_path / "store"), Preparation(16, 12))
+    store = Store.open(str(tmp_path / "store"))
+    assert store.manifest == manifest and sum(manifest.films.values()) == 10
+    seen = {need: 0 for need in ("poster", "overview", "both")}
+    for split in SPLITS:
+        table = store.table(split, ["id", "overview", "labels", "poster", "has_poster", "has_overview"]).to_pylist()
+        for film in table:
+            assert film["has_poster"] == (int(film["id"]) < 8) == any(film["poster"])
+            assert film["has_overview"] == (int(film["id"]) >= 3) == bool(film["overview"])
+        for need, needs in (("poster", ["poster"]), ("overview", ["overview"]), ("both", ["poster", "overview"])):
+            view = store.having(*needs)
+            wanted = [film for film in table if all(film[f"has_{name}"] for name in needs)]
+            assert view.table(split, ["id"])["id"].to_pylist() == [film["id"] for film in wanted]
+            assert view.manifest.films[split] == len(wanted) == len(view.labels(split))
+            assert sum(len(block["labels"]) for block in blocks_of(poster_films(view, split))) == len(wanted)
+            war = sum(film["labels"][manifest.genres.index("War")] for film in wanted)
+            assert view.manifest.genre_films[split]["War"] == war
+            seen[need] += len(wanted)
+    assert seen == {"poster": 8, "overview": 7, "both": 5}
+    assert store.having().manifest == manifest and store.has("poster")
+
+
+def test_a_store_without_posters(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    netflix(tmp_path / "films")
+    manifest = prepare(str(tmp_path / "films"), str(tmp_path / "store"), Preparation(16, 12))
+    store = Store.open(str(tmp_path / "store"))
+    assert store.has("overview") and not store.has("poster")
+    assert store.having("overview").manifest == manifest
+    assert sum(store.having("poster").manifest.films.values()) == 0
+    assert manifest.source["understood"][3].startswith("Posters: none; a store for models that read overviews")
+
+
+@pytest.mark.parametrize("layout", ["tmdb_metadata", "movielens", "omdb", "kaggle_posters", "mm_imdb"])
+def test_posters_of_public_layouts_are_decoded(layout: str, tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    LAYOUTS[layout](tmp_path / "films")
+    how = Preparation(16, 12, max_rejects=0.5, read=ReadOptions(Choices(id="id" if layout == "tmdb_metadata" else "")))
+    manifest = prepare(str(tmp_path / "films"), str(tmp_path / "store"), how)
+    assert sum(manifest.films.values()) == FILMS and not any(
+        name.startswith("poster") for name in manifest.source["rejects"]
+    )
+
+
+def test_posters_in_the_table_and_in_a_compressed_tar(tmp_path: Path) -> None:
+    """Both are copied into the work folder, of which nothing is left."""
+    rows = {"id": [str(n) for n in range(4)], "plot": ["The sea."] * 4, "genres": [["Drama"]] * 4}
+    pixels = []
+    for kind in ("table", "tar"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        pictures = {"image": [{"bytes": jpeg(n), "path": f"{n}.jpg"} for n in range(4)]} if kind == "table" else {}
+        pq.write_table(pa.table(rows | pictures), folder / "films.parquet")
+        if kind == "tar":
+            write_posters(tmp_path / "posters", [f"{n}.jpg" for n in range(4)])
+            with tarfile.open(folder / "posters.tar.gz", "w:gz") as tar:
+                tar.add(tmp_path / "posters", "posters")
+        manifest = prepare(str(folder), str(tmp_path / f"{kind}-store"), Preparation(16, 12))
+        assert manifest.having == {} and manifest.source["rejects"] == {}
+        pixels.append(manifest.fingerprint)
+        assert {path.name for path in (tmp_path / f"{kind}-store").iterdir()} == {
+            *("films", "manifest.json", "rejects.csv", "words.parquet")
+        }
+    assert pixels[0] == pixels[1]
 
 
 @pytest.mark.real_films
