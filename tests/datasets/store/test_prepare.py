@@ -193,6 +193,7 @@ def test_films_that_lack_something_are_marked(tmp_path: Path) -> None:
     manifest = prepare(str(tmp_path / "films"), str(tmp_path / "store"), Preparation(16, 12))
     store = Store.open(str(tmp_path / "store"))
     assert store.manifest == manifest and sum(manifest.films.values()) == 10
+    pixels = SimpleNamespace(name="inputs", source="poster", form="pixels")
     seen = {need: 0 for need in ("poster", "overview", "both")}
     for split in SPLITS:
         table = store.table(split, ["id", "overview", "labels", "poster", "has_poster", "has_overview"]).to_pylist()
@@ -204,7 +205,8 @@ def test_films_that_lack_something_are_marked(tmp_path: Path) -> None:
             wanted = [film for film in table if all(film[f"has_{name}"] for name in needs)]
             assert view.table(split, ["id"])["id"].to_pylist() == [film["id"] for film in wanted]
             assert view.manifest.films[split] == len(wanted) == len(view.labels(split))
-            assert sum(len(block["labels"]) for block in blocks_of(poster_films(view, split))) == len(wanted)
+            blocks = blocks_of(input_films(view, split, [pixels], {}, None))
+            assert sum(len(block["labels"]) for block in blocks) == len(wanted)
             war = sum(film["labels"][manifest.genres.index("War")] for film in wanted)
             assert view.manifest.genre_films[split]["War"] == war
             seen[need] += len(wanted)
