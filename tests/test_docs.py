@@ -18,6 +18,7 @@ CODE = ("datasets", "genre_models", "ray_jobs", "benchmarks", "tests", "deploy",
 OF_OTHERS = {
     *("no-deps", "working-dir", "address", "head", "logdir", "generate", "help", "watch", "template"),
     *("group-name", "description", "protocol", "source-group", "port", "cidr"),
+    *("wait", "directory-prefix", "input-file"),
 }
 
 
