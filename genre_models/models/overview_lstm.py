@@ -19,7 +19,7 @@ Pooling = Literal["last", "mean_max", "attention", "all"]
 
 @dataclass(frozen=True)
 class OverviewBranch:
-    """Options of words and LSTMs, alone in the overview model and as a branch of the joint model."""
+    """Options of words and LSTMs, of the overview model and of the joint model."""
 
     tokenizer: Tokenizer = "split"
     """Tokenisation of overviews: split at white space, as in the coursework; words and numbers without accents; their

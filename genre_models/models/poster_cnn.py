@@ -18,7 +18,7 @@ _GROUPS = 8  # in group normalisation
 
 @dataclass(frozen=True)
 class PosterBranch:
-    """Options of the convolutions, alone in the poster model and as a branch of the joint model."""
+    """Options of the convolutions, of the poster model and of the joint model."""
 
     height: int = 64
     """Input height of posters in pixels; the store must hold posters of this size."""
