@@ -27,9 +27,12 @@ def private_uses(path: Path) -> Iterator[str]:
         package, *inner = module.split(".")
         if package not in ROOMS and (any(map(is_private, inner)) or module.startswith(PRIVATE)):
             yield module
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Attribute) and is_private(node.attr) and ast.unparse(node.value) not in ("self", "cls"):
-            yield ast.unparse(node)
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    private = [node for node in nodes if isinstance(node, ast.Attribute) and is_private(node.attr)]
+    # What a class of this file has itself is its own, whatever the instance is called.
+    own = {node.attr for node in private if ast.unparse(node.value) in ("self", "cls")}
+    own |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    yield from (ast.unparse(node) for node in private if node.attr not in own)
 
 
 def test_private_interfaces_stand_in_one_file_of_each_room() -> None:
@@ -51,7 +54,7 @@ def test_the_rule_finds_what_it_should(tmp_path: Path) -> None:
     source.write_text(
         "import keras.src.layers\nfrom ray.data._internal import x\nfrom ray_jobs import _own\n"
         "from __future__ import y\n"
-        "class A:\n    def f(self, other):\n        return self._own, other._theirs, other.__name__\n"
+        "class A:\n    def f(self, other):\n        return self._own, other._own, other._theirs, other.__name__\n"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tests.test_rooms.ROOT", tmp_path)
