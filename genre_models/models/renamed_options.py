@@ -36,11 +36,17 @@ RENAMED = {
 """New names by old names."""
 
 
-def with_new_names(values: Any) -> Any:
-    """Return JSON or YAML values with all dictionary keys renamed, at any depth."""
+def with_new_names(values: Any, *, untouched: tuple[str, ...] = ()) -> Any:
+    """Return JSON or YAML values with all dictionary keys renamed, at any depth.
+
+    What is below the keys in `untouched` stays as it is, such as metrics: one of them is named as an option was.
+    """
     if isinstance(values, dict):
-        return {RENAMED.get(name, name): with_new_names(value) for name, value in values.items()}
-    return [with_new_names(value) for value in values] if isinstance(values, list) else values
+        return {
+            RENAMED.get(name, name): value if name in untouched else with_new_names(value, untouched=untouched)
+            for name, value in values.items()
+        }
+    return [with_new_names(value, untouched=untouched) for value in values] if isinstance(values, list) else values
 
 
 def with_new_flags(arguments: list[str]) -> list[str]:

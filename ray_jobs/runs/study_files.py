@@ -54,7 +54,7 @@ def studies_below(folder: str, kind: StudyKind) -> list[dict[str, Any]]:
     studies = []
     for path in files.find(folder, kind.file):
         try:
-            study = with_new_names(json.loads(files.read_text(path)))
+            study = with_new_names(json.loads(files.read_text(path)), untouched=("history",))
             if study["format"] == kind.format and study[kind.holds] and study["store"]["fingerprint"]:
                 studies.append({**study, "path": path.rsplit("/", 1)[0]})  # the runs folder may have moved
         except (ValueError, KeyError, TypeError, OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import TrainOptions
 from ray_jobs.runs.resume import check_resume, settings_of
 from ray_jobs.runs.run_folder import RunFolder
+from ray_jobs.runs.study_files import SWEEPS, studies_below
 from ray_jobs.runs.sweep_folder import SweepFolder
 
 BEFORE = Path(__file__).parents[2] / "version_before"
@@ -52,3 +54,15 @@ def test_options_on_the_command_line_are_taken() -> None:
 
 def test_no_new_name_is_an_old_one() -> None:
     assert not set(RENAMED) & set(RENAMED.values())
+
+
+def test_metrics_in_a_study_keep_their_names(tmp_path: Path) -> None:
+    """Precision was also the name of an option."""
+    epoch = {"epoch": 1, "precision": 0.5, "validation_precision": 0.4}
+    trial = {"number": 1, "settings": {"ema": 0.9, "precision": "float32"}, "history": [epoch]}
+    sweep = {"store": {"fingerprint": "f"}, "trials": [trial]}
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / SWEEPS.file).write_text(json.dumps(sweep | {"format": SWEEPS.format}))
+    (read,) = studies_below(str(tmp_path), SWEEPS)
+    assert read["trials"][0]["settings"] == {"ema_decay": 0.9, "dtype_policy": "float32"}
+    assert read["trials"][0]["history"] == [epoch]
