@@ -76,8 +76,9 @@ class Decoder:
         good = films.take(decoded) if rejects else films
         has = np.stack([_is_filled(good["poster"]), _is_filled(good["overview"])], axis=1)
         good = good.set_column(good.schema.get_field_index("poster"), self.schema.field("poster"), posters)
-        for column, name in enumerate(name for name in PRESENCE.values() if name in self.schema.names):
-            good = good.append_column(name, pa.array(has[:, column]))
+        for place, presence in enumerate(PRESENCE.values()):
+            if presence in self.schema.names:
+                good = good.append_column(presence, pa.array(has[:, place]))
         labels = film_store.label_array(good["labels"])
         if len(good):
             write_parquet(good.select(self.schema.names).cast(self.schema), files.join(self.work, "decoded", name))
