@@ -67,7 +67,7 @@ class FilmRows:
         """Prepare to read into the local `file`; pictures in tables go to the folder `spill`."""
         first = tables[0]
         self.tables = tables
-        self.codes = GenreCodes(first.columns, [row for one in tables for row in one.rows])
+        self.codes = GenreCodes(first.columns, first.rows)
         self.code_of = array("i")
         self.has_overview = array("b")
         self.hashes = array("q")
@@ -78,7 +78,7 @@ class FilmRows:
         self.records = 0
         self.urls = 0
         """Films whose poster column is a web address."""
-        self.key_name, self._key, self.key_is_path = best_key(first, posters)
+        self.key_name, self.key_is_path = best_key(first, posters)
         self._rows = RowFile(file, SCHEMA)
         self._pictures = Pictures(spill)
         self._offset = 0
@@ -101,9 +101,10 @@ class FilmRows:
         return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
     def _read_table(self, used: UsedTable) -> None:
-        columns, key = used.columns, self._key
+        columns = used.columns
+        key = columns.names.index(self.key_name) if self.key_name else None
         assert columns.id is not None
-        at_id, at_overview, code_of = columns.id, columns.overview, self.codes.code
+        at_id, at_overview, code_of = columns.id, columns.overview, self.codes.reader(columns)
         listed = columns.genre is not None
         width = len(columns.names)
         pictured = columns.poster is not None and columns.names[columns.poster] in used.table.pictures
@@ -148,14 +149,14 @@ class FilmRows:
         self.rejects.append(Reject(_printable(film), row, reason, detail))
 
 
-def best_key(used: UsedTable, posters: PosterIndex) -> tuple[str, int | None, bool]:
-    """Return the column other than the id that names posters: its name, its place, and whether it holds paths.
+def best_key(used: UsedTable, posters: PosterIndex) -> tuple[str, bool]:
+    """Return the column other than the id that names posters, and whether it holds paths.
 
     The poster column comes first; another id is taken only if it names more of the first films' posters than the id.
     """
     columns, rows = used.columns, used.rows
     if columns.poster is not None:
-        return columns.names[columns.poster], columns.poster, True
+        return columns.names[columns.poster], True
 
     def hits(column: int) -> int:
         ids = [_text(row[column]) for row in rows]
@@ -165,8 +166,8 @@ def best_key(used: UsedTable, posters: PosterIndex) -> tuple[str, int | None, bo
     if columns.other_ids and len(posters):
         best = max(columns.other_ids, key=hits)
         if hits(best) > hits(columns.id):
-            return columns.names[best], best, False
-    return "", None, False
+            return columns.names[best], False
+    return "", False
 
 
 def _text(value: Any) -> str:

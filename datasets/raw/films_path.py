@@ -178,7 +178,7 @@ def _choose(found: FilmsPath, tables: Iterator[Table], chosen: Choices) -> None:
         if one.columns.problems:
             unusable.append(one)
         else:
-            usable.setdefault((*one.columns.used,), []).append(one)
+            usable.setdefault((*sorted(one.columns.used),), []).append(one)
     groups = list(usable.values())
     if len(groups) > 1:  # a table of overviews says more than one without, and a list of genres more than numbers
         groups = [group for group in groups if group[0].columns.overview is not None] or groups

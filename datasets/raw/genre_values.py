@@ -14,8 +14,8 @@ BLANK = frozenset({"", "nan", "n/a", "na", "none", "null", "<na>", "\\n", "-"})
 NO_GENRE_NAMES = frozenset({*BLANK, "(no genres listed)", "no genres listed"})
 """Names that say that no genre is known, in lower case."""
 SEPARATORS = ("|", ";", ",")
-_YES = frozenset({"1", "1.0", "true", "yes", "y", "t"})
-_NO = frozenset({"0", "0.0", "false", "no", "n", "f", "", "nan", "n/a", "na", "none", "null", "<na>"})
+_YES = frozenset({"1", "1.0", "true", "yes"})
+_NO = frozenset({"0", "0.0", "false", "no", "", "nan", "n/a", "na", "none", "null", "<na>"})
 _NAME_KEYS = ("name", "genre", "label", "title", "tag")
 # A list as NumPy prints it: no commas between the names.
 _NUMPY_LIST = re.compile(r"""^\[\s*(['"]).*\1\s*\]$""", re.DOTALL)

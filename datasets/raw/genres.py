@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import operator
@@ -61,32 +62,31 @@ class GenreCodes:
     """Codes of films' genres as they are read: films with the same value have the same code."""
 
     def __init__(self, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
-        """Take the table's columns, and its first rows, which show how lists are separated."""
+        """Take the first table's columns, and its first rows, which show how lists are separated."""
         self.column_names = [columns.names[c] for c in columns.labels]
         self._codes: dict[Any, int] = {}
         self.values: list[Any] = []  # By code: a tuple of raw labels, or of names, or None where there is no list.
-        if columns.labels:
-            several = len(columns.labels) > 1
-            self._labels: Callable[[Sequence[Any]], Any] = operator.itemgetter(*columns.labels)
-            self.code = self._code_of_labels if several else self._code_of_label
-        else:
-            assert columns.genre is not None
-            self._genre = columns.genre
-            self._separator = separator_of([row[columns.genre] for row in rows])
-            self.code = self._code_of_list
+        self._separator = "" if columns.genre is None else separator_of([row[columns.genre] for row in rows])
 
-    def _code_of_labels(self, fields: Sequence[Any]) -> int:
-        key = self._labels(fields)
-        code = self._codes.get(key)
-        return self._new(key, key) if code is None else code
+    def reader(self, columns: Columns) -> Callable[[Sequence[Any]], int]:
+        """Return the function that gives the code of a record of a table with these columns."""
+        codes, new = self._codes, self._new
+        if columns.genre is not None:
+            return functools.partial(self._code_of_list, columns.genre)
+        places = {columns.names[c]: c for c in columns.labels}
+        same = self.column_names == [columns.names[c] for c in columns.labels]
+        labels = operator.itemgetter(*(columns.labels if same else [places[name] for name in self.column_names]))
+        single = len(columns.labels) == 1
 
-    def _code_of_label(self, fields: Sequence[Any]) -> int:
-        key = (self._labels(fields),)
-        code = self._codes.get(key)
-        return self._new(key, key) if code is None else code
+        def code_of(fields: Sequence[Any]) -> int:
+            key = (labels(fields),) if single else labels(fields)
+            code = codes.get(key)
+            return new(key, key) if code is None else code
 
-    def _code_of_list(self, fields: Sequence[Any]) -> int:
-        value = fields[self._genre]
+        return code_of
+
+    def _code_of_list(self, genre: int, fields: Sequence[Any]) -> int:
+        value = fields[genre]
         key = value if isinstance(value, str) else json.dumps(value, default=str)
         code = self._codes.get(key)
         if code is None:

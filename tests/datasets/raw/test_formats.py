@@ -296,6 +296,14 @@ def test_text_that_is_no_unicode_costs_its_film(tmp_path: Path) -> None:
     assert read.table["id"].to_pylist() == ["b"] and read.rejects[0].row == 1
 
 
+def test_tables_whose_columns_stand_in_another_order(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,War,Drama,overview\n1,1,0,The one.\n2,0,1,The two.\n")
+    (tmp_path / "b.csv").write_text("overview,Title,Drama,War,id\nThe three.,x,1,0,3\nThe four.,y,1,1,4\n")
+    read = content(read_films(str(tmp_path)))
+    assert [sorted(read[film][1]) for film in "1234"] == [["War"], ["Drama"], ["Drama"], ["Drama", "War"]]
+    assert read["4"][0] == "The four."
+
+
 def test_rejects_of_several_tables_name_their_file(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.csv").write_text(f"id,overview,genre\n{name}1,The one.,Drama\n{name}2,too,many,fields\n")
