@@ -82,7 +82,8 @@ class Options:
     max_poster_pixels: int = MAX_PIXELS
     """Posters with more pixels than this are rejected without being decoded."""
     id_column: str = ""
-    """Column of the films' ids; by default id, imdb_id, imdbId, tmdbId or movieId in any case."""
+    """Column of the films' ids; by default id, imdb_id, imdbId, tmdbId or movieId in any case. "row" numbers
+    the films."""
     overview_column: str = ""
     """Column of the overviews; by default overview, plot, description or summary."""
     genre_column: str = ""

@@ -30,6 +30,8 @@ USUAL_NAMES = (
     *("title", "Title"),
 )
 """Names by which a file's delimiter is recognised."""
+ROW = "row"
+"""Choice of an id column that numbers the films by their rows."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Columns:
 
     names: list[str]
     id: int | None
+    """None where films are numbered by their rows."""
     overview: int | None
     genre: int | None
     """The column that lists genres."""
@@ -82,7 +85,8 @@ def find_columns(names: Sequence[str], rows: Sequence[Sequence[Any]], chosen: Ch
         chosen: columns that the user named.
     """
     finder = _Finder(list(names), rows)
-    film = finder.one("id", _ID, chosen.id, needed=True)
+    by_row = chosen.id == ROW and ROW not in names
+    film = None if by_row else finder.one("id", _ID, chosen.id, needed=True)
     overview = finder.one("overview", _OVERVIEW, chosen.overview)
     genre = finder.one("genre", _GENRES, chosen.genre)
     poster = finder.one("poster", _POSTER, chosen.poster)
@@ -155,7 +159,8 @@ class _Finder:
         by_small = {simple(name): name for name in self.names if name}
         close = [by_small[m] for name in usual[0] for m in difflib.get_close_matches(name, by_small, n=1, cutoff=0.75)]
         near = f" Is it {close[0]!r}?" if close else ""
-        return f"no column is the {option}: {self._shown()}.{near} Name it with --{option}-column."
+        numbered = f" (--id-column {ROW} numbers the films)" if option == "id" else ""
+        return f"no column is the {option}: {self._shown()}.{near} Name it with --{option}-column{numbered}."
 
     def no_genre(self) -> str:
         return (

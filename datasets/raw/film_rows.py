@@ -103,7 +103,6 @@ class FilmRows:
     def _read_table(self, used: UsedTable) -> None:
         columns = used.columns
         key = columns.names.index(self.key_name) if self.key_name else None
-        assert columns.id is not None
         at_id, at_overview, code_of = columns.id, columns.overview, self.codes.reader(columns)
         listed = columns.genre is not None
         width = len(columns.names)
@@ -111,7 +110,7 @@ class FilmRows:
         for record in used.table.records(set(columns.used)):
             self.records += 1
             row, fields, problem = record
-            film = _text(fields[at_id]) if at_id < len(fields) else ""
+            film = str(row + self._offset) if at_id is None else _text(fields[at_id]) if at_id < len(fields) else ""
             if not _PLAIN_ID.fullmatch(film):
                 if unsafe := _unsafe_id(film):
                     self._reject(used, film, row, ID_LEAVES_FOLDER, unsafe)
@@ -162,10 +161,9 @@ def best_key(used: UsedTable, posters: PosterIndex) -> tuple[str, bool]:
         ids = [_text(row[column]) for row in rows]
         return int(((posters.by_id(ids) >= 0) | (posters.by_loose_id(ids) >= 0)).sum()) if ids else 0
 
-    assert columns.id is not None
     if columns.other_ids and len(posters):
         best = max(columns.other_ids, key=hits)
-        if hits(best) > hits(columns.id):
+        if hits(best) > (0 if columns.id is None else hits(columns.id)):
             return columns.names[best], False
     return "", False
 

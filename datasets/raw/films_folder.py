@@ -133,10 +133,11 @@ def _problems(
     elif selection.films and not selection.films_with_poster and len(posters) >= max(3, len(rows.hashes) // 100):
         used = found.tables[0].columns
         ids = ", ".join(repr(film) for film in selection.some_ids)
+        source = "by their rows" if used.id is None else f"by the column {used.names[used.id]!r}"
         problems.append(
             f"{len(posters):,} pictures, and none belongs to a film: they are named as {', '.join(posters.names(3))}, "
-            f"and the films {ids} (column {used.names[used.id or 0]!r}). Name the column of the files' names with "
-            "--poster-column or --id-column, or read films without posters from a folder without pictures."
+            f"and the films {ids}, {source}. Name the column of the files' names with --poster-column or --id-column, "
+            "or read films without posters from a folder without pictures."
         )
     return problems
 

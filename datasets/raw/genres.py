@@ -69,7 +69,7 @@ class GenreCodes:
         self._separator = "" if columns.genre is None else separator_of([row[columns.genre] for row in rows])
 
     def reader(self, columns: Columns) -> Callable[[Sequence[Any]], int]:
-        """Return the function that gives the code of a record of a table with these columns."""
+        """Return a function from a record of a table with these columns to its code."""
         codes, new = self._codes, self._new
         if columns.genre is not None:
             return functools.partial(self._code_of_list, columns.genre)

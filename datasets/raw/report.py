@@ -52,6 +52,8 @@ def _columns_line(found: FilmsPath, rows: FilmRows, genres: Genres) -> str:
         )
         if column is not None
     ]
+    if columns.id is None:
+        named.insert(0, "id the row's number")
     ignored = [*columns.ignored, *genres.ignored]
     if rows.key_name and not rows.key_is_path:
         named.append(f"posters named by {rows.key_name!r}")

@@ -86,7 +86,7 @@ def film_schema(genres: int, poster_shape: tuple[int, int, int], *, incomplete: 
 
 
 class Store:
-    """An open film store, or a view of the films that have a model's inputs."""
+    """An open film store, or a view of some of its films."""
 
     def __init__(
         self, path: str, manifest: Manifest, needs: tuple[str, ...] = (), whole: Manifest | None = None

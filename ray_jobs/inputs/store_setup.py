@@ -94,7 +94,7 @@ def tell(films: FilmList, console: Console) -> None:
 
 
 def unknown_share() -> Callable[[Sequence[str]], float] | None:
-    """Return the check for words unknown to the pretrained text encoder, if installed."""
+    """Return the pretrained tokenizer's share of unknown pieces, if it is installed."""
     try:
         return WordPiece(minilm_folder()).unknown_share
     except (ImportError, OSError, ValueError):

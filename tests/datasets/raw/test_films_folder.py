@@ -238,7 +238,10 @@ def test_missing_csv_says_what_is_there(tmp_path: Path) -> None:
         (HEADER + "\n\n", "no films"),
         ("Id,Overview,Genre\nx,y,[]\n", "lists no genre"),
         ("Id,Overview,Budget\nx,y,200\nz,w,300\n", "nothing says the genres: the columns are 'Id', 'Overview', 'Bu"),
-        ("Film,Drama,Overview\nx,1,y\n", "no column is the id: the columns are 'Film', 'Drama', 'Overview'. Name"),
+        (
+            "Film,Drama,Overview\nx,1,y\n",
+            "no column is the id: the columns are 'Film', 'Drama', 'Overview'. Name it with",
+        ),
         ("Id,Overview,Plot,Genre\nx,y,z,Drama\n", "which column is the overview, 'Overview' or 'Plot'? Name it with"),
         ("Id,Genre\nx,Drama\n", "neither posters nor overviews"),
         ("Id,Overview,Genre\nx,y,28\nz,w,12\n", "holds numbers (28, 12), not genres"),

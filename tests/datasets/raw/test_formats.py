@@ -14,7 +14,8 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 import pytest
 
-from datasets.raw.films_folder import FilmList, read_films
+from datasets.raw.columns import Choices
+from datasets.raw.films_folder import FilmList, ReadOptions, read_films
 from datasets.raw.rejects import ROW_MALFORMED, FilmsError
 from tests.datasets.raw.layouts import csv_text
 
@@ -302,6 +303,18 @@ def test_tables_whose_columns_stand_in_another_order(tmp_path: Path) -> None:
     read = content(read_films(str(tmp_path)))
     assert [sorted(read[film][1]) for film in "1234"] == [["War"], ["Drama"], ["Drama"], ["Drama", "War"]]
     assert read["4"][0] == "The four."
+
+
+def test_films_without_an_id_are_numbered_if_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "films.csv").write_text("Title,Poster,Plot,Genre\nA,b.jpg,The one.,War\nB,a.jpg,The two.,Drama\n")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jpg").touch()
+    with pytest.raises(FilmsError, match=r"no column is the id.*--id-column row numbers the films"):
+        read_films(str(tmp_path))
+    films_ = read_films(str(tmp_path), ReadOptions(Choices(id="row")))
+    assert films_.table["id"].to_pylist() == ["2", "3"]
+    assert films_.table["poster"].to_pylist() == [f"{tmp_path}/b.jpg", f"{tmp_path}/a.jpg"]
+    assert films_.understood[1].startswith("Columns: id the row's number, overview 'Plot'")
 
 
 def test_rejects_of_several_tables_name_their_file(tmp_path: Path) -> None:
