@@ -86,7 +86,7 @@ class Model:
         Example:
             >>> import genre_models as gm
             >>> model = gm.load("~/film-genres/runs")
-            >>> model.predict(posters=["alien.jpg"], overviews=["A crew wakes up far from home."], ids=["Alien"])
+            >>> model.predict(posters=["alien.jpg"], overviews=["A crew wakes up far from home."])
         """
         if errors not in ("raise", "coerce"):
             raise ValueError(f'errors is "raise" or "coerce", not {errors!r}')

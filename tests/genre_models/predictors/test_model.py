@@ -110,13 +110,6 @@ def test_arguments_that_do_not_fit(model: model_room.Model) -> None:
     assert model.predict(overviews=[]).shape == (0, len(GENRES))
 
 
-def test_several_models_are_their_mean(model: model_room.Model, home: Path, tmp_path: Path) -> None:
-    save("lstm", tmp_path, seed=5)
-    several = gm.load(home / "film-genres" / "runs" / "joint", tmp_path)
-    one, other = (each.predict(overviews=OVERVIEWS).to_numpy() for each in (model, gm.load(tmp_path)))
-    assert several.predict(overviews=OVERVIEWS).to_numpy() == pytest.approx((one + other) / 2, abs=1e-6)
-
-
 def test_no_model(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is no checkpoint"):
         gm.load(tmp_path)
@@ -124,16 +117,20 @@ def test_no_model(tmp_path: Path) -> None:
         gm.load()
 
 
-@pytest.mark.parametrize("text", [gm.__doc__, model_room.Model.predict.__doc__], ids=["package", "predict"])
-def test_examples_run_as_written(text: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_run_as_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Package and method have the same one."""
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(home)
+    parser = doctest.DocTestParser()
+    of_package, of_method = (
+        [example.source for example in parser.get_examples(text)]
+        for text in (gm.__doc__ or "", model_room.Model.predict.__doc__ or "")
+    )
+    assert of_package == of_method and len(of_package) == 3
     names: dict[str, object] = {}
-    examples = doctest.DocTestParser().get_examples(text)
-    assert len(examples) >= 3
-    for example in examples[:-1]:
-        exec(example.source, names)
-    frame = eval(examples[-1].source, names)
+    for source in of_package[:-1]:
+        exec(source, names)
+    frame = eval(of_package[-1], names)
     assert isinstance(frame, pd.DataFrame) and frame.shape == (1, len(GENRES))
 
 
