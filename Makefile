@@ -11,18 +11,21 @@ FILMS := --store $(DEMO)/store --runs $(DEMO)/runs
 COURSEWORK := --store $(DEMO)/store --runs $(DEMO)/coursework --preset coursework
 
 demo: install
-	@echo "1/5  Drawing sample films and preparing them"
+	@echo "1/6  Drawing sample films and preparing them"
 	@$(BIN)/python ray_jobs/prepare_data.py --films sample --sample-films 1200 --store $(DEMO)/store --overwrite
-	@echo && echo "2/5  Training the coursework's models, the poster CNN and the overview LSTM (about 2 min)"
+	@echo && echo "2/6  Training the coursework's models, the poster CNN and the overview LSTM (about 2 min)"
 	@$(BIN)/python ray_jobs/train_cnn.py $(COURSEWORK) --epochs 20 --learning-rate 1e-3
 	@$(BIN)/python ray_jobs/train_lstm.py $(COURSEWORK) --epochs 10 --batch-size 32 --learning-rate 2e-3
-	@echo && echo "3/5  Training the best ones (about 2 min)"
+	@echo && echo "3/6  Training the best ones (about 2 min)"
 	@$(BIN)/python ray_jobs/train_cnn.py $(FILMS) --preset best --epochs 20
 	@$(BIN)/python ray_jobs/train_lstm.py $(FILMS) --preset best
-	@echo && echo "4/5  Training one model on poster and overview together (about 1 min)"
+	@echo && echo "4/6  Training one model on poster and overview together (about 1 min)"
 	@$(BIN)/python ray_jobs/train_fusion.py $(FILMS) --preset best --epochs 10
-	@echo && echo "5/5  Comparing the best of each kind, and with the coursework's"
+	@echo && echo "5/6  Comparing the best of each kind, and with the coursework's"
 	@$(BIN)/python ray_jobs/evaluate.py $(FILMS) --report $(DEMO)/report --reference $(DEMO)/coursework
+	@echo && echo "6/6  Predicting one film with the ensemble of that comparison"
+	@$(BIN)/python ray_jobs/predict.py --model $(DEMO)/runs --overview "A detective hunts a killer through the city." \
+		--poster "$$(ls -d $(DEMO)/store-sample-1200-seed-0/Images/* | tail -n 1)"
 
 # Two processes of tests, each with a Ray of two CPUs: one waits where the other computes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
