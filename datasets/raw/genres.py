@@ -87,8 +87,12 @@ class GenreCodes:
 
     def _code_of_list(self, genre: int, fields: Sequence[Any]) -> int:
         value = fields[genre]
-        key = value if isinstance(value, str) else json.dumps(value, default=str)
-        code = self._codes.get(key)
+        key = value if isinstance(value, str) else tuple(value) if isinstance(value, list) else str(value)
+        try:
+            code = self._codes.get(key)
+        except TypeError:  # a list of objects
+            key = json.dumps(value, default=str)
+            code = self._codes.get(key)
         if code is None:
             names = names_of(value, self._separator)
             other = ("names", names)

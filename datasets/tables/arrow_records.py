@@ -43,7 +43,10 @@ class ArrowTable:
             yield from self._parquet.iter_batches(batch_size=_ROWS, columns=names)
             return
         for batch in _ipc_batches(self._file):
-            yield batch.select(names)
+            # Arrow trusts what it maps: a damaged file would end the process.
+            selected = batch.select(names)
+            selected.validate(full=True)
+            yield selected
 
     def _values(self, name: str, column: pa.Array) -> list[Any]:
         try:

@@ -189,7 +189,7 @@ def odd_text(fields: Sequence[Any]) -> str:
     for text in fields:
         if not isinstance(text, str):
             continue
-        if match := _UNDECODED.search(text):
+        if not text.isascii() and (match := _UNDECODED.search(text)):
             shown = match.group().encode("utf-8", "surrogateescape" if match.group() >= "\udc80" else "surrogatepass")
             return f"holds {shown!r}, which is not UTF-8 text: save the CSV as UTF-8"
         if "\0" in text:

@@ -21,6 +21,7 @@ JSON = (".json", ".jsonl", ".ndjson")
 ARROW = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
 _PACKED = (".gz", ".bz2", ".xz")
 _PROBED = 1000  # records from which the columns of JSON are collected
+_LONGEST_LINE = 1 << 20  # bytes by which the shape of JSON is told
 _DOCUMENT = 1 << 28  # most bytes of a JSON document that is no array and no JSON Lines
 
 
@@ -122,9 +123,9 @@ class Table:
     # -- JSON ---------------------------------------------------------------------------------------------------------
 
     def _open_json(self) -> None:
-        stream, _, encoding = self._text()
-        with stream:
-            lines = [line.lstrip("\ufeff") for line in itertools.islice(Lines(stream, encoding), 3)]
+        stream, _, _ = self._text()
+        with stream:  # an array may be one line of a gigabyte
+            lines = [stream.readline(_LONGEST_LINE).decode("utf-8", "replace") for _ in range(3)]
         start = next((line.lstrip() for line in lines if line.strip()), "")
         is_lines = Path(self.source.name.lower().removesuffix(".gz")).suffix in (".jsonl", ".ndjson")
         self.shape = "array" if start.startswith("[") else "lines" if is_lines or is_json_lines(lines) else "document"

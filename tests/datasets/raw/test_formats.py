@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -269,6 +270,18 @@ def test_a_broken_object_of_a_json_array_costs_its_film(tmp_path: Path, indent: 
     assert [(reject.row, reject.reason) for reject in read.rejects] == [(8, ROW_MALFORMED)]
     assert "not JSON, on line" in read.rejects[0].detail
     assert len(read.table) == 40 and read.table["id"][-1].as_py() == "last"
+
+
+def test_a_damaged_arrow_file_does_not_end_the_process(tmp_path: Path) -> None:
+    """Offsets that point beyond the texts would be read as they are."""
+    WRITERS["hugging face"](tmp_path, films(1))
+    path = tmp_path / "train" / "data-00000-of-00001.arrow"
+    data = path.read_bytes()
+    offsets = struct.pack("<3i", 0, 7, 14)  # of the ids, which have seven letters each
+    assert data.count(offsets) == 1
+    path.write_bytes(data.replace(offsets, struct.pack("<3i", 0, 7, 2**30)))
+    with pytest.raises(FilmsError, match="data-00000-of-00001.arrow is damaged"):
+        read_films(str(tmp_path))
 
 
 def test_a_large_json_array_is_read_as_a_stream(tmp_path: Path) -> None:
