@@ -174,7 +174,11 @@ def _choose(found: FilmsPath, tables: Iterator[Table], chosen: Choices) -> None:
     usable: dict[tuple[str, ...], list[UsedTable]] = {}
     unusable: list[UsedTable] = []
     for table in tables:
-        one = _assigned(table, chosen)
+        try:
+            one = _assigned(table, chosen)
+        except SourceError as error:  # never left out in silence
+            found.problems.append(f"{error}.")
+            continue
         if one.columns.problems:
             unusable.append(one)
         else:
@@ -209,10 +213,7 @@ def _assigned(table: Table, chosen: Choices) -> UsedTable:
     if table.problem:
         columns = Columns(table.names, None, None, None, [], None, [], [], [f"{table.problem}."])
         return UsedTable(table, columns, [])
-    try:
-        records = list(itertools.islice(table.records(), PROBED_ROWS))
-    except SourceError as error:
-        return UsedTable(table, Columns(table.names, None, None, None, [], None, [], [], [f"{error}."]), [])
+    records = list(itertools.islice(table.records(), PROBED_ROWS))
     rows = [record.fields for record in records if not record.problem and len(record.fields) == len(table.names)]
     columns = find_columns(table.names, rows, chosen)
     if not rows:
