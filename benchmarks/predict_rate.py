@@ -150,8 +150,9 @@ def predict_side(source: str, checkpoint: str, folder: str, *, films: int) -> fl
 
     rows = open_films(source)
     tables = list(rows.tables)
-    passes = -(-films // sum(map(len, tables)))
     size = films_a_part(sum(height * width * 3 for height, width in read_info(checkpoint).poster_sizes))
+    # The first two parts compile the model and are not counted.
+    passes = -(-max(films + 2 * size, 8 * size) // sum(map(len, tables)))
     work = WorkFolder(f"{folder}/work")
     plan = work.begin(replace(rows, tables=iter(tables * passes)), model_digests([checkpoint]), films_a_part=size)
     stamps: list[tuple[float, int]] = []
@@ -164,8 +165,8 @@ def predict_side(source: str, checkpoint: str, folder: str, *, films: int) -> fl
         progress=lambda done: stamps.append((time.perf_counter(), done)),
     )
     work.remove()
-    # From the second report on: the model is compiled before.
-    (started, before), (ended, done) = stamps[1], stamps[-1]
+    started, before = next(stamp for stamp in stamps if stamp[1] >= 2 * size)
+    ended, done = stamps[-1]
     return (done - before) / (ended - started)
 
 

@@ -5,7 +5,7 @@
 
 The first writes predictions.csv (id, a probability for each genre, the genres beyond their thresholds, the three most
 probable), rejects.csv (films that cannot be predicted, with the reason) and predictions.html (a page to look through).
-The second prints bars. A thousand films take some 20 s on 2 cores, most of it for starting.
+The second prints bars. A thousand films took 35 s on 2 busy cores, most of it for starting.
 """
 
 from __future__ import annotations

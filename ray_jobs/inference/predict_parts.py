@@ -20,7 +20,7 @@ from ray_jobs.cluster.resources import actors_for, cpus_per_task
 from ray_jobs.inference.work_folder import WorkFolder
 
 _FILMS_AN_ACTOR = 2_000
-_PARTS_A_CALL = 8  # posters of the next one are decoded while one is predicted
+_MOST_PARTS_A_CALL = 8  # posters of the next one are decoded while one is predicted
 _BYTES = 64 * 2**20  # of the posters of a part
 _MOST_FILMS, _FEWEST_FILMS = 1_024, 64
 
@@ -74,7 +74,8 @@ def predict_parts(
                 "threads": max(1, cpus // actors),
                 "use_gpu": use_gpu,
             },
-            batch_size=_PARTS_A_CALL,
+            # Two calls of each actor at least, so that all have work.
+            batch_size=max(1, min(_MOST_PARTS_A_CALL, len(parts) // (2 * actors))),
             batch_format="numpy",
             compute=ray.data.ActorPoolStrategy(size=actors),
             num_cpus=cpus_per_task(actors),
