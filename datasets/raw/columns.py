@@ -23,6 +23,14 @@ _POSTER = (
 )
 # Yes or no of a film, but never a genre.
 _FLAGS = frozenset({"adult", "isadult", "video", "isvideo", "hasposter", "hasoverview"})
+# Numbers of a film, which may happen to be 0 or 1 in all of a table.
+_NUMBERS = frozenset(
+    (
+        *("budget", "revenue", "gross", "boxoffice", "runtime", "duration", "year", "releaseyear", "startyear"),
+        *("rating", "score", "metascore", "imdbscore", "imdbrating", "averagerating", "popularity", "rank", "index"),
+        *("votes", "numvotes", "imdbvotes", "votecount", "voteaverage", "awards", "wins", "nominations", "likes"),
+    )
+)
 _SIMPLE = re.compile(r"[\s_\-]+")
 USUAL_NAMES = (
     *("Id", "id", "imdb_id", "imdbId", "imdbID", "tmdbId", "movieId", "show_id"),
@@ -177,7 +185,7 @@ class _Finder:
             if c in taken or not name or name.casefold().startswith("unnamed:") or simple(name).endswith("id"):
                 continue
             wrong = not_binary([row[c] for row in self.rows])
-            if simple(name) in _FLAGS and not wrong:
+            if simple(name) in _FLAGS | _NUMBERS and not wrong:
                 self.ignored.append(f"{name} (no genre)")
             elif not wrong:
                 places.append(c)
@@ -217,8 +225,8 @@ def is_other(films: int, wrong: Counter[str]) -> bool:
     """
     bad = wrong.total()
     numbers = {float(text) for text in wrong if is_number(text)}
-    if films < 20:
-        return bool(bad) and (bad == films or len(numbers) > 1 or any(abs(number) > 9 for number in numbers))
+    if films < 20:  # too few to tell a slip from a column of numbers
+        return bool(bad) and (bad == films or bool(numbers))
     return bad > films / 20 or (len(numbers) > 2 and bad > films / 200)
 
 

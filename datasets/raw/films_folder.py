@@ -129,7 +129,11 @@ def _problems(
     if not genres.names and not genres.problems:
         problems.append("no genre is left. Choose others with --genres, --genre-column or --min-films-per-genre.")
     if selection.films and not selection.films_with_poster and not selection.films_with_overview:
-        problems.append("there are neither posters nor overviews: a film needs one of them. " + report.no_posters(rows))
+        ignored = [name for name in found.tables[0].columns.ignored if " (" not in name]
+        problems.append(
+            "there are neither posters nor overviews: a film needs one of them. Name a column with --overview-column "
+            f"or --poster-column; left are {', '.join(ignored[:12]) or 'none'}. {report.no_posters(rows)}".rstrip()
+        )
     elif selection.films and not selection.films_with_poster and len(posters) >= max(3, len(rows.hashes) // 100):
         used = found.tables[0].columns
         ids = ", ".join(repr(film) for film in selection.some_ids)

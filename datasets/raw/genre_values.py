@@ -13,7 +13,7 @@ BLANK = frozenset({"", "nan", "n/a", "na", "none", "null", "<na>", "\\n", "-"})
 """Values that say nothing, in lower case."""
 NO_GENRE_NAMES = frozenset({*BLANK, "(no genres listed)", "no genres listed"})
 """Names that say that no genre is known, in lower case."""
-SEPARATORS = ("|", ";", ",")
+SEPARATORS = ("|", ";", ",", "/")
 _YES = frozenset({"1", "1.0", "true", "yes"})
 _NO = frozenset({"0", "0.0", "false", "no", "", "nan", "n/a", "na", "none", "null", "<na>"})
 _NAME_KEYS = ("name", "genre", "label", "title", "tag")
@@ -47,6 +47,8 @@ def names_of(value: Any, separator: str = "") -> tuple[str, ...] | None:
         text = value.strip()
         if text[:1] in "[{(" and text[-1:] in "]})" and text.casefold() not in NO_GENRE_NAMES:
             return _listed(text)
+        if text.casefold() in NO_GENRE_NAMES:
+            return (" ".join(text.split()),) if text else ()
         separator = separator or next((mark for mark in SEPARATORS if mark in text), ",")
         return tuple(name for part in text.split(separator) if (name := " ".join(part.split())))
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -93,5 +95,6 @@ def _flat(value: Any) -> tuple[str, ...] | None:
 
 def separator_of(values: Sequence[Any]) -> str:
     """Return the separator of a column's plain texts: the first of `SEPARATORS` that occurs in any of them."""
-    plain = [text for text in values if isinstance(text, str) and text.strip()[:1] not in ("[", "{")]
+    texts = [text.strip() for text in values if isinstance(text, str)]
+    plain = [text for text in texts if text[:1] not in ("[", "{") and text.casefold() not in NO_GENRE_NAMES]
     return next((mark for mark in SEPARATORS if any(mark in text for text in plain)), ",")

@@ -133,8 +133,16 @@ def test_labels_that_are_accepted(tmp_path: Path, value: str, label: int) -> Non
 
 @pytest.mark.parametrize("value", ["2", "-1", "0.5", "maybe"])
 def test_labels_that_are_not(tmp_path: Path, value: str) -> None:
-    (reject,) = read_one(tmp_path, f"film,[],1,{value},A film.\n").rejects
+    sound = "".join(f"sound{number},[],1,0,A film.\n" for number in range(30))
+    (reject,) = read_one(tmp_path, f"film,[],1,{value},A film.\n{sound}").rejects
     assert reject == Reject("film", 3, LABEL_NOT_BINARY, f"N/A is {value!r}")
+
+
+def test_a_number_among_few_films_is_no_genre(tmp_path: Path) -> None:
+    films = read_one(tmp_path, "film,[],1,2,A film.\n")
+    assert films.genres == ("Drama",) and films.rejects == [] and "ignored: Genre" in films.understood[1]
+    (tmp_path / CSV_NAME).write_text("id,overview,revenue,runtime,Drama\na,The a.,0,1,1\nb,The b.,0,0,1\n")
+    assert read_films(str(tmp_path)).genres == ("Drama",)
 
 
 @pytest.mark.parametrize("text", ["", "N/A", "nan", "-", "...", "Plot unknown.", "TBA", "COMING SOON", "¿?", "None"])

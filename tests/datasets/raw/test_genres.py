@@ -20,6 +20,8 @@ from tests.datasets.raw.layouts import csv_text, jpeg
         ("Action|Comedy", ("Action", "Comedy")),
         ("Action, Comedy ", ("Action", "Comedy")),
         ("Action; Comedy", ("Action", "Comedy")),
+        ("Action / Comedy", ("Action", "Comedy")),
+        ("N/A", ("N/A",)),
         ("Science  Fiction", ("Science Fiction",)),
         ("['Action', \"Comedy\"]", ("Action", "Comedy")),
         ('["Action", "Com\\u00e9die"]', ("Action", "Comédie")),

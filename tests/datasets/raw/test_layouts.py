@@ -56,7 +56,7 @@ def test_two_candidates_are_asked_for_with_all_that_is_wrong(tmp_path: Path) -> 
 
 def test_no_number_is_a_genre(tmp_path: Path) -> None:
     line = read("tmdb_5000", tmp_path).understood[1]
-    assert line.startswith("Columns: id 'id', overview 'overview', genres 'genres'; ignored: revenue (0 and 1, but")
+    assert line.startswith("Columns: id 'id', overview 'overview', genres 'genres'; ignored: revenue (no genre)")
     assert line.endswith("budget, homepage, keywords, popularity, runtime, title")
 
 
