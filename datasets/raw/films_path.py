@@ -197,15 +197,16 @@ def _choose(found: FilmsPath, tables: Iterator[Table], chosen: Choices) -> None:
         if left:
             found.notes.append(_some([one.table.source.name for one in left]))
         return
-    nearest = min(map(_distance, unusable), default=(False, 0))
+    nearest = min(map(_distance, unusable), default=(0, 0))
     for one in [one for one in unusable if _distance(one) == nearest][:3] if not groups else []:
         found.problems += [f"{one.table.source.name}: {problem}" for problem in one.columns.problems]
 
 
-def _distance(table: UsedTable) -> tuple[bool, int]:
-    """Return whether a table has no genres, and how many problems: low for what was meant to be the films."""
+def _distance(table: UsedTable) -> tuple[int, int]:
+    """Return low numbers for the table that is most likely meant: many columns assigned, few problems."""
     columns = table.columns
-    return columns.genre is None and not columns.labels, len(columns.problems)
+    assigned = [columns.id, columns.overview, columns.genre, columns.poster, *columns.labels[:1]]
+    return -sum(column is not None for column in assigned), len(columns.problems)
 
 
 def _assigned(table: Table, chosen: Choices) -> UsedTable:
