@@ -292,13 +292,13 @@ def test_what_is_no_store_is_never_replaced(tmp_path: Path, run_job: RunJob) -> 
     assert [child.name for child in tmp_path.iterdir()] == ["runs"]
 
 
-def test_a_folder_without_a_csv_ends_with_one_message_and_no_store(tmp_path: Path, run_job: RunJob) -> None:
+def test_a_folder_without_a_table_ends_with_one_message_and_no_store(tmp_path: Path, run_job: RunJob) -> None:
     (tmp_path / "films" / "Images").mkdir(parents=True)
     said = run_job("prepare_data", "--films", tmp_path / "films", "--store", tmp_path / "store", fails=True)
-    assert "IMDB_overview_genres.csv" in said.stderr
+    assert "has no table; it holds Images/" in said.stderr
     assert "Traceback" not in said.stderr
     assert not (tmp_path / "store").exists()
     with (tmp_path / "films" / "IMDB_overview_genres.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([["Id", "overview", "Drama"], ["a", "Somebody waits.", 1]])
+        csv.writer(stream).writerows([["Id", "text", "Drama"], ["a", "Somebody waits.", 1]])
     said = run_job("prepare_data", "--films", tmp_path / "films", "--store", tmp_path / "store", fails=True)
-    assert "Overview" in said.stderr
+    assert "Name a column with --overview-column or --poster-column; left are text" in said.stderr
