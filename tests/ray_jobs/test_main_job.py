@@ -29,7 +29,8 @@ LSTM = ("--vocabulary-size", 300, "--embedding-units", 8, "--first-lstm-units", 
 def home(tmp_path_factory: pytest.TempPathFactory, sample_store: Path, run_job: RunJob, run_command: RunJob) -> Path:
     """Run the commands after `prepare_data` once, the last as a user does."""
     home = tmp_path_factory.mktemp("main-job")
-    shutil.copytree(sample_store, home / "store")
+    for folder in sample_store.parent.iterdir():  # the store, and the films it was made of
+        shutil.copytree(folder, home / folder.name)
     store, runs = ("--store", home / "store"), ("--runs", home / "runs")
     run_job("train_cnn", *store, *runs, "--name", "cnn", "--epochs", 2, *CNN)
     run_job("train_lstm", *store, *runs, "--name", "lstm", "--epochs", 2, *LSTM)

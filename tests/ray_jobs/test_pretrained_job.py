@@ -54,7 +54,9 @@ BOTH = FusionGMU(
 )  # fmt: skip
 RECIPE = Recipe(epochs=2, learning_rate=1e-2, schedule="constant")
 UNITS = 6
-DIGEST_OF_FILE, CHECK = feature_extraction._digest, feature_extraction.check  # before the stand-ins take their places
+# Before the stand-ins take their places.
+DIGEST_OF_FILE, CHECK = feature_extraction._digest, feature_extraction.check
+POSTER_ENCODER = feature_extraction.LOADERS["poster"]
 
 
 def word_vector(word: str) -> np.ndarray:
@@ -327,7 +329,7 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
     frozen = dataclasses.replace(
         CNN, backbone="MobileNet", backbone_weights=str(weights), height=32, width=32, dense_layers=0
     )
-    monkeypatch.setitem(feature_extraction.LOADERS, "poster", feature_extraction._poster_encoder)
+    monkeypatch.setitem(feature_extraction.LOADERS, "poster", POSTER_ENCODER)
     monkeypatch.setattr(feature_extraction, "_digest", lambda _: "of the file")
     once = dataclasses.replace(RECIPE, epochs=1)
     train("cnn", frozen, once, options(home, "frozen"))

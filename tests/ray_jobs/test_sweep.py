@@ -79,7 +79,7 @@ def test_no_trial_takes_long_to_start(swept: tuple[Path, str]) -> None:
     assert sum(trial.start_seconds["import"] > 0.5 for trial in trials) <= 2
     for trial in trials:
         # The claim of 3 s is benchmarks/sweep_savings.py's; a busy machine must not fail here.
-        assert trial.start_seconds["set up"] + trial.start_seconds["first step"] < 30
+        assert trial.start_seconds["set up"] + trial.start_seconds["first step"] < 60
 
 
 def test_the_best_settings_train_again_to_the_trial_s_own_curve(
