@@ -77,7 +77,7 @@ class Checkpoint:
         return self.model_spec.build(self.config, genres=len(self.genres), **self.inputs.units)
 
     @property
-    def figures(self) -> EpochMetrics:
+    def metrics(self) -> EpochMetrics:
         """Return the metrics of this checkpoint's epoch."""
         return self.history[self.epoch - 1]
 
@@ -86,7 +86,7 @@ def save(folder: Path, checkpoint: Checkpoint, model: Any, optimizer: Any | None
     """Write a checkpoint of a Keras model into an empty folder; resuming needs the optimizer."""
     folder.mkdir(parents=True, exist_ok=True)
     save_weights(folder, model, optimizer)
-    save_about(folder, checkpoint, parameters=model.count_params())
+    save_metadata(folder, checkpoint, parameters=model.count_params())
 
 
 def save_weights(folder: Path, model: Any, optimizer: Any | None = None) -> None:
@@ -98,7 +98,7 @@ def save_weights(folder: Path, model: Any, optimizer: Any | None = None) -> None
         np.savez(folder / "training_state.npz", **state)
 
 
-def save_about(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> None:
+def save_metadata(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> None:
     """Write the metadata of a checkpoint whose weights are already written."""
     if checkpoint.vocabulary:
         (folder / "vocabulary.txt").write_text("\n".join(checkpoint.vocabulary) + "\n", encoding="utf-8")
@@ -114,7 +114,7 @@ def save_about(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> None
         "thresholds": checkpoint.thresholds,
         "config": dataclasses.asdict(checkpoint.config),
         "recipe": dataclasses.asdict(checkpoint.recipe),
-        "figures": dataclasses.asdict(checkpoint.figures) if checkpoint.history else None,
+        "figures": dataclasses.asdict(checkpoint.metrics) if checkpoint.history else None,
         "store": checkpoint.store,
         "inputs": checkpoint.inputs.to_json(),
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},

@@ -24,7 +24,7 @@ from datasets.store.film_store import Store
 SCHEMA = pa.schema([("row", pa.int64()), ("features", pa.binary())])
 VIEWS = 2
 """A poster and its mirror image."""
-ABOUT = "features.json"
+FEATURES_FILE = "features.json"
 """Metadata file of a features folder; a folder with it is complete."""
 
 
@@ -63,7 +63,7 @@ def folder_of(store: Store, name: str, split: str) -> str:
 def kept(store: Store, wanted: Features, split: str) -> Features | None:
     """Return the stored features with their `units`; None where missing or of other films."""
     try:
-        values = json.loads(files.read_text(files.join(folder_of(store, wanted.name, split), ABOUT)))
+        values = json.loads(files.read_text(files.join(folder_of(store, wanted.name, split), FEATURES_FILE)))
         source = {"store": values.pop("store"), "films": values.pop("films")}
         stored = Features(**values)
     except (FileNotFoundError, KeyError, TypeError, ValueError):
@@ -94,7 +94,9 @@ def write_part(folder: str, part: str, rows: Sequence[int], features: Sequence[b
 
 def finish(folder: str, features: Features, store: Store, split: str) -> None:
     """Write the metadata of a folder, which marks it complete."""
-    atomic.write_text(files.join(folder, ABOUT), json.dumps(asdict(features) | _films_of(store, split), indent=2))
+    atomic.write_text(
+        files.join(folder, FEATURES_FILE), json.dumps(asdict(features) | _films_of(store, split), indent=2)
+    )
 
 
 def kept_bytes(store: Store, feature_specs: Iterable[Features], split: str) -> int:

@@ -19,7 +19,7 @@ class ModelSpec:
     """Name in options, files and results."""
     label: str
     """Name on pages."""
-    what: str
+    description: str
     """Description in one sentence."""
     config_class: type[Any]
     """Dataclass of the options."""

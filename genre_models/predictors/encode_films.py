@@ -23,12 +23,12 @@ Encode = Callable[[pa.Table, tuple[int, int, int]], list[np.ndarray]]
 _POSTERS_AT_A_TIME = 32
 
 
-def tokenizer_of(about: Checkpoint) -> Tokenizer | None:
+def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer | None:
     """Return the tokenizer of a model's token ids; None for a model without them."""
-    if about.tokenizer:
-        return WordPiece(about.tokenizer)
-    ids = about.inputs.own_vocabulary
-    return Vocabulary(about.vocabulary, tokenizer=ids.tokenizer) if ids else None  # type: ignore[arg-type]
+    if checkpoint.tokenizer:
+        return WordPiece(checkpoint.tokenizer)
+    ids = checkpoint.inputs.own_vocabulary
+    return Vocabulary(checkpoint.vocabulary, tokenizer=ids.tokenizer) if ids else None  # type: ignore[arg-type]
 
 
 def _load_text_encoder(backbone: Backbone) -> Encode:

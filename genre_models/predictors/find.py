@@ -32,7 +32,7 @@ def find_model(path: str, *, metric: str = "") -> str:
         CheckpointError: there is no model, or the runs were trained on different films.
     """
     place = files.absolute(path)
-    if any(files.exists(files.join(place, name)) for name in (model_folders.ABOUT, CHECKPOINT)):
+    if any(files.exists(files.join(place, name)) for name in (model_folders.MODEL_FILE, CHECKPOINT)):
         return place
     run = _json(files.join(place, _RUN))
     if not run and (ensemble := evaluated_models(place).get("ensemble")):
@@ -46,7 +46,7 @@ def find_model(path: str, *, metric: str = "") -> str:
             f"{path} {there}: give the folder of a checkpoint, of a run, of runs, or of an ensemble that evaluate.py "
             "wrote"
         )
-    stores = {about["store"].get("fingerprint") for _, about in candidates}
+    stores = {metadata["store"].get("fingerprint") for _, metadata in candidates}
     if len(stores) > 1:
         raise CheckpointError(
             f"the runs below {path} were trained on {len(stores)} different stores, so that their figures do not "
@@ -58,15 +58,15 @@ def find_model(path: str, *, metric: str = "") -> str:
 def evaluated_models(runs: str) -> dict[str, str]:
     """Return the model folders that the last evaluation of a runs folder wrote, by kind; those that still exist."""
     places = {kind: files.absolute(_resolved(runs, place)) for kind, place in _json(files.join(runs, LATEST)).items()}
-    return {kind: place for kind, place in places.items() if files.exists(files.join(place, model_folders.ABOUT))}
+    return {kind: place for kind, place in places.items() if files.exists(files.join(place, model_folders.MODEL_FILE))}
 
 
 def _resolved(runs: str, place: str) -> str:
     return place if "://" in place or place.startswith("/") else files.join(runs, place)
 
 
-def _sort_key(about: dict[str, Any], metric: str) -> float:
-    return histories.sort_key(float(about["figures"][metric]), metric)
+def _sort_key(metadata: dict[str, Any], metric: str) -> float:
+    return histories.sort_key(float(metadata["figures"][metric]), metric)
 
 
 def checkpoints_below(place: str) -> list[tuple[str, dict[str, Any]]]:
@@ -74,12 +74,12 @@ def checkpoints_below(place: str) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for path in files.find(place, CHECKPOINT):
         try:
-            about = checkpoints.parse(files.read_text(path), where=path)
+            metadata = checkpoints.parse(files.read_text(path), where=path)
         except (CheckpointError, FileNotFoundError):
             continue
         folder = path.rsplit("/", 1)[0]
-        if about["figures"] and not _is_member(folder):
-            found.append((folder, about))
+        if metadata["figures"] and not _is_member(folder):
+            found.append((folder, metadata))
     return found
 
 
@@ -87,7 +87,7 @@ def _is_member(folder: str) -> bool:
     """Return whether a checkpoint's folder is a copy within a model folder."""
     parts = folder.split("/")
     places = [place for place, part in enumerate(parts) if part == model_folders.MEMBERS]
-    return any(files.exists("/".join([*parts[:place], model_folders.ABOUT])) for place in places)
+    return any(files.exists("/".join([*parts[:place], model_folders.MODEL_FILE])) for place in places)
 
 
 def variants_below(place: str) -> set[str]:

@@ -29,7 +29,7 @@ from genre_models.predictors.encoder_files import ENCODERS, copy_encoders
 from genre_models.predictors.tfidf import write_weights
 
 FORMAT = 1
-ABOUT = "model.json"
+MODEL_FILE = "model.json"
 """File that makes a folder a model folder; it is written last."""
 MEMBERS = "members"
 KINDS = ("ensemble", "mean", "tfidf")
@@ -57,13 +57,13 @@ class ModelFolder:
     created: str = ""
 
 
-def write_tfidf(folder: Path, about: ModelFolder, weights: TfidfWeights) -> None:
+def write_tfidf(folder: Path, description: ModelFolder, weights: TfidfWeights) -> None:
     """Write a TF-IDF model into a local folder."""
     write_weights(folder, weights)
-    write_about(folder, about)
+    write_model_json(folder, description)
 
 
-def write_combination(folder: Path, about: ModelFolder, members: Mapping[str, Path]) -> None:
+def write_combination(folder: Path, description: ModelFolder, members: Mapping[str, Path]) -> None:
     """Write an ensemble or a mean into a local folder, with copies of its members.
 
     Raises:
@@ -76,9 +76,9 @@ def write_combination(folder: Path, about: ModelFolder, members: Mapping[str, Pa
         if (inner := member / ENCODERS).is_dir():  # of a mean of runs: one place for all
             shutil.copytree(inner, folder / ENCODERS, dirs_exist_ok=True)
             shutil.rmtree(inner)
-        if not (member / ABOUT).is_file():
+        if not (member / MODEL_FILE).is_file():
             copy_encoders(read(member).inputs, folder)
-    write_about(folder, about)
+    write_model_json(folder, description)
 
 
 def member_folder(key: str) -> str:
@@ -86,41 +86,41 @@ def member_folder(key: str) -> str:
     return f"{MEMBERS}/{key}"
 
 
-def write_about(folder: Path, about: ModelFolder) -> None:
+def write_model_json(folder: Path, description: ModelFolder) -> None:
     """Write a model folder's model.json, its last file."""
     values = {
         "format": FORMAT,
-        "kind": about.kind,
-        "label": about.label,
-        "genres": about.genres,
-        "thresholds": np.asarray(about.thresholds, np.float64).tolist(),
-        "scaling": about.scaling
-        and {"slopes": about.scaling.slopes.tolist(), "intercepts": about.scaling.intercepts.tolist()},
-        "members": about.members,
-        "stacking": about.stacking
+        "kind": description.kind,
+        "label": description.label,
+        "genres": description.genres,
+        "thresholds": np.asarray(description.thresholds, np.float64).tolist(),
+        "scaling": description.scaling
+        and {"slopes": description.scaling.slopes.tolist(), "intercepts": description.scaling.intercepts.tolist()},
+        "members": description.members,
+        "stacking": description.stacking
         and {
-            "method": about.stacking.method,
-            "members": about.stacking.members,
-            "weights": about.stacking.weights.tolist(),
-            "coefficients": about.stacking.coefficients.tolist(),
+            "method": description.stacking.method,
+            "members": description.stacking.members,
+            "weights": description.stacking.weights.tolist(),
+            "coefficients": description.stacking.coefficients.tolist(),
         },
-        "store": dict(about.store),
-        "created": about.created or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "store": dict(description.store),
+        "created": description.created or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    temporary = folder / f".{ABOUT}"
+    temporary = folder / f".{MODEL_FILE}"
     temporary.write_text(text, encoding="utf-8")
-    temporary.replace(folder / ABOUT)
+    temporary.replace(folder / MODEL_FILE)
 
 
-def read_about(folder: Path) -> ModelFolder:
+def read_model_json(folder: Path) -> ModelFolder:
     """Read a model folder's model.json.
 
     Raises:
         CheckpointError: it is missing, of another format or kind, or its parts do not fit each other.
     """
-    path = folder / ABOUT
+    path = folder / MODEL_FILE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values["format"] != FORMAT or values["kind"] not in KINDS:
@@ -128,14 +128,14 @@ def read_about(folder: Path) -> ModelFolder:
                 f"{path}: format {values['format']}, kind {values['kind']!r}; this version reads format {FORMAT} and "
                 f"knows {', '.join(KINDS)}"
             )
-        return _about(values)
+        return _parse(values)
     except CheckpointError:
         raise
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} is not a model of film-genres ({error!r})") from error
 
 
-def _about(values: Mapping[str, Any]) -> ModelFolder:
+def _parse(values: Mapping[str, Any]) -> ModelFolder:
     genres = tuple(str(genre) for genre in values["genres"])
     thresholds = _numbers(values["thresholds"], (len(genres),))
     members = values["members"]

@@ -67,17 +67,17 @@ def _mean_info(infos: Sequence[ModelInfo]) -> ModelInfo:
 
 def folder_info(folder: Path) -> ModelInfo:
     """Read the description of the checkpoint or model folder in a local folder."""
-    if not (folder / model_folders.ABOUT).is_file():
+    if not (folder / model_folders.MODEL_FILE).is_file():
         return network_info(checkpoints.read(folder))
-    return _info(folder, model_folders.read_about(folder))
+    return _info(folder, model_folders.read_model_json(folder))
 
 
-def _info(folder: Path, about: ModelFolder) -> ModelInfo:
-    if about.members is None:
-        return tfidf_info(about.label, about.genres, about.thresholds)
+def _info(folder: Path, description: ModelFolder) -> ModelInfo:
+    if description.members is None:
+        return tfidf_info(description.label, description.genres, description.thresholds)
     try:
-        members = [folder_info(folder / place) for place in about.members.values()]
-        return combined_info(about.label, about.thresholds, members)
+        members = [folder_info(folder / place) for place in description.members.values()]
+        return combined_info(description.label, description.thresholds, members)
     except ValueError as error:
         raise CheckpointError(f"{folder} is not a whole model of film-genres ({error})") from error
 
@@ -93,17 +93,19 @@ def load_folder(folder: Path, *, encoders: Path | None = None, **network: Any) -
     Raises:
         CheckpointError: it is neither, or not a whole one.
     """
-    if not (folder / model_folders.ABOUT).is_file():
+    if not (folder / model_folders.MODEL_FILE).is_file():
         return NetworkPredictor(folder, encoders=encoders, **network)
-    about = model_folders.read_about(folder)
-    info = _info(folder, about)
-    if about.members is None:
+    description = model_folders.read_model_json(folder)
+    info = _info(folder, description)
+    if description.members is None:
         try:
-            return TfidfPredictor(TfidfBaseline.from_weights(read_weights(folder)), info, scaling=about.scaling)
+            return TfidfPredictor(TfidfBaseline.from_weights(read_weights(folder)), info, scaling=description.scaling)
         except (OSError, KeyError, ValueError) as error:
             raise CheckpointError(f"{folder} is not a whole model of film-genres ({error})") from error
     encoders = encoders or folder
-    members = {key: load_folder(folder / place, encoders=encoders, **network) for key, place in about.members.items()}
-    if about.stacking is None:
-        return MeanPredictor(list(members.values()), info, scaling=about.scaling)
-    return EnsemblePredictor(members, about.stacking, info, scaling=about.scaling)
+    members = {
+        key: load_folder(folder / place, encoders=encoders, **network) for key, place in description.members.items()
+    }
+    if description.stacking is None:
+        return MeanPredictor(list(members.values()), info, scaling=description.scaling)
+    return EnsemblePredictor(members, description.stacking, info, scaling=description.scaling)

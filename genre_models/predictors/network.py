@@ -40,13 +40,13 @@ class Network:
         """
         from genre_models.training import trainer
 
-        self.about = checkpoints.read(folder)
-        self.inputs = self.about.inputs
+        self.checkpoint = checkpoints.read(folder)
+        self.inputs = self.checkpoint.inputs
         if threads:
             threads = min(threads, os.cpu_count() or 1)
             trainer.set_up_tensorflow(workers=1, threads=threads, inter_op_parallel=self.inputs.inter_op_parallel)
         self._model = checkpoints.load_model(folder)
-        self._tokenizer = tokenizer_of(self.about)
+        self._tokenizer = tokenizer_of(self.checkpoint)
         self._piece = piece
 
     def scores(
@@ -61,7 +61,7 @@ class Network:
         """
         block = input_block(films, self.inputs, self._tokenizer, poster_shape)
         pieces = self._features if self.inputs.frozen else self._pieces
-        scores = np.empty((len(films), len(self.about.genres)), np.float32)
+        scores = np.empty((len(films), len(self.checkpoint.genres)), np.float32)
         for rows, inputs in pieces(block, len(films)):
             scores[rows] = self._model.predict_on_batch(inputs)[: len(rows)]
             progress(len(rows))
@@ -117,7 +117,7 @@ class NetworkPredictor:
             CheckpointError: it is no checkpoint, or an encoder is missing or has other weights.
         """
         self._network = Network(folder, threads=threads, piece=piece)
-        self.info = network_info(self._network.about)
+        self.info = network_info(self._network.checkpoint)
         self._size = next(iter(self.info.poster_sizes), None)
         self._encoders = {one.name: _load_encoder(one, encoders) for one in self._network.inputs.frozen}
 
@@ -146,32 +146,32 @@ def poster_column(posters: np.ndarray) -> pa.Array:
     return pa.FixedSizeBinaryArray.from_buffers(kind, len(pixels), [None, pa.py_buffer(pixels)])
 
 
-def network_info(about: checkpoints.Checkpoint) -> ModelInfo:
+def network_info(checkpoint: checkpoints.Checkpoint) -> ModelInfo:
     """Describe a checkpoint, without loading its network."""
-    inputs = about.inputs
+    inputs = checkpoint.inputs
     # A joint model learned to do without an input only if it lacked one in training.
-    learned = getattr(about.config, "modality_dropout", 0) > 0
+    learned = getattr(checkpoint.config, "modality_dropout", 0) > 0
     return info_of(
-        f"{about.model_spec.label}, epoch {about.epoch}",
-        about.genres,
-        about.thresholds or [0.5] * len(about.genres),
-        poster_size=_poster_size(about) if "poster" in inputs.sources else None,
+        f"{checkpoint.model_spec.label}, epoch {checkpoint.epoch}",
+        checkpoint.genres,
+        checkpoint.thresholds or [0.5] * len(checkpoint.genres),
+        poster_size=_poster_size(checkpoint) if "poster" in inputs.sources else None,
         uses_overview="overview" in inputs.sources,
         needs_all=not (learned and all(one.optional for one in inputs)),
     )
 
 
-def _poster_size(about: checkpoints.Checkpoint) -> Size:
+def _poster_size(checkpoint: checkpoints.Checkpoint) -> Size:
     """Return the size of the posters of the store that a model was trained on.
 
     Frozen encoders take posters of any store and enlarge them: what they see hangs on the store's size.
     """
-    if size := about.inputs.poster_size:
+    if size := checkpoint.inputs.poster_size:
         return size
-    if stored := about.store.get("poster"):
+    if stored := checkpoint.store.get("poster"):
         return int(stored["height"]), int(stored["width"])
     # Checkpoints from before the store's size was kept: the size of the encoder.
-    encoder = next(one.encoder for one in about.inputs if one.source == "poster")
+    encoder = next(one.encoder for one in checkpoint.inputs if one.source == "poster")
     assert encoder is not None
     return encoder.backbone.height, encoder.backbone.width
 

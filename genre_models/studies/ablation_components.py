@@ -24,7 +24,7 @@ class Component:
     """One option, or a few that belong together."""
 
     name: str
-    what: str
+    description: str
     """Its description in plain words."""
     ablated: Mapping[str, Any] = field(default_factory=dict)
     """Values that take it away from a preset that has it."""
@@ -209,7 +209,7 @@ class Variant:
     """One row of an ablation: a preset, or a preset with or without one component."""
 
     name: str
-    what: str
+    description: str
     group: Group
     component: str
     """Name of its component; empty for a preset itself."""
@@ -255,7 +255,7 @@ def variants(
         elif reason := _refused(base, settings):
             skipped.append(f"{component.name}: {reason}")
         else:
-            chosen.append(Variant(name, component.what, side, component.name, settings, preset))
+            chosen.append(Variant(name, component.description, side, component.name, settings, preset))
     if on_baseline and coursework is not None and coursework != base:
         for component in components:
             values = search_space.values_of(component.ablated, *base) if component.is_in(base) else component.added
@@ -263,7 +263,9 @@ def variants(
                 continue
             settings = _difference(base, search_space.split(values, *coursework))
             name = f"coursework with {component.name}"
-            chosen.append(Variant(name, component.what, "coursework with", component.name, settings, "coursework"))
+            chosen.append(
+                Variant(name, component.description, "coursework with", component.name, settings, "coursework")
+            )
     return chosen, skipped
 
 

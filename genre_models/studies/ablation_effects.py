@@ -12,7 +12,7 @@ from genre_models.metrics import bootstrap, classification, names
 from genre_models.metrics.thresholds import tune_thresholds
 
 SPLITS = ("validation", "test")
-FIGURES = {metric.short_key: metric.key for metric in names.SUMMARY}
+METRIC_KEYS = {metric.short_key: metric.key for metric in names.SUMMARY}
 """Metrics of every run, their flat keys by the keys used here; F1 at thresholds tuned on the validation films."""
 
 
@@ -20,8 +20,8 @@ FIGURES = {metric.short_key: metric.key for metric in names.SUMMARY}
 class RunScores:
     """One training run's metrics on the validation and the test films."""
 
-    figures: dict[str, dict[str, float]]
-    """By split and name in FIGURES."""
+    metrics: dict[str, dict[str, float]]
+    """By split and name in METRIC_KEYS."""
     drawn: dict[str, dict[str, np.ndarray]]
     """The same on every resample of the split's films, float64 [resamples]; all runs are resampled alike."""
 
@@ -38,10 +38,9 @@ def evaluate_run(
         seed: seeds them.
     """
     thresholds = tune_thresholds(labels["validation"], scores["validation"])
-    figures, drawn = {}, {}
+    metrics, drawn = {}, {}
     for split in SPLITS:
-        metrics = classification.metrics(labels[split], scores[split], thresholds)
-        figures[split] = names.summary(metrics)
+        metrics[split] = names.summary(classification.metrics(labels[split], scores[split], thresholds))
         draws = bootstrap.resample(
             labels[split],
             scores[split],
@@ -50,8 +49,8 @@ def evaluate_run(
             seed=seed,
             one_ranking=False,
         )
-        drawn[split] = {name: draws.metrics[flat] for name, flat in FIGURES.items()}
-    return RunScores(figures, drawn)
+        drawn[split] = {name: draws.metrics[key] for name, key in METRIC_KEYS.items()}
+    return RunScores(metrics, drawn)
 
 
 def over_seeds(runs: Sequence[RunScores]) -> dict[str, Any] | None:
@@ -61,7 +60,9 @@ def over_seeds(runs: Sequence[RunScores]) -> dict[str, Any] | None:
     """
     if not runs:
         return None
-    return {split: {name: _spread([run.figures[split][name] for run in runs]) for name in FIGURES} for split in SPLITS}
+    return {
+        split: {name: _spread([run.metrics[split][name] for run in runs]) for name in METRIC_KEYS} for split in SPLITS
+    }
 
 
 def _spread(values: Sequence[float]) -> dict[str, float | None]:
@@ -87,13 +88,13 @@ def effect(runs: Mapping[int, RunScores], without: Mapping[int, RunScores]) -> d
     if not seeds:
         return None
     return {
-        split: {name: _effect([(runs[s], without[s]) for s in seeds], split, name) for name in FIGURES}
+        split: {name: _effect([(runs[s], without[s]) for s in seeds], split, name) for name in METRIC_KEYS}
         for split in SPLITS
     }
 
 
 def _effect(pairs: Sequence[tuple[RunScores, RunScores]], split: str, name: str) -> dict[str, Any]:
-    by_seed = [ours.figures[split][name] - theirs.figures[split][name] for ours, theirs in pairs]
+    by_seed = [ours.metrics[split][name] - theirs.metrics[split][name] for ours, theirs in pairs]
     difference = float(np.mean(by_seed))
     draws = np.mean([ours.drawn[split][name] - theirs.drawn[split][name] for ours, theirs in pairs], axis=0)
     interval = bootstrap.interval(draws, difference)

@@ -40,7 +40,7 @@ def write(
             "variants": [
                 {
                     "name": variant.name,
-                    "what": variant.what,
+                    "what": variant.description,
                     "group": variant.group,
                     "component": variant.component,
                     "against": variant.against,
@@ -81,7 +81,7 @@ def _record(folder: SweepFolder, trial: Trial, scores: RunScores | None, metric:
         "epochs": len(trial.history),
         "epoch": best.epoch if best else None,
         "seconds": sum(epoch.seconds for epoch in trial.history),
-        "figures": scores.figures if scores else None,
+        "figures": scores.metrics if scores else None,
     }
 
 

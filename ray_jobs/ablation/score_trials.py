@@ -17,7 +17,7 @@ from datasets.batches.film_inputs import input_table
 from datasets.storage import atomic, files
 from genre_models.checkpoint import Checkpoint
 from genre_models.metrics import bootstrap
-from genre_models.studies.ablation_effects import FIGURES, SPLITS, RunScores, evaluate_run
+from genre_models.studies.ablation_effects import METRIC_KEYS, SPLITS, RunScores, evaluate_run
 from ray_jobs.cli.console import Countdown, counted
 from ray_jobs.cli.errors import reason
 from ray_jobs.evaluation.predict import BATCH, Predictor
@@ -149,8 +149,8 @@ def _scores(predictor: Predictor, films: Sequence[Any], rows: np.ndarray) -> np.
 def _to_bytes(run: RunScores, scores: Mapping[str, np.ndarray]) -> bytes:
     arrays: dict[str, Any] = {f"scores-{split}": scores[split] for split in SPLITS}
     for split in SPLITS:
-        for name in FIGURES:
-            arrays[f"figure-{split}-{name}"] = np.float64(run.figures[split][name])
+        for name in METRIC_KEYS:
+            arrays[f"figure-{split}-{name}"] = np.float64(run.metrics[split][name])
             arrays[f"drawn-{split}-{name}"] = run.drawn[split][name]
     target = io.BytesIO()
     np.savez(target, **arrays)
@@ -160,6 +160,6 @@ def _to_bytes(run: RunScores, scores: Mapping[str, np.ndarray]) -> bytes:
 def _from_bytes(data: bytes) -> RunScores:
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return RunScores(
-            {split: {name: float(arrays[f"figure-{split}-{name}"]) for name in FIGURES} for split in SPLITS},
-            {split: {name: arrays[f"drawn-{split}-{name}"] for name in FIGURES} for split in SPLITS},
+            {split: {name: float(arrays[f"figure-{split}-{name}"]) for name in METRIC_KEYS} for split in SPLITS},
+            {split: {name: arrays[f"drawn-{split}-{name}"] for name in METRIC_KEYS} for split in SPLITS},
         )

@@ -61,13 +61,13 @@ def score_baselines(
     return baselines, model
 
 
-def untrained(label: str, modality: str, what: str, parameters: int, seconds: float = 0.0) -> dict[str, Any]:
+def untrained(label: str, modality: str, description: str, parameters: int, seconds: float = 0.0) -> dict[str, Any]:
     """Return `EvaluatedModel.metadata` of a model without a training run."""
     none = dict.fromkeys(("checkpoint", "epoch", "epochs", "config", "recipe", "versions"))
     return {
         "label": label,
         "sees": modality,
-        "what": what,
+        "what": description,
         "parameters": parameters,
         "seconds": seconds,
         "history": [],

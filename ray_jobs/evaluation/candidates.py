@@ -67,7 +67,7 @@ def find_checkpoints(
             + " or ".join(f"--{kind}" for kind in given)
         )
     for candidate in _all(candidates):
-        metrics = candidate.checkpoint.figures
+        metrics = candidate.checkpoint.metrics
         console.line(
             f"{candidate.checkpoint.model_spec.label}: epoch {candidate.checkpoint.epoch}, validation loss "
             f"{metrics.validation_loss:.4f}, mean average precision "

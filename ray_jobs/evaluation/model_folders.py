@@ -25,7 +25,7 @@ from genre_models.metrics.calibration import PlattScaling
 from genre_models.metrics.comparison import EvaluatedModel
 from genre_models.metrics.stacking import StackingModel
 from genre_models.predictors.find import LATEST
-from genre_models.predictors.folder import ABOUT, ModelFolder, member_folder, write_combination, write_tfidf
+from genre_models.predictors.folder import MODEL_FILE, ModelFolder, member_folder, write_combination, write_tfidf
 from ray_jobs.cli.console import Console
 from ray_jobs.evaluation.scoring import Scored
 
@@ -86,7 +86,7 @@ def write_models(
         if combines:
             place = files.join(files.absolute(report), FOLDER, model.key)
             try:
-                with atomic.new_local_folder(place, last=ABOUT) as folder:
+                with atomic.new_local_folder(place, last=MODEL_FILE) as folder:
                     _write(model.key, model, parts, folder)
             except FileNotFoundError as error:  # an encoder whose features the store has, but which is not installed
                 console.line(f"The {model.metadata['label']} is not written as a model: {error}")

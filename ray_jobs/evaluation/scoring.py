@@ -71,7 +71,7 @@ def score(candidate: Candidate, evaluation: Evaluation, *, validate: bool = Fals
         {
             "label": kind.label,
             "sees": inputs.modality,
-            "what": kind.what,
+            "what": kind.description,
             "checkpoint": candidate.path,
             "epoch": checkpoint.epoch,
             "epochs": len(checkpoint.history),
@@ -96,7 +96,7 @@ def average_runs(scored: Sequence[Scored], evaluation: Evaluation) -> EvaluatedM
     if len(scored) == 1:
         return scored[0].model
     members = [run.model for run in scored]
-    best = min(scored, key=lambda run: run.candidate.checkpoint.figures.validation_loss).model
+    best = min(scored, key=lambda run: run.candidate.checkpoint.metrics.validation_loss).model
     validation = np.mean([member.validation for member in members if member.validation is not None], axis=0)
     return EvaluatedModel(
         best.key,

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from datasets.storage import atomic, files
 from genre_models.predictors.find import CHECKPOINT
-from genre_models.predictors.folder import ABOUT
+from genre_models.predictors.folder import MODEL_FILE
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.inference.film_rows import FilmRows
 
@@ -133,6 +133,6 @@ def model_digests(paths: Sequence[str]) -> dict[str, str]:
     """Return the SHA-256 of the JSON file of each model's folder: another model at the same place has another."""
     digests = {}
     for path in paths:
-        name = next(name for name in (ABOUT, CHECKPOINT) if files.exists(files.join(path, name)))
+        name = next(name for name in (MODEL_FILE, CHECKPOINT) if files.exists(files.join(path, name)))
         digests[path] = hashlib.sha256(files.read_bytes(files.join(path, name))).hexdigest()
     return digests

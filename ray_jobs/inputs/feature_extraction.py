@@ -34,7 +34,7 @@ from ray_jobs.cluster.resources import actors_for
 _FILMS_AN_ACTOR = 1_000  # loading an encoder takes as long as some hundred films
 
 
-def with_encoder(about: Checkpoint) -> Checkpoint:
+def with_encoder(checkpoint: Checkpoint) -> Checkpoint:
     """Return a checkpoint completed with its encoders' weights digests.
 
     A model without a backbone, or a trained one that contains its encoder, is returned unchanged.
@@ -43,10 +43,10 @@ def with_encoder(about: Checkpoint) -> Checkpoint:
         TrainError: an encoder or its tokenizer is not installed, or cannot be read or downloaded.
         CheckpointError: the encoder's weights are not those the model was trained with.
     """
-    inputs, tokenizer = about.inputs, about.tokenizer
+    inputs, tokenizer = checkpoint.inputs, checkpoint.tokenizer
     for one in inputs.pretrained:
         assert one.encoder is not None
-        if one.is_fine_tuned and about.epoch:
+        if one.is_fine_tuned and checkpoint.epoch:
             continue  # the model has its encoder
         backbone, known = one.encoder.backbone, one.encoder.digest
         weights = _weights(backbone)
@@ -58,12 +58,12 @@ def with_encoder(about: Checkpoint) -> Checkpoint:
         inputs = inputs.with_input(one.with_digest(weights))
         if one.tokenizer == "encoder":
             tokenizer = tokenizer_text(text_encoder(backbone).folder(backbone.path))
-    completed = replace(about, inputs=inputs, tokenizer=tokenizer)
+    completed = replace(checkpoint, inputs=inputs, tokenizer=tokenizer)
     if completed.tokenizer:
         try:
             tokenizer_of(completed)  # report a missing tokenizer before any actor starts
         except (ImportError, ValueError) as error:
-            raise TrainError(f"the {about.model_spec.label} cannot read: {error}") from error
+            raise TrainError(f"the {checkpoint.model_spec.label} cannot read: {error}") from error
     return completed
 
 
@@ -78,14 +78,14 @@ def _weights(backbone: Backbone) -> str:
 
 
 def with_features(
-    about: Checkpoint, store: Store, splits: tuple[str, ...], console: Console, *, use_gpu: bool
+    checkpoint: Checkpoint, store: Store, splits: tuple[str, ...], console: Console, *, use_gpu: bool
 ) -> Checkpoint:
     """Return a checkpoint from `with_encoder` after extracting missing features into the store.
 
     Raises:
         TrainError: the encoder failed; the message is one line.
     """
-    inputs = about.inputs
+    inputs = checkpoint.inputs
     for column, wanted in features_of(inputs).items():
         encoder = inputs[column].encoder
         assert encoder is not None
@@ -93,7 +93,7 @@ def with_features(
             stored = in_store.kept(store, wanted, split)
             wanted = stored or _make(encoder.backbone, wanted, store, split, console, use_gpu=use_gpu)
         inputs = inputs.with_input(inputs[column].with_units(wanted.units))
-    return replace(about, inputs=inputs)
+    return replace(checkpoint, inputs=inputs)
 
 
 def features_of(inputs: InputSpec) -> dict[str, Features]:
@@ -138,7 +138,7 @@ def _make(
 
     console.status(f"{what}, loading the encoder")
     folder = in_store.folder_of(store, features.name, split)
-    with new_folder(folder, last=in_store.ABOUT) as work, ProgressChannel(show) as channel:
+    with new_folder(folder, last=in_store.FEATURES_FILE) as work, ProgressChannel(show) as channel:
         batches = shard_paths(store.parts(split)).map_batches(
             _Encoder,
             fn_constructor_args=(
@@ -172,7 +172,7 @@ class _Encoder:
     def __init__(
         self, load: Callable[[Backbone], Encode], backbone: Backbone, store: Store, work: str, channel: Any
     ) -> None:
-        self._load, self._backbone, self._store, self._work, self._board = load, backbone, store, work, channel
+        self._load, self._backbone, self._store, self._work, self._progress = load, backbone, store, work, channel
         self._encode: Encode | None = None  # loaded with the first films
 
     def __call__(self, parts: pa.Table) -> pa.Table:
@@ -193,5 +193,5 @@ class _Encoder:
         films = pq.read_table(path, filesystem=filesystem, columns=["row", column], partitioning=None)
         vectors = self._encode(films, self._store.manifest.poster_shape)
         in_store.write_part(self._work, path, films["row"], [vector.astype(np.float16).tobytes() for vector in vectors])
-        self._board.send.remote(len(films))
+        self._progress.send.remote(len(films))
         return int(vectors[0].shape[-1])

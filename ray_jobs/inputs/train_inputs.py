@@ -95,12 +95,12 @@ def _counted(store: Store, tokenizer: Any) -> list[tuple[str, int]]:
     return list(counts.items())
 
 
-def word_vectors_of(about: Checkpoint, store: Store) -> np.ndarray | None:
+def word_vectors_of(checkpoint: Checkpoint, store: Store) -> np.ndarray | None:
     """Return the initial word vectors, float32 [vocabulary, units]; None if they are random.
 
     With more than 200,000 films the store's first parts are used; films are in random order.
     """
-    config, ids_of = about.config, about.inputs.own_vocabulary
+    config, ids_of = checkpoint.config, checkpoint.inputs.own_vocabulary
     if ids_of is None or config.embedding_init != "svd":
         return None
     overviews: list[str] = []
@@ -108,17 +108,19 @@ def word_vectors_of(about: Checkpoint, store: Store) -> np.ndarray | None:
         overviews += part["overview"].to_pylist()
         if len(overviews) >= _MOST_FILMS_READ:
             break
-    vocabulary = tokenizer_of(about)
+    vocabulary = tokenizer_of(checkpoint)
     assert vocabulary is not None
     ids, _ = vocabulary.encode(overviews, max_tokens=ids_of.max_tokens)
     return svd_word_vectors(
-        ids, vocabulary_size=ids_of.vocabulary_size, units=config.embedding_units, seed=about.recipe.seed
+        ids, vocabulary_size=ids_of.vocabulary_size, units=config.embedding_units, seed=checkpoint.recipe.seed
     )
 
 
-def films_of(about: Checkpoint, store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
+def films_of(checkpoint: Checkpoint, store: Store, split: str, *, cpus: float = 1) -> ray.data.Dataset:
     """Return a split as a Ray Data dataset of the model's inputs."""
-    return input_films(store, split, about.inputs, features_of(about.inputs), tokenizer_of(about), cpus=cpus)
+    return input_films(
+        store, split, checkpoint.inputs, features_of(checkpoint.inputs), tokenizer_of(checkpoint), cpus=cpus
+    )
 
 
 def shares_of(store: Store, workers: int) -> dict[str, tuple[int, ...]]:
@@ -141,7 +143,7 @@ def materialize_shards(films: ray.data.Dataset, shares: tuple[int, ...], name: s
 
 
 def fits_in_cache(
-    about: Checkpoint,
+    checkpoint: Checkpoint,
     store: Store,
     have: resources.Resources,
     *,
@@ -153,18 +155,18 @@ def fits_in_cache(
     Raises:
         TrainError: `hold` is "always", but the object store is too small.
     """
-    if hold == "always" and not fit_the_object_store(about, store, have, 1.0):
+    if hold == "always" and not fit_the_object_store(checkpoint, store, have, 1.0):
         raise TrainError(
             f"--cache-films always: the {store.manifest.films['train']:,} training films take more than the "
             f"{have.object_store_bytes / 1e9:.1f} GB of Ray's object store; give it more, or leave the option out"
         )
-    return hold == "always" or (hold == "auto" and fit_the_object_store(about, store, have, share))
+    return hold == "always" or (hold == "auto" and fit_the_object_store(checkpoint, store, have, share))
 
 
-def fit_the_object_store(about: Checkpoint, store: Store, have: resources.Resources, share: float) -> bool:
+def fit_the_object_store(checkpoint: Checkpoint, store: Store, have: resources.Resources, share: float) -> bool:
     """Return whether the training inputs take at most this share of Ray's object store."""
-    features = kept_bytes(store, features_of(about.inputs).values(), "train")
-    film = sum(one.film_bytes for one in about.inputs) + 4 * len(about.genres)
+    features = kept_bytes(store, features_of(checkpoint.inputs).values(), "train")
+    film = sum(one.film_bytes for one in checkpoint.inputs) + 4 * len(checkpoint.genres)
     return features + film * store.manifest.films["train"] <= share * have.object_store_bytes
 
 
@@ -184,7 +186,7 @@ class FilmsForWorkers:
 
 
 def films_for_workers(
-    about: Checkpoint,
+    checkpoint: Checkpoint,
     store: Store,
     *,
     per_worker: dict[str, float],
@@ -205,7 +207,7 @@ def films_for_workers(
     cpus = resources.cpus_per_read_task(workers, per_worker, have)
 
     def films(split: str) -> ray.data.Dataset:
-        dataset = films_of(about, store, split, cpus=cpus)
+        dataset = films_of(checkpoint, store, split, cpus=cpus)
         if workers * per_worker["CPU"] < have.cpus:
             free = have.cpus - workers * per_worker["CPU"]
             dataset.context.execution_options.resource_limits = ExecutionResources.for_limits(cpu=free)
@@ -218,7 +220,7 @@ def films_for_workers(
 
     if held:
         return FilmsForWorkers(shares, read, {}, first)
-    stream = films_of(about, store, "train", cpus=cpus)
+    stream = films_of(checkpoint, store, "train", cpus=cpus)
     # A stream makes no progress while its workers train on a window, however long that takes.
     stream.context.execution_no_progress_timeout_s = -1
     stream.context.custom_execution_callback_classes = [IdleThrottle]

@@ -95,7 +95,7 @@ class Reporter:
             history=tuple(state.history),
             thresholds=tuple(float(t) for t in tuned),
         )
-        checkpoint.save_about(folder, metadata, parameters=state.model.count_params())
+        checkpoint.save_metadata(folder, metadata, parameters=state.model.count_params())
 
 
 def _write_weights(state: Any) -> tempfile.TemporaryDirectory[str]:

@@ -93,7 +93,7 @@ def test_round_trip(kind: str, tmp_path: Path) -> None:
     assert found.versions["keras"] == keras.__version__
     assert replace(found, versions={}) == about(kind, parameters=model.count_params())
     assert found.model_spec is REGISTRY[kind]
-    assert found.figures == EPOCHS[0]
+    assert found.metrics == EPOCHS[0]
     loaded = checkpoints.load_model(tmp_path / "new" / "folder")
     assert np.asarray(loaded(inputs_of(kind))).tolist() == np.asarray(model(inputs_of(kind))).tolist()
 
@@ -108,7 +108,7 @@ def test_words_come_back_as_they_were(tmp_path: Path) -> None:
 def test_figures_that_are_no_numbers(tmp_path: Path) -> None:
     history = (replace(EPOCHS[0], validation_loss=math.nan),)
     checkpoints.save(tmp_path, about("cnn", history=history), build("cnn"))
-    assert math.isnan(checkpoints.read(tmp_path).figures.validation_loss)
+    assert math.isnan(checkpoints.read(tmp_path).metrics.validation_loss)
 
 
 def test_lambda_layer_is_refused(saved: Path, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_restore_from_an_epoch_of_a_finished_run(tmp_path: Path) -> None:
     optimizer.build(model.trainable_variables)
     checkpoints.save(tmp_path, about("cnn", epoch=2, history=history), model, optimizer)
     assert checkpoints.read(tmp_path).history == history
-    assert checkpoints.read(tmp_path).figures == history[1]
+    assert checkpoints.read(tmp_path).metrics == history[1]
     assert json.loads((tmp_path / "checkpoint.json").read_text())["figures"]["loss"] == 0.5
     assert checkpoints.restore(tmp_path, model, optimizer) == list(history[:2])
 

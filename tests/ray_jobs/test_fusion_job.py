@@ -36,10 +36,10 @@ def test_a_run_leaves_a_whole_checkpoint(runs: Path) -> None:
     history = from_csv((runs / "joint" / "history.csv").read_text())
     assert [epoch.epoch for epoch in history] == [1, 2]
     assert history[1].loss < history[0].loss
-    about = checkpoints.read(max((runs / "joint").glob("epoch-*")))
-    assert about.kind == "fusion"
-    assert 100 < len(about.vocabulary) <= 298
-    assert len(about.thresholds) == len(about.genres) == 25
+    metadata = checkpoints.read(max((runs / "joint").glob("epoch-*")))
+    assert metadata.kind == "fusion"
+    assert 100 < len(metadata.vocabulary) <= 298
+    assert len(metadata.thresholds) == len(metadata.genres) == 25
 
 
 def test_predict_gives_each_film_the_model_s_own_scores(runs: Path, sample_store: Path, local_ray: None) -> None:
@@ -50,10 +50,10 @@ def test_predict_gives_each_film_the_model_s_own_scores(runs: Path, sample_store
     folder = max((runs / "joint").glob("epoch-*"))
     store = Store.open(str(sample_store))
     (told,) = predict_splits([(store, "test")], str(folder), inputs=checkpoints.read(folder).inputs)
-    about, model = checkpoints.read(folder), checkpoints.load_model(folder)
+    metadata, model = checkpoints.read(folder), checkpoints.load_model(folder)
     table = store.table("test", ["overview", "poster"])
     posters = poster_array(table["poster"], store.manifest.poster_shape)
-    vocabulary = Vocabulary(about.vocabulary, tokenizer=about.config.tokenizer)
+    vocabulary = Vocabulary(metadata.vocabulary, tokenizer=metadata.config.tokenizer)
     ids, lengths = vocabulary.encode(table["overview"].to_pylist(), max_tokens=128)
     for film in range(0, len(ids), 7):
         inputs = {"poster": posters[film : film + 1], "tokens": ids[film : film + 1, : lengths[film]]}
@@ -72,9 +72,9 @@ def test_a_sweep_narrows_vocabulary_and_length_for_each_trial(
     assert [trial.status for trial in trials] == ["finished"] * 2
     for trial in trials:
         (kept,) = (tmp_path / "sweep" / f"trial-{trial.number:03d}").glob("epoch-*")
-        about = checkpoints.read(kept)
-        assert about.config.max_tokens == trial.settings["max_tokens"]
-        assert len(about.vocabulary) <= about.config.vocabulary_size - 2
+        metadata = checkpoints.read(kept)
+        assert metadata.config.max_tokens == trial.settings["max_tokens"]
+        assert len(metadata.vocabulary) <= metadata.config.vocabulary_size - 2
     refused = run_job(
         "tune_fusion", "--store", sample_store, "--runs", tmp_path, "--vary", "tokenizer: [split, words]",
         fails=True,

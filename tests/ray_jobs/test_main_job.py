@@ -162,10 +162,10 @@ def test_a_run_leaves_history_tensorboard_and_a_whole_checkpoint(home: Path) -> 
     assert [epoch.epoch for epoch in history] == [1, 2]
     assert list((run / "tensorboard").glob("events.out.tfevents.*"))
     best = min(run.glob("epoch-*"), key=lambda folder: checkpoints.read(folder).figures.validation_loss)
-    about = checkpoints.read(best)
-    assert len(about.vocabulary) > 100
-    assert len(about.thresholds) == len(about.genres) == 25
-    assert about.versions.keys() >= {"ray", "tensorflow", "keras"}
+    metadata = checkpoints.read(best)
+    assert len(metadata.vocabulary) > 100
+    assert len(metadata.thresholds) == len(metadata.genres) == 25
+    assert metadata.versions.keys() >= {"ray", "tensorflow", "keras"}
 
 
 def test_the_same_seed_gives_the_same_curves_and_resuming_goes_on_from_them(

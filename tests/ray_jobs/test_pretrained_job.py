@@ -172,14 +172,14 @@ def test_overviews_are_cut_and_posters_have_two_views(home: Path) -> None:
 @pytest.mark.parametrize("kind", ["lstm", "cnn"])
 def test_a_prediction_is_the_model_s_own(home: Path, kind: str) -> None:
     store, folder = Store.open(str(home / "store")), checkpoint(home, kind)
-    about = feature_extraction.with_features(
+    metadata = feature_extraction.with_features(
         feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Console(), use_gpu=False
     )
-    told = feature_extraction.features_of(about.inputs)
+    told = feature_extraction.features_of(metadata.inputs)
     model = checkpoints.load_model(folder)
     table = pa.concat_tables(ray.get(feature_readers.feature_table(store, "test", told).to_arrow_refs()))
     scores = Predictor(str(folder), store.manifest.poster_shape, None)(table)["scores"]
-    inputs = input_block(table, about.inputs, None, store.manifest.poster_shape)["inputs"]
+    inputs = input_block(table, metadata.inputs, None, store.manifest.poster_shape)["inputs"]
     for film in range(0, len(scores), 9):
         one = inputs[film : film + 1]
         if kind == "lstm":
@@ -249,10 +249,10 @@ def test_a_sweep_trains_on_kept_features(home: Path, run_job: RunJob, monkeypatc
 
 
 def test_other_weights_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    about = checkpoints.read(checkpoint(home, "lstm"))
+    metadata = checkpoints.read(checkpoint(home, "lstm"))
     monkeypatch.setattr(feature_extraction, "_digest", lambda _: "0123456789abcdef")
     with pytest.raises(CheckpointError, match="0123456789ab"):
-        feature_extraction.with_encoder(about)
+        feature_extraction.with_encoder(metadata)
 
 
 def test_features_of_other_films_are_made_anew(home: Path) -> None:
@@ -271,12 +271,12 @@ def test_an_encoder_that_fails_is_told_in_a_line(home: Path, monkeypatch: pytest
 
     monkeypatch.setitem(feature_extraction.LOADERS, "poster", broken)
     store = Store.open(str(home / "store"))
-    about = dataclasses.replace(
+    metadata = dataclasses.replace(
         checkpoints.read(checkpoint(home, "cnn")), config=dataclasses.replace(CNN, backbone_weights="x")
     )
     with pytest.raises(TrainError, match="efficientnet-lite0 failed: ValueError: these weights are none"):
         feature_extraction.with_features(
-            feature_extraction.with_encoder(about), store, ("validation",), Console(), use_gpu=False
+            feature_extraction.with_encoder(metadata), store, ("validation",), Console(), use_gpu=False
         )
     assert not [path for path in (home / "store" / "features").rglob("*preparing*")]
 
@@ -288,14 +288,14 @@ def test_the_joint_model_trains_on_the_features_of_both(home: Path, monkeypatch:
     monkeypatch.setattr(feature_extraction, "LOADERS", {})  # nothing is to be encoded again
     train("fusion", BOTH, dataclasses.replace(RECIPE, epochs=1), options(home, "both"))
     folder, store = checkpoint(home, "both"), Store.open(str(home / "store"))
-    about = checkpoints.read(folder)
-    told = feature_extraction.features_of(about.inputs)
+    metadata = checkpoints.read(folder)
+    told = feature_extraction.features_of(metadata.inputs)
     assert told == {"poster": feature_specs(home, "cnn"), "tokens": feature_specs(home, "lstm")}
-    assert not about.vocabulary and about.inputs.digests == (told["poster"].weights, told["tokens"].weights)
-    (scores,) = predict_splits([(store, "validation")], str(folder), inputs=about.inputs)
+    assert not metadata.vocabulary and metadata.inputs.digests == (told["poster"].weights, told["tokens"].weights)
+    (scores,) = predict_splits([(store, "validation")], str(folder), inputs=metadata.inputs)
     model = checkpoints.load_model(folder)
     table = pa.concat_tables(ray.get(feature_readers.feature_table(store, "validation", told).to_arrow_refs()))
-    block = input_block(table, about.inputs, None, store.manifest.poster_shape)
+    block = input_block(table, metadata.inputs, None, store.manifest.poster_shape)
     for film in range(0, len(scores), 5):
         tokens = np.frombuffer(block["tokens"][film], np.float16).reshape(1, -1, UNITS)
         one = {"poster": block["poster"][film : film + 1], "tokens": tokens}
@@ -349,10 +349,10 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
     weights.unlink()
     monkeypatch.setattr(feature_extraction, "_digest", None)
     store, folder = Store.open(str(home / "store")), checkpoint(home, "tuned")
-    about = feature_extraction.with_features(
+    metadata = feature_extraction.with_features(
         feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Console(), use_gpu=False
     )
-    assert not about.inputs.frozen and about.inputs.digests == ("of the file",)
+    assert not metadata.inputs.frozen and metadata.inputs.digests == ("of the file",)
     films = store.table("test", ["row", "poster"])
     scores = Predictor(str(folder), (32, 32, 3), None)(films)["scores"]
     posters = poster_array(films["poster"], (32, 32, 3))
@@ -378,11 +378,11 @@ def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(
     assert HINT in capsys.readouterr().out
     shutil.rmtree(folder)
     store, folder = Store.open(str(home / "store")), checkpoint(home, "reader")
-    about = checkpoints.read(folder)
-    assert not about.inputs.frozen and not about.vocabulary
+    metadata = checkpoints.read(folder)
+    assert not metadata.inputs.frozen and not metadata.vocabulary
     films = store.table("test", ["row", "overview"])
     scores = Predictor(str(folder), store.manifest.poster_shape, None)(films)["scores"]
-    ids, lengths = WordPiece(about.tokenizer).encode(films["overview"].to_pylist(), max_tokens=12)
+    ids, lengths = WordPiece(metadata.tokenizer).encode(films["overview"].to_pylist(), max_tokens=12)
     model = checkpoints.load_model(folder)
     for film in range(0, len(scores), 9):
         np.testing.assert_allclose(scores[film], np.asarray(model(ids[film : film + 1, : lengths[film]]))[0], atol=1e-5)
@@ -392,6 +392,6 @@ def test_a_reader_is_fine_tuned_and_takes_its_tokenizer_along(
 def test_a_reader_without_its_tokenizer_says_so() -> None:
     """Where the package is not installed, and where the tokenizer is none."""
     tuned = dataclasses.replace(LSTM, trainable_blocks=1)
-    about = Checkpoint("lstm", ("A",), tuned, RECIPE, {}, epoch=1, tokenizer="{}")
+    metadata = Checkpoint("lstm", ("A",), tuned, RECIPE, {}, epoch=1, tokenizer="{}")
     with pytest.raises(TrainError, match=r"the Overview LSTM cannot read: .*tokenizer"):
-        feature_extraction.with_encoder(about)
+        feature_extraction.with_encoder(metadata)

@@ -65,11 +65,11 @@ def test_a_sweep_keeps_one_whole_checkpoint_of_each_ended_trial(swept: tuple[Pat
     runs, _ = swept
     for number, trial in trials_of(runs).items():
         (kept,) = (runs / "sweep" / f"trial-{number:03d}").glob("epoch-*")
-        about = checkpoints.read(kept)
+        metadata = checkpoints.read(kept)
         best = min(trial.history, key=lambda epoch: epoch.validation_loss)
-        assert about.figures.validation_loss == best.validation_loss
-        assert len(about.vocabulary) <= about.config.vocabulary_size - 2
-        assert about.config.max_tokens == trial.settings["max_tokens"]
+        assert metadata.figures.validation_loss == best.validation_loss
+        assert len(metadata.vocabulary) <= metadata.config.vocabulary_size - 2
+        assert metadata.config.max_tokens == trial.settings["max_tokens"]
         assert list((runs / "sweep" / f"trial-{number:03d}" / "tensorboard").iterdir())
 
 

@@ -223,8 +223,8 @@ def test_a_run_gone_on_with_hides_what_the_unbroken_one_hides(strategy: Any, tmp
 
     def save(state: TrainState) -> None:
         if len(state.history) == 1:
-            about = Checkpoint("fusion", ("a", "b", "c"), config, recipe, {}, epoch=1, history=tuple(state.history))
-            checkpoints.save(tmp_path, about, state.model, state.optimizer)
+            metadata = Checkpoint("fusion", ("a", "b", "c"), config, recipe, {}, epoch=1, history=tuple(state.history))
+            checkpoints.save(tmp_path, metadata, state.model, state.optimizer)
 
     def trained(**options: Any) -> list[float]:
         batch = {"inputs": FILMS, "labels": np.eye(3, dtype=np.float32)[[0, 1, 2] * 2], "weights": np.ones(6, "f4")}

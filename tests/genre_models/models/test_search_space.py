@@ -26,11 +26,11 @@ from genre_models.models.search_space import (
 )
 from genre_models.training.recipe import Recipe
 
-ABOUT = {"unit": "films", "why": "a test"}
+UNIT_AND_REASON = {"unit": "films", "why": "a test"}
 KNOWN = (Recipe(), PosterCNN())
 SPACE: SearchSpace = {
     "learning_rate": log_uniform(1e-4, 1e-2, unit="a step", why="ours"),
-    "batch_size": choice(32, 64, **ABOUT),
+    "batch_size": choice(32, 64, **UNIT_AND_REASON),
 }
 
 
@@ -43,7 +43,7 @@ def drawn(setting: Choice | Range, number: int = 2000) -> list[Any]:
 
 
 def test_choice_draws_each_value_alike() -> None:
-    values = drawn(choice("cosine", 3, (16, 32), **ABOUT))
+    values = drawn(choice("cosine", 3, (16, 32), **UNIT_AND_REASON))
     assert {type(value) for value in values} == {str, int, tuple}
     for value in ("cosine", 3, (16, 32)):
         assert values.count(value) == pytest.approx(2000 / 3, rel=0.1)
@@ -51,7 +51,7 @@ def test_choice_draws_each_value_alike() -> None:
 
 def test_uniform_draws_clean_steps() -> None:
     """Eleven decimals as one would type them, the ends as likely as the rest."""
-    values = drawn(uniform(0.0, 0.5, step=0.05, **ABOUT))
+    values = drawn(uniform(0.0, 0.5, step=0.05, **UNIT_AND_REASON))
     assert sorted(set(map(repr, values))) == sorted(
         ["0.0", "0.05", "0.1", "0.15", "0.2", "0.25", "0.3", "0.35", "0.4", "0.45", "0.5"]
     )
@@ -60,7 +60,7 @@ def test_uniform_draws_clean_steps() -> None:
 
 
 def test_uniform_without_steps_is_short_too() -> None:
-    values = drawn(uniform(0.2, 0.7, **ABOUT))
+    values = drawn(uniform(0.2, 0.7, **UNIT_AND_REASON))
     assert len(set(values)) > 400
     assert max(len(repr(value)) for value in values) <= len("0.2005")
     assert min(values) == pytest.approx(0.2, abs=0.005)
@@ -68,7 +68,7 @@ def test_uniform_without_steps_is_short_too() -> None:
 
 
 def test_log_uniform_draws_orders_of_magnitude_alike() -> None:
-    values = drawn(log_uniform(1e-4, 1e-2, **ABOUT))
+    values = drawn(log_uniform(1e-4, 1e-2, **UNIT_AND_REASON))
     assert all(1e-4 <= value <= 1e-2 for value in values)
     assert np.mean(np.array(values) < 1e-3) == pytest.approx(0.5, abs=0.05)
     assert all(float(f"{value:.2e}") == value for value in values)  # three digits
@@ -76,15 +76,15 @@ def test_log_uniform_draws_orders_of_magnitude_alike() -> None:
 
 
 def test_ends_of_more_digits_are_kept() -> None:
-    assert set(drawn(log_uniform(1.2341e-3, 1.2344e-3, **ABOUT), 100)) <= {1.2341e-3, 1.2344e-3}
+    assert set(drawn(log_uniform(1.2341e-3, 1.2344e-3, **UNIT_AND_REASON), 100)) <= {1.2341e-3, 1.2344e-3}
 
 
 @pytest.mark.parametrize(
     ("setting", "wanted"),
     [
-        (uniform(1, 4, **ABOUT), {1, 2, 3, 4}),
-        (uniform(128, 512, step=128, **ABOUT), {128, 256, 384, 512}),
-        (log_uniform(1, 3, **ABOUT), {1, 2, 3}),
+        (uniform(1, 4, **UNIT_AND_REASON), {1, 2, 3, 4}),
+        (uniform(128, 512, step=128, **UNIT_AND_REASON), {128, 256, 384, 512}),
+        (log_uniform(1, 3, **UNIT_AND_REASON), {1, 2, 3}),
     ],
 )
 def test_whole_ends_give_whole_numbers(setting: Range, wanted: set[int]) -> None:
@@ -94,7 +94,7 @@ def test_whole_ends_give_whole_numbers(setting: Range, wanted: set[int]) -> None
 
 
 def test_sample_follows_the_seed() -> None:
-    setting = log_uniform(1e-4, 1e-2, **ABOUT)
+    setting = log_uniform(1e-4, 1e-2, **UNIT_AND_REASON)
     assert drawn(setting, 5) == drawn(setting, 5)
     assert setting.sample(np.random.default_rng(1)) != setting.sample(np.random.default_rng(2))
 
@@ -102,13 +102,13 @@ def test_sample_follows_the_seed() -> None:
 @pytest.mark.parametrize(
     ("setting", "inside", "outside"),
     [
-        (choice(0.0, 0.1, **ABOUT), [0.0, 0.1], [0.05, "0.1"]),
-        (choice((16, 32), (32,), **ABOUT), [(16, 32)], [16, (16,)]),
-        (uniform(0.0, 0.5, **ABOUT), [0, 0.5, 0.123456], [-0.1, 0.51, "0.1", True, float("nan")]),
-        (uniform(0.0, 0.5, step=0.05, **ABOUT), [0.0, 0.15, 0.5], [0.12, 0.15000000000000002]),
-        (log_uniform(1e-4, 1e-2, **ABOUT), [1e-4, 1e-2, 3.3e-3], [0.0, 9.9e-5, 0.02]),
-        (uniform(1, 4, **ABOUT), [1, 4], [0, 2.5, 5]),
-        (uniform(128, 512, step=128, **ABOUT), [128, 512], [129, 640]),
+        (choice(0.0, 0.1, **UNIT_AND_REASON), [0.0, 0.1], [0.05, "0.1"]),
+        (choice((16, 32), (32,), **UNIT_AND_REASON), [(16, 32)], [16, (16,)]),
+        (uniform(0.0, 0.5, **UNIT_AND_REASON), [0, 0.5, 0.123456], [-0.1, 0.51, "0.1", True, float("nan")]),
+        (uniform(0.0, 0.5, step=0.05, **UNIT_AND_REASON), [0.0, 0.15, 0.5], [0.12, 0.15000000000000002]),
+        (log_uniform(1e-4, 1e-2, **UNIT_AND_REASON), [1e-4, 1e-2, 3.3e-3], [0.0, 9.9e-5, 0.02]),
+        (uniform(1, 4, **UNIT_AND_REASON), [1, 4], [0, 2.5, 5]),
+        (uniform(128, 512, step=128, **UNIT_AND_REASON), [128, 512], [129, 640]),
     ],
 )
 def test_contains(setting: Choice | Range, inside: list[Any], outside: list[Any]) -> None:
@@ -119,29 +119,29 @@ def test_contains(setting: Choice | Range, inside: list[Any], outside: list[Any]
 
 def test_describe_is_json() -> None:
     told = [
-        choice((16, 32), (32,), **ABOUT).describe(),
-        uniform(0.0, 0.5, step=0.05, **ABOUT).describe(),
-        log_uniform(1e-4, 1e-2, **ABOUT).describe(),
+        choice((16, 32), (32,), **UNIT_AND_REASON).describe(),
+        uniform(0.0, 0.5, step=0.05, **UNIT_AND_REASON).describe(),
+        log_uniform(1e-4, 1e-2, **UNIT_AND_REASON).describe(),
     ]
     assert json.loads(json.dumps(told)) == [
-        {"values": [[16, 32], [32]], **ABOUT},
-        {"low": 0.0, "high": 0.5, "log": False, "step": 0.05, **ABOUT},
-        {"low": 1e-4, "high": 1e-2, "log": True, "step": None, **ABOUT},
+        {"values": [[16, 32], [32]], **UNIT_AND_REASON},
+        {"low": 0.0, "high": 0.5, "log": False, "step": 0.05, **UNIT_AND_REASON},
+        {"low": 1e-4, "high": 1e-2, "log": True, "step": None, **UNIT_AND_REASON},
     ]
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: choice(**ABOUT),
-        lambda: choice(1, 2, 1, **ABOUT),
-        lambda: uniform(0.5, 0.5, **ABOUT),
-        lambda: uniform(0.0, float("nan"), **ABOUT),
-        lambda: uniform(0.0, 0.5, step=0.3, **ABOUT),
-        lambda: uniform(0.0, 0.5, step=0.0, **ABOUT),
-        lambda: uniform(0.0, 0.5, step=-0.1, **ABOUT),
-        lambda: log_uniform(0.0, 1.0, **ABOUT),
-        lambda: log_uniform(float("inf"), 1.0, **ABOUT),
+        lambda: choice(**UNIT_AND_REASON),
+        lambda: choice(1, 2, 1, **UNIT_AND_REASON),
+        lambda: uniform(0.5, 0.5, **UNIT_AND_REASON),
+        lambda: uniform(0.0, float("nan"), **UNIT_AND_REASON),
+        lambda: uniform(0.0, 0.5, step=0.3, **UNIT_AND_REASON),
+        lambda: uniform(0.0, 0.5, step=0.0, **UNIT_AND_REASON),
+        lambda: uniform(0.0, 0.5, step=-0.1, **UNIT_AND_REASON),
+        lambda: log_uniform(0.0, 1.0, **UNIT_AND_REASON),
+        lambda: log_uniform(float("inf"), 1.0, **UNIT_AND_REASON),
     ],
 )
 def test_what_cannot_be_searched(make: Any) -> None:

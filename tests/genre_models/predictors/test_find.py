@@ -14,8 +14,8 @@ from genre_models.predictors.find import find_model
 def checkpoint(folder: Path, loss: float, *, precision: float = 0.5, store: str = "films", kind: str = "cnn") -> Path:
     folder.mkdir(parents=True)
     figures = {"validation_loss": loss, "validation_mean_average_precision": precision}
-    about = {"format": 1, "kind": kind, "epoch": int(folder.name[-3:]), "figures": figures}
-    (folder / "checkpoint.json").write_text(json.dumps({**about, "store": {"fingerprint": store}}))
+    metadata = {"format": 1, "kind": kind, "epoch": int(folder.name[-3:]), "figures": figures}
+    (folder / "checkpoint.json").write_text(json.dumps({**metadata, "store": {"fingerprint": store}}))
     return folder
 
 
@@ -80,8 +80,8 @@ def test_variants_of_an_ablation_are_no_candidates(runs: Path) -> None:
         {"group": "without", "runs": [{"path": "/moved/components/trial-001"}]},
         {"group": "preset", "runs": [{"path": "/moved/components/trial-002"}]},
     ]
-    about = {"format": 1, "store": {"fingerprint": "films"}, "variants": variants}
-    (runs / "components" / "ablation.json").write_text(json.dumps(about))
+    metadata = {"format": 1, "store": {"fingerprint": "films"}, "variants": variants}
+    (runs / "components" / "ablation.json").write_text(json.dumps(metadata))
     assert find_model(str(runs)) == str(runs / "components" / "trial-002" / "epoch-001")
 
 

@@ -19,7 +19,7 @@ from genre_models.metrics.stacking import StackingModel
 from genre_models.models.input_spec import InputEncoder, InputSpec, ModelInput
 from genre_models.predictors.encoder_files import copy_encoders, with_copied_weights
 from genre_models.predictors.films import read_films
-from genre_models.predictors.folder import ModelFolder, read_about, write_combination, write_tfidf
+from genre_models.predictors.folder import ModelFolder, read_model_json, write_combination, write_tfidf
 from genre_models.predictors.load import load_folder, load_predictor
 
 GENRES = ("Action", "Sci-Fi")
@@ -31,8 +31,8 @@ ASKED = ["another spaceship", "a wedding in spring", ""]
 
 def tfidf(name: str, folder: Path, scaling: PlattScaling | None = None) -> TfidfBaseline:
     model = TfidfBaseline(OVERVIEWS, LABELS[name])
-    about = ModelFolder("tfidf", "TF-IDF", GENRES, np.array([0.25, 1 / 3]), STORE, scaling)
-    write_tfidf(folder, about, model.weights)
+    metadata = ModelFolder("tfidf", "TF-IDF", GENRES, np.array([0.25, 1 / 3]), STORE, scaling)
+    write_tfidf(folder, metadata, model.weights)
     return model
 
 
@@ -46,11 +46,11 @@ def ensemble(folder: Path, **changes: Any) -> tuple[list[TfidfBaseline], Stackin
     models = [tfidf(name, folder.parent / name) for name in ("one", "two")]
     stacking = StackingModel("stack", ("two", "one"), np.array([0.3, 0.7]), np.array([[0.1, 2, -1], [0.2, 0.5, 1]]))
     scaling = PlattScaling(np.array([0.9, 1.1]), np.array([-0.1, 0.3]))
-    about = ModelFolder(
+    metadata = ModelFolder(
         "ensemble", "Ensemble", GENRES, np.array([0.4, 0.6]), STORE, scaling,
         {name: f"members/{name}" for name in ("one", "two")}, stacking,
     )  # fmt: skip
-    write_combination(folder, about, {name: folder.parent / name for name in ("one", "two")})
+    write_combination(folder, metadata, {name: folder.parent / name for name in ("one", "two")})
     if changes:
         values = json.loads((folder / "model.json").read_text())
         (folder / "model.json").write_text(json.dumps(values | changes))
@@ -75,14 +75,16 @@ def test_ensemble_scores_as_the_one_it_was_written_from(tmp_path: Path) -> None:
     wanted = scaling(stacking({"one": one.scores(ASKED), "two": two.scores(ASKED)}))
     assert scores_of(tmp_path / "ensemble")[:2] == pytest.approx(wanted[:2], abs=1e-6)
     assert np.isnan(scores_of(tmp_path / "ensemble")[2]).all()
-    about = read_about(tmp_path / "ensemble")
-    assert (about.store, about.thresholds.tolist()) == (STORE, [0.4, 0.6])
+    metadata = read_model_json(tmp_path / "ensemble")
+    assert (metadata.store, metadata.thresholds.tolist()) == (STORE, [0.4, 0.6])
 
 
 def test_mean_of_several(tmp_path: Path) -> None:
     models = [tfidf(name, tmp_path / name) for name in ("one", "two")]
-    about = ModelFolder("mean", "Two", GENRES, np.array([0.4, 0.6]), STORE, None, {"a": "members/a", "b": "members/b"})
-    write_combination(tmp_path / "mean", about, {"a": tmp_path / "one", "b": tmp_path / "two"})
+    metadata = ModelFolder(
+        "mean", "Two", GENRES, np.array([0.4, 0.6]), STORE, None, {"a": "members/a", "b": "members/b"}
+    )
+    write_combination(tmp_path / "mean", metadata, {"a": tmp_path / "one", "b": tmp_path / "two"})
     wanted = np.mean([model.scores(ASKED) for model in models], axis=0)
     assert scores_of(tmp_path / "mean")[:2] == pytest.approx(wanted[:2], abs=1e-6)
     # Several paths are the same mean, whose thresholds are the mean of theirs.
@@ -126,8 +128,8 @@ def test_folder_that_does_not_fit_itself_is_named(changes: dict[str, Any], tmp_p
 def test_training_state_is_not_copied(tmp_path: Path) -> None:
     tfidf("one", tmp_path / "one")
     (tmp_path / "one" / "training_state.npz").write_bytes(b"x")
-    about = ModelFolder("mean", "One", GENRES, np.array([0.4, 0.6]), STORE, None, {"a": "members/a"})
-    write_combination(tmp_path / "mean", about, {"a": tmp_path / "one"})
+    metadata = ModelFolder("mean", "One", GENRES, np.array([0.4, 0.6]), STORE, None, {"a": "members/a"})
+    write_combination(tmp_path / "mean", metadata, {"a": tmp_path / "one"})
     copied = {path.name for path in (tmp_path / "mean" / "members" / "a").iterdir()}
     assert copied == {"model.json", "terms.txt", "weights.npz"}
 

@@ -37,9 +37,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     run = home / "film-genres" / "runs" / "joint"
     save("fusion", run / "epoch-001")
-    about = json.loads((run / "epoch-001" / "checkpoint.json").read_text())
+    metadata = json.loads((run / "epoch-001" / "checkpoint.json").read_text())
     figures = {"validation_loss": 0.5, "validation_mean_average_precision": 0.1}
-    (run / "epoch-001" / "checkpoint.json").write_text(json.dumps({**about, "epoch": 1, "figures": figures}))
+    (run / "epoch-001" / "checkpoint.json").write_text(json.dumps({**metadata, "epoch": 1, "figures": figures}))
     (run / "run.json").write_text("{}")
     (home / "alien.jpg").write_bytes(png(posters(1)[0]))
     return home

@@ -47,8 +47,8 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = np.array([0.1, 0.9])
     stacking = StackingModel("average", ("cnn", "tfidf"), weights, np.tile([0, *weights], (len(GENRES), 1)))
     members = {key: f"members/{key}" for key in stacking.members}
-    about = ModelFolder("ensemble", "Ensemble", GENRES, thresholds, {}, None, members, stacking)
-    write_combination(tmp_path / "report" / "ensemble", about, {key: tmp_path / key for key in members})
+    metadata = ModelFolder("ensemble", "Ensemble", GENRES, thresholds, {}, None, members, stacking)
+    write_combination(tmp_path / "report" / "ensemble", metadata, {key: tmp_path / key for key in members})
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "models.json").write_text('{"ensemble": "../report/ensemble"}')
     monkeypatch.setenv("RUNS", str(tmp_path / "runs"))

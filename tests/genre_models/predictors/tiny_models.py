@@ -44,13 +44,13 @@ def save(kind: str, folder: Path, *, seed: int = 0, config: Any = None, **change
         "vocabulary": WORDS if kind != "cnn" else (),
         **changes,
     }
-    about = Checkpoint(**made)
-    model = about.build_model()
+    metadata = Checkpoint(**made)
+    model = metadata.build_model()
     draw = np.random.default_rng(seed)
     for weight in model.weights:
         values = draw.normal(0, 0.5, weight.shape)  # films must differ in their scores
         weight.assign(np.abs(values) if "variance" in weight.path else values)
-    checkpoints.save(folder, about, model)
+    checkpoints.save(folder, metadata, model)
     return model
 
 

@@ -31,7 +31,7 @@ def test_every_cure_changes_best_by_options_that_there_are(kind: str) -> None:
     for component in components:
         changed = search_space.split(by_component[component.name].settings, *best)
         assert changed != best
-        assert component.what and (component.ablated or component.added)
+        assert component.description and (component.ablated or component.added)
     assert len({repr(sorted(one.settings.items())) for one in found}) == len(found)
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, log_loss
 
-from genre_models.studies.ablation_effects import FIGURES, SPLITS, RunScores, effect, evaluate_run, over_seeds
+from genre_models.studies.ablation_effects import METRIC_KEYS, SPLITS, RunScores, effect, evaluate_run, over_seeds
 
 
 def run_with(value: float, draws: np.ndarray) -> RunScores:
     """A run with one value for every figure, and these values on the resamples."""
     return RunScores(
-        {split: dict.fromkeys(FIGURES, value) for split in SPLITS},
-        {split: dict.fromkeys(FIGURES, draws) for split in SPLITS},
+        {split: dict.fromkeys(METRIC_KEYS, value) for split in SPLITS},
+        {split: dict.fromkeys(METRIC_KEYS, draws) for split in SPLITS},
     )
 
 
@@ -24,9 +24,9 @@ def test_a_run_is_evaluated_as_scikit_learn_does() -> None:
     run = evaluate_run(labels, scores, resamples=100)
     for split in SPLITS:
         wanted = average_precision_score(labels[split], scores[split], average="macro")
-        assert run.figures[split]["mean_average_precision"] == pytest.approx(wanted)
+        assert run.metrics[split]["mean_average_precision"] == pytest.approx(wanted)
         loss = np.mean([log_loss(labels[split][:, g], scores[split][:, g]) for g in range(3)])
-        assert run.figures[split]["loss"] == pytest.approx(loss, rel=1e-5)
+        assert run.metrics[split]["loss"] == pytest.approx(loss, rel=1e-5)
         assert {len(draws) for draws in run.drawn[split].values()} == {100}
 
 

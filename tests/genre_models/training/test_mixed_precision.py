@@ -121,8 +121,8 @@ def test_checkpoint_goes_on_and_predicts_as_validated(strategy: Any, tmp_path: P
 
     def save(state: Any) -> None:
         if len(state.history) == 2:
-            about = Checkpoint("cnn", ("a", "b", "c"), PLAIN, recipe, {}, epoch=2, history=tuple(state.history))
-            checkpoints.save(tmp_path, about, state.model, state.optimizer)
+            metadata = Checkpoint("cnn", ("a", "b", "c"), PLAIN, recipe, {}, epoch=2, history=tuple(state.history))
+            checkpoints.save(tmp_path, metadata, state.model, state.optimizer)
 
     unbroken = train(strategy, recipe, PLAIN, on_epoch=save)
     resumed = train(strategy, recipe, PLAIN, resume=partial(checkpoints.restore, tmp_path))

@@ -179,8 +179,8 @@ def test_resumed_run_is_the_unbroken_one(strategy: Any, tmp_path: Path, recipe: 
 
     def save(state: TrainState) -> None:
         if len(state.history) == 2:
-            about = Checkpoint("cnn", ("a", "b", "c"), config, recipe, {}, epoch=2, history=tuple(state.history))
-            checkpoints.save(tmp_path, about, state.model, state.optimizer)
+            metadata = Checkpoint("cnn", ("a", "b", "c"), config, recipe, {}, epoch=2, history=tuple(state.history))
+            checkpoints.save(tmp_path, metadata, state.model, state.optimizer)
 
     asked: list[int] = []
 

@@ -44,13 +44,13 @@ def saved(kind: str, store: Store, folder: Path) -> Path:
     words = (
         Vocabulary.from_counts(store.word_counts(), size=200).tokens if REGISTRY[kind].modality == "overview" else ()
     )
-    about = checkpoints.Checkpoint(
+    metadata = checkpoints.Checkpoint(
         kind, store.manifest.genres, CONFIGS[kind], Recipe(), {"films": store.manifest.films}, vocabulary=words
     )
-    model = REGISTRY[kind].build(CONFIGS[kind], genres=len(about.genres))
+    model = REGISTRY[kind].build(CONFIGS[kind], genres=len(metadata.genres))
     for weight in model.weights:
         weight.assign(np.random.default_rng(0).normal(0, 0.5, weight.shape))  # films must differ in their scores
-    checkpoints.save(folder, about, model)
+    checkpoints.save(folder, metadata, model)
     return folder
 
 
@@ -67,11 +67,11 @@ def test_each_film_of_each_split_gets_the_model_s_own_scores(kind: str, store: S
     assert [len(scores) for scores in told] == [store.manifest.films[split] for split in splits]
     assert told[2] == pytest.approx(told[0], abs=1e-6)  # in other pieces, so but for rounding
     assert told_done == sorted(told_done)
-    model, about = checkpoints.load_model(folder), checkpoints.read(folder)
+    model, metadata = checkpoints.load_model(folder), checkpoints.read(folder)
     for split, scores in zip(splits[:2], told, strict=False):
         table = store.table(split, ["poster", "overview"])
         posters = poster_array(table["poster"], store.manifest.poster_shape)
-        ids, lengths = Vocabulary(about.vocabulary).encode(table["overview"].to_pylist(), max_tokens=40)
+        ids, lengths = Vocabulary(metadata.vocabulary).encode(table["overview"].to_pylist(), max_tokens=40)
         for film in range(0, len(scores), 7):
             inputs = (
                 ids[film : film + 1, : lengths[film]]

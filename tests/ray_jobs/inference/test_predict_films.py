@@ -69,8 +69,8 @@ def models(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
     weights = np.array([0.5, 0.5])
     stacking = StackingModel("average", ("cnn", "tfidf"), weights, np.tile([0, *weights], (len(GENRES), 1)))
     members = {"cnn": "members/cnn", "tfidf": "members/tfidf"}
-    about = ModelFolder("ensemble", "Ensemble", GENRES, thresholds, {}, None, members, stacking)
-    write_combination(models / "ensemble", about, {key: models / key for key in members})
+    metadata = ModelFolder("ensemble", "Ensemble", GENRES, thresholds, {}, None, members, stacking)
+    write_combination(models / "ensemble", metadata, {key: models / key for key in members})
     return models
 
 
@@ -196,8 +196,8 @@ def test_what_is_resumed_must_be_the_same(folder: Path, models: Path, tmp_path: 
     films.write_text(films.read_text() + "new,A film\n")
     with pytest.raises(TrainError, match="as it was then"):
         predict_films(request, Console(io.StringIO()))
-    about = json.loads((model / "model.json").read_text())
-    (model / "model.json").write_text(json.dumps(about | {"label": "another"}))
+    metadata = json.loads((model / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps(metadata | {"label": "another"}))
     with pytest.raises(TrainError, match="name the same --model"):
         predict_films(request, Console(io.StringIO()))
 

@@ -27,8 +27,8 @@ def ablation(runs: Path, name: str, created: str, **other: Any) -> None:
 
 def checkpoint(folder: Path, loss: float) -> str:
     folder.mkdir(parents=True)
-    about = {"format": 1, "kind": "lstm", "epoch": 1, "figures": {"validation_loss": loss}, "store": {}}
-    (folder / "checkpoint.json").write_text(json.dumps(about))
+    metadata = {"format": 1, "kind": "lstm", "epoch": 1, "figures": {"validation_loss": loss}, "store": {}}
+    (folder / "checkpoint.json").write_text(json.dumps(metadata))
     return str(folder)
 
 

@@ -32,7 +32,7 @@ def start(tmp_path: Path) -> Path:
     """A run to start from, with what its checkpoint says and without weights."""
     folder = tmp_path / "start" / "epoch-001"
     folder.mkdir(parents=True)
-    checkpoints.save_about(folder, replace(ABOUT, epoch=1, history=tuple(epochs(0.3))), parameters=1)
+    checkpoints.save_metadata(folder, replace(ABOUT, epoch=1, history=tuple(epochs(0.3))), parameters=1)
     return folder.parent
 
 
@@ -55,7 +55,7 @@ def test_a_run_that_goes_on_keeps_what_it_began_with(start: Path, tmp_path: Path
     checkpoints_of_start = start / "epoch-002"
     checkpoints_of_start.mkdir()
     better = replace(ABOUT, epoch=2, history=tuple(epochs(0.3, 0.2)))
-    checkpoints.save_about(checkpoints_of_start, better, parameters=1)
+    checkpoints.save_metadata(checkpoints_of_start, better, parameters=1)
     for told in ("", str(start), f"{start}/", began):
         assert _init_checkpoint(folder, ABOUT, TrainOptions(init_from=told, resume=True, name="run")) == began
     assert _init_checkpoint(folder, ABOUT, TrainOptions(init_from=str(start))) == f"{start}/epoch-002"

@@ -21,8 +21,8 @@ BLOCKS = [{"inputs": np.arange(start, start + 10), "labels": np.ones((10, 2), np
 
 
 def job(*, window: int, read_ahead: bool = True, shares: tuple[int, ...] = ()) -> TrainSpec:
-    about = Checkpoint("cnn", ("a", "b"), PosterCNN(), Recipe(epochs=EPOCHS, batch_size=BATCH), {})
-    return TrainSpec(about, "runs/one", shares, (1,), window, False, read_ahead=read_ahead)
+    metadata = Checkpoint("cnn", ("a", "b"), PosterCNN(), Recipe(epochs=EPOCHS, batch_size=BATCH), {})
+    return TrainSpec(metadata, "runs/one", shares, (1,), window, False, read_ahead=read_ahead)
 
 
 class Films:

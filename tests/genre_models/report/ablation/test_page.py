@@ -34,7 +34,7 @@ def test_components_are_ranked_by_their_effect(runs: dict[str, dict[int, RunScor
     # A lower loss is the better one.
     assert scores["word dropout"]["effect"]["test"]["loss"]["difference"] < 0
     assert side(scores["word dropout"], "test", "loss") == 1
-    ours, theirs = (runs[name][1].figures["test"]["micro_f1"] for name in ("best", "best without word dropout"))
+    ours, theirs = (runs[name][1].metrics["test"]["micro_f1"] for name in ("best", "best without word dropout"))
     assert scores["word dropout"]["effect"]["test"]["micro_f1"]["by_seed"][1] == pytest.approx(ours - theirs)
 
 
@@ -96,7 +96,7 @@ def test_the_files_hold_every_variant(runs: dict[str, dict[int, RunScores]], tmp
     }  # fmt: skip
     rows = {row["variant"]: row for row in csv.DictReader(io.StringIO(variants_csv(ablation)))}
     assert set(rows) == set(runs)
-    mean = np.mean([run.figures["test"]["loss"] for run in runs["coursework"].values()])
+    mean = np.mean([run.metrics["test"]["loss"] for run in runs["coursework"].values()])
     assert float(rows["coursework"]["test_loss_mean"]) == pytest.approx(float(mean))
     assert rows["best"]["test_loss_effect"] == ""
     assert "&lt;what&gt;" in (tmp_path / "ablation.html").read_text()
