@@ -50,7 +50,7 @@ def made_ablation(seeds: int = 3, evaluated: dict[str, dict[int, RunScores]] | N
         runs = [
             {
                 "seed": seed, "trial": 1, "status": "finished", "reason": "", "path": f"/runs/ablation/{name}-{seed}",
-                "epochs": 3, "epoch": 2, "seconds": 60.0, "figures": run.figures,
+                "epochs": 3, "epoch": 2, "seconds": 60.0, "figures": run.metrics,
             }
             for seed, run in evaluated.get(name, {}).items()
         ]  # fmt: skip
