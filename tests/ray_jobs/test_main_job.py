@@ -161,7 +161,7 @@ def test_a_run_leaves_history_tensorboard_and_a_whole_checkpoint(home: Path) -> 
     history = from_csv((run / "history.csv").read_text())
     assert [epoch.epoch for epoch in history] == [1, 2]
     assert list((run / "tensorboard").glob("events.out.tfevents.*"))
-    best = min(run.glob("epoch-*"), key=lambda folder: checkpoints.read(folder).figures.validation_loss)
+    best = min(run.glob("epoch-*"), key=lambda folder: checkpoints.read(folder).metrics.validation_loss)
     metadata = checkpoints.read(best)
     assert len(metadata.vocabulary) > 100
     assert len(metadata.thresholds) == len(metadata.genres) == 25

@@ -67,7 +67,7 @@ def test_a_sweep_keeps_one_whole_checkpoint_of_each_ended_trial(swept: tuple[Pat
         (kept,) = (runs / "sweep" / f"trial-{number:03d}").glob("epoch-*")
         metadata = checkpoints.read(kept)
         best = min(trial.history, key=lambda epoch: epoch.validation_loss)
-        assert metadata.figures.validation_loss == best.validation_loss
+        assert metadata.metrics.validation_loss == best.validation_loss
         assert len(metadata.vocabulary) <= metadata.config.vocabulary_size - 2
         assert metadata.config.max_tokens == trial.settings["max_tokens"]
         assert list((runs / "sweep" / f"trial-{number:03d}" / "tensorboard").iterdir())
