@@ -56,6 +56,7 @@ def head_node(*, warm: bool) -> Iterator[Head]:
         command = [*ray, "start", "--head", "--block", f"--num-cpus={CPUS}", f"--port={port}", f"--temp-dir={folder}"]
         command += ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
         command += [f"--ray-client-server-port={_free_port()}", f"--dashboard-agent-listen-port={_free_port()}"]
+        command += ["--include-log-monitor=false"] if warm else []  # no test on these workers asks for their logs
         # As in an activated environment: a submitted job's `python` is the first on the head node's path.
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         log = folder / "head.log"

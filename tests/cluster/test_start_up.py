@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.jobs import ROOT, started_alone, started_on
+from tests.jobs import ROOT, started_alone
 from tests.ray_node import RAY, Head, head_node
 
 pytestmark = [
@@ -52,12 +53,6 @@ def test_alone_only_the_worker_imports_tensorflow(tmp_path: Path, sample_store: 
     assert "starting Ray" in said
 
 
-def test_on_a_cluster_only_the_worker_imports_tensorflow(tmp_path: Path, sample_store: Path, cold_head: Head) -> None:
-    """And where the time went is told. Films read in every epoch, through Ray Data's own processes."""
-    with started_on(cold_head, "train_cnn", *options(sample_store, tmp_path, "never")) as job:
-        only_the_worker_imports_tensorflow(job, job.pid, cold_head.above_workers)
-
-
 def options(store: Path, runs: Path, hold: str) -> tuple[object, ...]:
     return (
         "--store", store, "--runs", runs, "--name", "run", "--batch-size", 32, "--timing", "--cache-films", hold,
@@ -65,13 +60,12 @@ def options(store: Path, runs: Path, hold: str) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def only_the_worker_imports_tensorflow(job: subprocess.Popen[str], *above: int) -> str:
-    """Look at all descendants of some processes while a job trains; return what it said."""
+def only_the_worker_imports_tensorflow(job: subprocess.Popen[str], above: int) -> str:
+    """Look at all descendants of a process while a job runs; return what it said."""
     found: dict[int, str] = {}
     while job.poll() is None:
-        for process in above:
-            found |= names_with_tensorflow(psutil.Process(process))
-        time.sleep(0.2)
+        found |= names_with_tensorflow(psutil.Process(above))
+        time.sleep(0.5)
     assert job.stdout is not None
     said = job.stdout.read()
     assert job.returncode == 0, said
@@ -84,28 +78,40 @@ def only_the_worker_imports_tensorflow(job: subprocess.Popen[str], *above: int) 
     return said
 
 
+@contextlib.contextmanager
+def submitted(head: Head, folder: Path, *command: object) -> Iterator[subprocess.Popen[str]]:
+    """Submit a job; its processes, the driver too, are descendants of the head node's."""
+    with subprocess.Popen(
+        [*RAY, "job", "submit", "--address", head.jobs, "--working-dir", ROOT, "--", "python", *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+    ) as job:
+        yield job
+
+
 def test_prepare_train_and_tune_as_submitted_jobs(cold_head: Head, tmp_path: Path) -> None:
-    """The way that README gives to whoever has a cluster: worth a minute, for these are processes of Ray's jobs API."""
+    """The way that README gives to whoever has a cluster: worth a minute, for these are processes of Ray's jobs API.
 
-    def submit(*command: str) -> str:
-        result = subprocess.run(
-            [*RAY, "job", "submit", "--address", cold_head.jobs, "--working-dir", str(ROOT), "--", "python", *command],
-            capture_output=True,
-            text=True,
-            timeout=400,
-            cwd=tmp_path,
-            check=False,
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
+    Only the training's worker imports TensorFlow, and where the time went is told, with films read in every epoch,
+    through Ray Data's own processes.
+    """
 
-    store, runs = str(tmp_path / "store"), str(tmp_path / "runs")
-    assert "100 films" in submit("ray_jobs/prepare_data.py", "--store", store, "--sample-films", "100")
-    tiny = ["--stem-filters", "4", "--block-filters", "8", "--dense-units", "16"]
-    said = submit("ray_jobs/train_cnn.py", "--store", store, "--runs", runs, "--name", "cnn", "--epochs", "1", *tiny)
-    assert "Best epoch 1 of 1" in said
-    assert (tmp_path / "runs" / "cnn" / "epoch-001" / "model.keras").is_file()
-    sweep = ["ray_jobs/tune_cnn.py", "--store", store, "--runs", runs, "--name", "sweep", "--trials", "2"]
+    def submit(*command: object) -> str:
+        with submitted(cold_head, tmp_path, *command) as job:
+            said, _ = job.communicate(timeout=400)
+        assert job.returncode == 0, said
+        return said
+
+    store, runs = tmp_path / "store", tmp_path / "runs"
+    assert "100 films" in submit("ray_jobs/prepare_data.py", "--store", store, "--sample-films", 100)
+    with submitted(cold_head, tmp_path, "ray_jobs/train_cnn.py", *options(store, runs, "never")) as job:
+        said = only_the_worker_imports_tensorflow(job, cold_head.above_workers)
+    assert "Best epoch" in said
+    (best,) = (runs / "run").glob("epoch-*")
+    assert (best / "model.keras").is_file()
+    sweep = ("ray_jobs/tune_cnn.py", "--store", store, "--runs", runs, "--name", "sweep", "--trials", 2, *TINY[:-2])
     # One process for both: each would import TensorFlow.
-    assert "2 of 2 trials ended" in submit(*sweep, "--epochs", "1", "--max-concurrent", "1", *tiny)
-    assert (tmp_path / "runs" / "sweep" / "sweep.html").is_file()
+    assert "2 of 2 trials ended" in submit(*sweep, "--epochs", 1, "--max-concurrent", 1)
+    assert (runs / "sweep" / "sweep.html").is_file()

@@ -152,12 +152,12 @@ def test_a_trial_whose_process_is_killed_goes_on_from_its_last_epoch(
     sample_store: Path, tmp_path: Path, ray_head: Head
 ) -> None:
     options = (
-        "--store", sample_store, "--runs", tmp_path, "--name", "hit", "--trials", 2, "--epochs", 16,
+        "--store", sample_store, "--runs", tmp_path, "--name", "hit", "--trials", 1, "--epochs", 12,
         "--max-concurrent", 1, "--scheduler", "none", *CNN,
     )  # fmt: skip
     history = tmp_path / "hit" / "trial-001" / "history.csv"
     with started_on(ray_head, "tune_cnn", *options) as job:
-        wait_for(lambda: history.exists() and history.read_text().count("\n") > 3, job)
+        wait_for(lambda: history.exists() and history.read_text().count("\n") > 2, job)
         trial = next(
             process for process in psutil.Process(ray_head.above_workers).children(recursive=True)
             if "ImplicitFunc" in process.name() or any("ImplicitFunc" in part for part in process.cmdline())
@@ -166,8 +166,8 @@ def test_a_trial_whose_process_is_killed_goes_on_from_its_last_epoch(
         said, _ = job.communicate(timeout=300)
     assert job.returncode == 0, said
     trials = trials_of(tmp_path, "hit")
-    assert [trial.status for trial in trials.values()] == ["finished", "finished"], said
-    assert [epoch.epoch for epoch in trials[1].history] == list(range(1, 17))
+    assert [trial.status for trial in trials.values()] == ["finished"], said
+    assert [epoch.epoch for epoch in trials[1].history] == list(range(1, 13))
     assert re.search(r"The process of trial 1 died after \d+ epochs?: starting it again", said)
     assert "Traceback" not in said
 
@@ -189,7 +189,7 @@ def test_a_diverging_trial_ends_itself_and_not_the_sweep(sample_store: Path, tmp
 def test_optuna_and_a_time_budget(sample_store: Path, tmp_path: Path, run_job: RunJob) -> None:
     cut = run_job(
         "tune_cnn", "--store", sample_store, "--runs", tmp_path, "--name", "learnt", "--epochs", 5000, "--trials", 2,
-        "--search", "optuna", "--time-budget", 0.4, "--max-concurrent", 1, *CNN,
+        "--search", "optuna", "--time-budget", 0.3, "--max-concurrent", 1, *CNN,
     )  # fmt: skip
     assert "Not all trials have ended: go on with --name learnt --resume" in cut.stdout
     trials = trials_of(tmp_path, "learnt")
