@@ -35,7 +35,7 @@ class WordPiece:
             from tokenizers import Tokenizer
         except ImportError as error:
             raise ImportError(
-                "a pretrained text encoder needs the package tokenizers: `pip install 'film-genres[pretrained]'`"
+                "a pretrained text encoder needs the package tokenizers: `pip install -e '.[pretrained]'`"
             ) from error
         try:
             self._tokenizer = Tokenizer.from_str(source)

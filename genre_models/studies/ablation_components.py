@@ -80,9 +80,7 @@ _BALANCE = (
         "a film counts more for its rare genres, by 1 / effective number of films",
         added={"genre_weights": "effective_number"},
     ),
-    Component(
-        "oversample_share", "half of an epoch's films are drawn, rare genres first", added={"oversample_share": 0.5}
-    ),
+    Component("oversampling", "half of an epoch's films are drawn, rare genres first", added={"oversample_share": 0.5}),
 )
 _CLIPPING = Component("gradient clipping", "a step's gradient is never longer than 1", added={"clip_norm": 1.0})
 _PRIOR = Component(
@@ -114,7 +112,7 @@ _WORDS = (
     Component("votes of single words", "each word also votes for genres by itself", ablated={"bow_logits": False}),
 )
 _POSTERS = (
-    Component("random_erasing", "a rectangle is wiped out of every other poster", added={"random_erasing": 0.5}),
+    Component("random erasing", "a rectangle is wiped out of every other poster", added={"random_erasing": 0.5}),
     Component("colour jitter", "the saturation of posters is varied", added={"colour_jitter": 0.5}),
     Component(
         "posters never mirrored", "augmentation leaves left and right as they are", added={"horizontal_flip": False}

@@ -39,14 +39,14 @@ class Recipe:
     weight_decay: float = 0.0
     """A step takes away this share of the weights times the learning rate (AdamW); biases are left alone."""
     label_smoothing: float = 0.0
-    """Targets are moved by this share towards 1/2, in what is trained on but not in the losses told."""
+    """Targets are moved by this share towards 1/2, in what is trained on but not in the reported losses."""
     loss: Loss = "binary_crossentropy"
-    """What is trained on; the losses told are always plain binary cross-entropy. focal (Lin et al. 2017) counts less
+    """Trained on; the reported losses are always plain binary cross-entropy. focal (Lin et al. 2017) counts less
     what the model is sure of and right about, asymmetric (Ridnik et al. 2021) does so for genres a film has not."""
     gamma: float = 2.0
     """How much less: the gamma of both losses, 0 is not at all; serves focal and asymmetric alone."""
     prob_margin: float = 0.05
-    """A genre that a film has not, told with at most this probability, costs nothing; serves asymmetric alone."""
+    """An absent genre predicted with at most this probability costs nothing; asymmetric loss only."""
     genre_weights: GenreWeights = "none"
     """How much more a film counts for a genre that few training films have: by 1 / films (inverse_frequency), or by
     1 / effective number of films (Cui et al. 2019); at most 10 times as much as on average."""
