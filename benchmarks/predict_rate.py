@@ -143,23 +143,26 @@ def predict_side(source: str, checkpoint: str, folder: str, *, films: int) -> fl
     """Return films per second from files to written scores, of at least so many films; starting is not in it."""
     from dataclasses import replace
 
+    import pyarrow as pa
+
+    from datasets.raw.films_folder import ReadOptions, read_films
     from genre_models.predictors.load import read_info
-    from ray_jobs.inference.film_rows import open_films
     from ray_jobs.inference.predict_parts import films_a_part, predict_parts
     from ray_jobs.inference.work_folder import WorkFolder, model_digests
 
-    rows = open_films(source)
-    tables = list(rows.tables)
+    rows = read_films(source, ReadOptions(labelled=False))
     size = films_a_part(sum(height * width * 3 for height, width in read_info(checkpoint).poster_sizes))
     # The first two parts compile the model and are not counted.
-    passes = -(-max(films + 2 * size, 8 * size) // sum(map(len, tables)))
+    passes = -(-max(films + 2 * size, 8 * size) // len(rows.table))
     work = WorkFolder(f"{folder}/work")
-    plan = work.begin(replace(rows, tables=iter(tables * passes)), model_digests([checkpoint]), films_a_part=size)
+    rows = replace(rows, table=pa.concat_tables([rows.table] * passes))
+    plan = work.begin(source, rows, model_digests([checkpoint]), films_a_part=size)
     stamps: list[tuple[float, int]] = []
     predict_parts(
         work,
         range(plan.parts),
         [checkpoint],
+        source=source,
         films=plan.count,
         max_pixels=10**8,
         progress=lambda done: stamps.append((time.perf_counter(), done)),
@@ -173,19 +176,20 @@ def predict_side(source: str, checkpoint: str, folder: str, *, films: int) -> fl
 def bare_from_files(options: Options) -> dict[str, float]:
     """Predict films from files by a loop in one process, in the parts and pieces of `predict.py`."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    from datasets.raw.films_folder import ReadOptions
+    from datasets.raw.films_folder import read_films as read_folder
     from genre_models.predictors.films import read_films
     from genre_models.predictors.network import NetworkPredictor
-    from ray_jobs.inference.film_rows import open_films
     from ray_jobs.inference.predict_parts import films_a_part
 
     predictor = NetworkPredictor(Path(options.checkpoint), threads=os.cpu_count())
     sizes = predictor.info.poster_sizes
     step = films_a_part(sum(height * width * 3 for height, width in sizes))
-    rows = [row for table in open_films(options.films).tables for row in table.to_pylist()]
+    rows = read_folder(options.films, ReadOptions(labelled=False)).table.to_pylist()
     parts = [rows[start : start + step] for start in range(0, len(rows), step)]
 
     def predict(part: list[dict[str, Any]]) -> None:
-        films, _ = read_films([row["poster"] for row in part], [row["overview"] for row in part], sizes=sizes)
+        films, _ = read_films([row["poster"] or None for row in part], [row["overview"] for row in part], sizes=sizes)
         predictor.scores(films)
 
     predict(parts[0])

@@ -1,6 +1,6 @@
 """Prediction of the genres of films without labels, by trained models.
 
-    python ray_jobs/predict.py --model RUNS --films FOLDER_OR_CSV_OR_PARQUET --out FOLDER
+    python ray_jobs/predict.py --model RUNS --films PATH --out FOLDER
     python ray_jobs/predict.py --model REPORT/models/ensemble --poster alien.jpg --overview "A crew wakes up."
 
 The first writes predictions.csv (id, a probability for each genre, the genres beyond their thresholds, the three most
@@ -10,8 +10,14 @@ The second prints bars. A thousand films took 35 s on 2 busy cores, most of it f
 
 from __future__ import annotations
 
+import importlib.util
+
+if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
+    importlib.import_module("cli.environment")  # ends with the command that activates the environment
+
 from dataclasses import dataclass
 
+from datasets.raw.columns import Choices
 from datasets.raw.posters import MAX_PIXELS, MOST_PIXELS
 from genre_models.predictors.find import find_model
 from genre_models.predictors.load import read_info
@@ -30,14 +36,20 @@ class Options:
     """Checkpoint, run (its best checkpoint), folder of runs (the ensemble of their last evaluation, or their best
     checkpoint), or a model that evaluate.py wrote. Of several the mean of the probabilities is predicted."""
     films: str = ""
-    """Films: a folder, a CSV or a Parquet file, with columns such as id and overview, and posters in Images/<id>.jpg
-    beside it or named by a column poster. Labels are not needed."""
+    """Folder, table or archive of films in any layout that prepare_data.py reads, local or by URI; or a folder of
+    posters alone. Genres are not needed."""
     out: str = at_home("predictions")
     """Folder of the results, or path of their table (.csv or .parquet)."""
     poster: str = ""
     """Poster file of a single film, whose genres are printed."""
     overview: str = ""
     """Overview of a single film."""
+    id_column: str = ""
+    """Column of the films' ids; by default as for prepare_data.py. Films without one are numbered by their rows."""
+    overview_column: str = ""
+    """Column of the overviews; by default as for prepare_data.py."""
+    poster_column: str = ""
+    """Column of the poster files' paths or names; by default as for prepare_data.py."""
     max_poster_pixels: int = MAX_PIXELS
     """Posters with more pixels than this are not decoded."""
     resume: bool = False
@@ -72,6 +84,7 @@ def main(options: Options) -> None:
         read_info(*models),
         options.out,
         max_pixels=options.max_poster_pixels,
+        columns=Choices(options.id_column, options.overview_column, poster=options.poster_column),
         resume=options.resume,
         overwrite=options.overwrite,
         use_gpu=options.use_gpu,

@@ -11,6 +11,11 @@ cannot be used are rejected with a reason in the store's rejects.csv. About 5,00
 
 from __future__ import annotations
 
+import importlib.util
+
+if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
+    importlib.import_module("cli.environment")  # ends with the command that activates the environment
+
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,6 +25,7 @@ from datasets.raw.columns import Choices
 from datasets.raw.films_folder import ReadOptions
 from datasets.raw.genres import GenreOptions, read_renames
 from datasets.raw.posters import MAX_PIXELS, MOST_PIXELS
+from datasets.raw.rejects import FilmsError
 from datasets.store.prepare import Preparation
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.options import at_home
@@ -129,16 +135,23 @@ class Options:
 
     @property
     def reading(self) -> ReadOptions:
-        """Return the options of reading the films. Raises FilmsError for an unusable --rename-genres."""
+        """Return the options of reading the films."""
+        renames: dict[str, str] = {}
+        problems: tuple[str, ...] = ()
+        try:
+            renames = read_renames(self.rename_genres) if self.rename_genres else {}
+        except FilmsError as error:
+            problems = (f"{error}.",)
         return ReadOptions(
             columns=Choices(self.id_column, self.overview_column, self.genre_column, self.poster_column),
             genres=GenreOptions(
                 only=tuple(name.strip() for name in self.genres.split(",") if name.strip()),
-                renames=read_renames(self.rename_genres) if self.rename_genres else {},
+                renames=renames,
                 min_films=self.min_films_per_genre,
                 rare=self.rare_genre,
             ),
             allow_missing=self.allow_missing,
+            problems=problems,
             unknown_share=unknown_share(),
         )
 
@@ -151,8 +164,8 @@ def main(options: Options) -> None:
         dry_run(options.films, reading, console)
         return
     require_place(options.store, overwrite=options.overwrite)
-    resources.connect(console)
     folder = options.films
+    resources.connect(console)
     if folder == SAMPLE:
         folder = sample_folder(options.store, films=options.sample_films, seed=options.seed, console=console)
     preparation = Preparation(

@@ -50,6 +50,8 @@ class Choices:
     overview: str = ""
     genre: str = ""
     poster: str = ""
+    labelled: bool = True
+    """Whether genres are needed; without, films that have no id are numbered by their rows."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,18 @@ class Columns:
     """Names of the others, some with the reason."""
     problems: list[str]
     """Why these columns cannot be used, in sentences."""
+    lacks_genres_alone: bool = False
+    """Whether the only problem is that no column says the genres."""
+
+    @property
+    def has_genres(self) -> bool:
+        """Return whether a column lists the genres, or columns of 0 and 1 do."""
+        return self.genre is not None or bool(self.labels)
+
+    @property
+    def id_name(self) -> str:
+        """Return the name of the id's column, "" where films are numbered."""
+        return "" if self.id is None else self.names[self.id]
 
     @property
     def used(self) -> list[str]:
@@ -94,14 +108,17 @@ def find_columns(names: Sequence[str], rows: Sequence[Sequence[Any]], chosen: Ch
     """
     finder = _Finder(list(names), rows)
     by_row = chosen.id == ROW and ROW not in names
-    film = None if by_row else finder.one("id", _ID, chosen.id, needed=True)
+    film = None if by_row else finder.one("id", _ID, chosen.id, needed=chosen.labelled)
     overview = finder.one("overview", _OVERVIEW, chosen.overview)
-    genre = finder.one("genre", _GENRES, chosen.genre)
+    genre = finder.one("genre", _GENRES, chosen.genre) if chosen.labelled else finder.first(_GENRES)
     poster = finder.one("poster", _POSTER, chosen.poster)
     other_ids = [c for c, name in enumerate(names) if simple(name) in (*_ID[0], *_ID[1]) and c != film]
     taken = {film, overview, genre, poster, *other_ids}
     labels = finder.labels(taken)
-    if genre is not None and labels and not chosen.genre and finder.same(genre, labels):
+    lacks_genres_alone = False
+    if not chosen.labelled:
+        finder.ignored.clear()
+    elif genre is not None and labels and not chosen.genre and finder.same(genre, labels):
         finder.ignored.append(f"{names[genre]} (says the same as the columns of 0 and 1)")
         genre = None
     elif genre is not None:
@@ -109,11 +126,14 @@ def find_columns(names: Sequence[str], rows: Sequence[Sequence[Any]], chosen: Ch
         labels = []
         finder.check_genre(genre)
     elif not labels and not finder.problems_of("genre"):
+        lacks_genres_alone = not finder.problems
         finder.problems.append(finder.no_genre())
-    left = [name for c, name in enumerate(names) if c not in {*taken, *labels} and name]
+    read = {*taken, *labels} if chosen.labelled else taken - {genre}
+    left = [name for c, name in enumerate(names) if c not in read and name]
     told = {text.split(" (")[0] for text in finder.ignored}
     finder.ignored += [name for name in left if name not in told]
-    return Columns(list(names), film, overview, genre, labels, poster, other_ids, finder.ignored, finder.problems)
+    single = (film, overview, genre, labels, poster)
+    return Columns(list(names), *single, other_ids, finder.ignored, finder.problems, lacks_genres_alone)
 
 
 class _Finder:
@@ -145,6 +165,10 @@ class _Finder:
             self.problems.append(self._missing(option, usual))
         return None
 
+    def first(self, usual: Sequence[Sequence[str]]) -> int | None:
+        """Return the first column with a usual name."""
+        return next((c for names in usual for c, name in enumerate(self.names) if simple(name) in names), None)
+
     def _chosen(self, option: str, chosen: str) -> int | None:
         exact = [c for c, name in enumerate(self.names) if name == chosen]
         places = exact or [c for c, name in enumerate(self.names) if simple(name) == simple(chosen)]
@@ -168,6 +192,8 @@ class _Finder:
         close = [by_small[m] for name in usual[0] for m in difflib.get_close_matches(name, by_small, n=1, cutoff=0.75)]
         near = f" Is it {close[0]!r}?" if close else ""
         numbered = f" (--id-column {ROW} numbers the films)" if option == "id" else ""
+        if any(is_number(name) for name in self.names):
+            near += " The first line seems to be a film: put a line with the columns' names above it."
         return f"no column is the {option}: {self._shown()}.{near} Name it with --{option}-column{numbered}."
 
     def no_genre(self) -> str:
@@ -212,21 +238,29 @@ class _Finder:
 
 def not_binary(values: Sequence[Any]) -> str:
     """Return why a column of these values is none of 0 and 1, or ""."""
-    if all(is_blank(value) for value in values):
+    given = [value for value in values if not is_blank(value)]
+    if not given:
         return "empty"
-    wrong = Counter(str(value) for value in values if binary_label(value) is None)
-    return "other values" if is_other(len(values), wrong) else ""
+    wrong = Counter(str(value) for value in given if binary_label(value) is None)
+    return "other values" if is_other(len(values), len(given) - wrong.total(), wrong) else ""
 
 
-def is_other(films: int, wrong: Counter[str]) -> bool:
+def is_other(films: int, binary: int, wrong: Counter[str]) -> bool:
     """Return whether a column with these values other than 0 and 1 is no genre.
 
     A few wrong values cost their films; a column of numbers or texts would cost most of them.
+
+    Args:
+        films: number of values, blanks included.
+        binary: number of values that are 0 and 1 in any spelling, not blank.
+        wrong: the other values.
     """
     bad = wrong.total()
+    if bad > binary:
+        return True
     numbers = {float(text) for text in wrong if is_number(text)}
     if films < 20:  # too few to tell a slip from a column of numbers
-        return bool(bad) and (bad == films or bool(numbers))
+        return bool(numbers)
     return bad > films / 20 or (len(numbers) > 2 and bad > films / 200)
 
 

@@ -13,11 +13,13 @@ import pyarrow as pa
 
 from datasets.raw.films_path import UsedTable
 from datasets.raw.genres import GenreCodes
+from datasets.raw.pictures import PictureTable
 from datasets.raw.poster_index import PosterIndex, is_url
 from datasets.raw.rejects import ID_LEAVES_FOLDER, ROW_MALFORMED, Reject
 from datasets.storage import files
 from datasets.storage.row_files import RowFile
 from datasets.tables.sources import spilled
+from datasets.tables.tables import Table
 
 # Placeholders for a missing overview; compared without case and trailing dots.
 _PLACEHOLDERS = frozenset(
@@ -26,6 +28,7 @@ _PLACEHOLDERS = frozenset(
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PLAIN_ID = re.compile(r"[0-9A-Za-z_\-]{2,60}")
+_PROBED_PATHS = 20  # films
 _FILE_NAME_LIMIT = 255  # Bytes, on every common filesystem.
 SCHEMA = pa.schema(
     {"id": pa.string(), "row": pa.int64(), "overview": pa.string(), "key": pa.string(), "picture": pa.string()}
@@ -63,11 +66,16 @@ class Pictures:
 class FilmRows:
     """Films read from tables, with a few bytes of each in memory."""
 
-    def __init__(self, tables: Sequence[UsedTable], posters: PosterIndex, file: str, spill: str | None) -> None:
+    def __init__(
+        self, tables: Sequence[UsedTable], posters: PosterIndex, file: str, spill: str | None, *, labelled: bool
+    ) -> None:
         """Prepare to read into the local `file`; pictures in tables go to the folder `spill`."""
         first = tables[0]
         self.tables = tables
-        self.codes = GenreCodes(first.columns, first.rows)
+        self.labelled = labelled
+        genres = next((one for one in tables if one.columns.has_genres), first)
+        self.codes = GenreCodes(genres.columns, genres.rows)
+        self._listed = any(one.columns.genre is not None for one in tables)
         self.code_of = array("i")
         self.has_overview = array("b")
         self.hashes = array("q")
@@ -78,7 +86,11 @@ class FilmRows:
         self.records = 0
         self.urls = 0
         """Films whose poster column is a web address."""
+        self.paths = 0
+        """Films whose poster column is a path or a name."""
         self.key_name, self.key_is_path = best_key(first, posters)
+        self.reads_paths = self.key_is_path and _are_paths(first, posters)
+        """Whether the poster column has paths of files that were not looked for: outside of the folder, say."""
         self._rows = RowFile(file, SCHEMA)
         self._pictures = Pictures(spill)
         self._offset = 0
@@ -102,16 +114,16 @@ class FilmRows:
 
     def _read_table(self, used: UsedTable) -> None:
         columns = used.columns
-        key = columns.names.index(self.key_name) if self.key_name else None
-        at_id, at_overview, code_of = columns.id, columns.overview, self.codes.reader(columns)
-        listed = columns.genre is not None
+        key = columns.names.index(self.key_name) if self.key_name in columns.names else None
+        at_id, at_overview = columns.id, columns.overview
+        code_of = self.codes.reader(columns) if self.labelled else lambda _: 0
         width = len(columns.names)
         pictured = columns.poster is not None and columns.names[columns.poster] in used.table.pictures
         for record in used.table.records(set(columns.used)):
             self.records += 1
             row, fields, problem = record
-            film = str(row + self._offset) if at_id is None else _text(fields[at_id]) if at_id < len(fields) else ""
-            if not _PLAIN_ID.fullmatch(film):
+            film = str(self.records) if at_id is None else _text(fields[at_id]) if at_id < len(fields) else ""
+            if self.labelled and not _PLAIN_ID.fullmatch(film):
                 if unsafe := _unsafe_id(film):
                     self._reject(used, film, row, ID_LEAVES_FOLDER, unsafe)
                     continue
@@ -124,15 +136,20 @@ class FilmRows:
             self.hashes.append(hash(film))
             self.code_of.append(code_of(fields))
             self.has_overview.append(not _is_placeholder(overview))
-            if listed:
+            if self._listed:
                 self.overview_hashes.append(hash(overview))
             value = _text(fields[key]) if key is not None and not pictured else ""
             picture = self._picture(fields[columns.poster], film) if pictured else ""  # type: ignore[index]
-            if value and is_url(value):
-                self.urls += 1
+            if value and self.reads_paths:
+                picture = poster_at(used.table, value)
+            if value and self.key_is_path:
+                self.urls += is_url(value)
+                self.paths += not is_url(value)
             self._rows.add(film, self._last_row, overview, value, picture)
 
     def _picture(self, value: Any, film: str) -> str:
+        if isinstance(value, str):  # the locator of a file
+            return value
         if isinstance(value, dict):
             value = value.get("bytes")
         return self._pictures.add(value, film) if value else ""
@@ -140,12 +157,34 @@ class FilmRows:
     def _reject(self, used: UsedTable, film: str, row: int, reason: str, detail: str) -> None:
         self._last_row = row + self._offset
         if len(self.tables) > 1:
-            detail = f"{used.table.source.name}, {'line' if used.table.by_line else 'film'} {row}: {detail}"
+            detail = f"{used.table.name}, {'line' if used.table.by_line else 'film'} {row}: {detail}"
         self.rejects.append(Reject(_printable(film), self._last_row, reason, detail))
 
     def reject(self, film: str, row: int, reason: str, detail: str) -> None:
         """Reject a film that was read."""
         self.rejects.append(Reject(_printable(film), row, reason, detail))
+
+
+def poster_at(table: Table | PictureTable, value: str) -> str:
+    """Return the locator of a poster column's path, taken from the table's folder; "" where no file is there."""
+    if is_url(value) or isinstance(table, PictureTable):
+        return ""
+    if "://" in value:
+        return value
+    folder = table.source.locator.partition("\0")[0].rpartition("/")[0]
+    path = value if value.startswith("/") else f"{folder}/{value.removeprefix('./')}"
+    return path if table.filesystem.get_file_info(path).is_file else ""
+
+
+def _are_paths(used: UsedTable, posters: PosterIndex) -> bool:
+    """Return whether the poster column holds paths of files outside of the index."""
+    values = [value for row in used.rows if (value := _text(row[used.columns.poster]))]  # type: ignore[index]
+    if not values or bool((posters.by_path(values) >= 0).any()):
+        return False
+    try:
+        return any(poster_at(used.table, value) for value in values[:_PROBED_PATHS])
+    except (OSError, ValueError):
+        return False
 
 
 def best_key(used: UsedTable, posters: PosterIndex) -> tuple[str, bool]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +24,10 @@ from datasets.raw import report
 from datasets.raw.columns import Choices
 from datasets.raw.film_rows import FilmRows
 from datasets.raw.films_path import CSV_NAME, POSTERS_NAME, FilmsPath, find_folder, open_path
-from datasets.raw.genres import GenreOptions, Genres
+from datasets.raw.genres import NO_GENRES, GenreOptions, Genres
 from datasets.raw.poster_index import PosterIndex
 from datasets.raw.rejects import FilmsError, Reject
-from datasets.raw.selection import Selection, select
+from datasets.raw.selection import Selection, select, select_all
 from datasets.storage.row_files import mapped
 from datasets.tables.sources import SourceError
 
@@ -45,6 +45,10 @@ class ReadOptions:
     genres: GenreOptions = field(default_factory=GenreOptions)
     allow_missing: bool | None = None
     """Whether films without poster or without overview are kept; by default if fewer than half lack it."""
+    problems: tuple[str, ...] = ()
+    """Sentences on these options, to be told with those on the films."""
+    labelled: bool = True
+    """Whether films have genres. Without labels every row is kept, repeats and films that lack both included."""
     unknown_share: Callable[[Sequence[str]], float] | None = None
     """Returns the share of some overviews' pieces that the pretrained text encoder does not know, if it is there."""
 
@@ -55,9 +59,9 @@ class FilmList:
 
     genres: tuple[str, ...]
     table: pa.Table
-    """id string, row int64, overview string ("" for none), labels fixed_size_list<float32>[G], poster string: the
-    poster's locator on the filesystem of `find_folder` ("" for none). Memory-mapped from a file that is deleted with
-    the table. Without rows where every film is rejected."""
+    """id string, row int64, overview string ("" for none), labels fixed_size_list<float32>[G] of labelled films, poster
+    string: the poster's locator on the filesystem of `find_folder` ("" for none). Memory-mapped from a file that is
+    deleted with the table. Without rows where every film is rejected."""
     rejects: list[Reject]
     repeats: int
     """Number of exact duplicates of earlier films, dropped silently."""
@@ -91,17 +95,23 @@ def read_films(
     options = options or ReadOptions()
     with tempfile.TemporaryDirectory(dir=aside, prefix="reading-") as work:
         posters = PosterIndex(str(Path(work, "posters.arrow")))
-        found = open_path(folder, posters, options.columns, aside=work, spill=spill)
-        if found.problems:
-            raise _error(folder, found.problems)
+        columns = replace(options.columns, labelled=options.labelled)
+        found = open_path(folder, posters, columns, aside=work, spill=spill)
+        if options.problems or found.problems:
+            raise _error(folder, [*options.problems, *found.problems])
         try:
-            rows = FilmRows(found.tables, posters, str(Path(work, "rows.arrow")), spill)
+            file = str(Path(work, "rows.arrow"))
+            rows = FilmRows(found.tables, posters, file, spill, labelled=options.labelled)
             table = rows.read()
         except (OSError, SourceError) as error:
             raise FilmsError(f"{folder} cannot be read: {error}") from error
-        counts = np.bincount(np.frombuffer(rows.code_of, np.int32), minlength=len(rows.codes.values))
-        genres = rows.codes.finish(counts, options.genres)
-        selection = select(table, rows, genres, posters, options.allow_missing)
+        if options.labelled:
+            counts = np.bincount(np.frombuffer(rows.code_of, np.int32), minlength=len(rows.codes.values))
+            genres = rows.codes.finish(counts, options.genres)
+            selection = select(table, rows, genres, posters, options.allow_missing, joined=found.joined)
+        else:
+            genres = NO_GENRES
+            selection = select_all(table, rows, posters)
         problems = [*genres.problems, *_problems(genres, selection, rows, posters, found)]
         if problems:
             raise _error(folder, problems)
@@ -113,7 +123,7 @@ def read_films(
             repeats=selection.repeats,
             fingerprint=rows.fingerprint,
             understood=report.understood(found, rows, genres, selection, posters),
-            warnings=report.warnings(films, genres.names, options.unknown_share),
+            warnings=report.warnings(films, genres.names, options.unknown_share) if options.labelled else (),
             set_aside=selection.set_aside,
             lacking=int((selection.kept & ~(selection.has_overview & selection.has_poster)).sum()),
         )
@@ -126,13 +136,14 @@ def _problems(
     if not len(rows.hashes):
         return []
     problems = []
-    if not genres.names and not genres.problems:
+    if rows.labelled and not genres.names and not genres.problems:
         problems.append("no genre is left. Choose others with --genres, --genre-column or --min-films-per-genre.")
     if selection.films and not selection.films_with_poster and not selection.films_with_overview:
         ignored = [name for name in found.tables[0].columns.ignored if " (" not in name]
         problems.append(
-            "there are neither posters nor overviews: a film needs one of them. Name a column with --overview-column "
-            f"or --poster-column; left are {', '.join(ignored[:12]) or 'none'}. {report.no_posters(rows)}".rstrip()
+            "there are neither posters nor overviews, and a film needs one of them: put posters, named as the films' "
+            "ids, into a folder Images/ beside the table, or name a column with --overview-column or --poster-column; "
+            f"left are {', '.join(ignored[:12]) or 'none'}. {report.no_posters(rows)}".rstrip()
         )
     elif selection.films and not selection.films_with_poster and len(posters) >= max(3, len(rows.hashes) // 100):
         used = found.tables[0].columns
@@ -148,7 +159,8 @@ def _problems(
 
 def _error(folder: str, problems: list[str]) -> FilmsError:
     """Return the error of all problems."""
-    unique = list(dict.fromkeys(problems))
+    name = folder.rstrip("/").rpartition("/")[2]  # of a table that was given by its path
+    unique = list(dict.fromkeys(problem.removeprefix(f"{name}: ") for problem in problems))
     if len(unique) == 1:
         return FilmsError(f"{folder}: {unique[0]}")
     shown = [f"  - {problem}" for problem in unique[:_MOST_PROBLEMS]]
@@ -168,6 +180,8 @@ def _written(table: pa.Table, genres: Genres, selection: Selection, posters: Pos
             "poster": pa.string(),
         }
     )
+    if genres is NO_GENRES:
+        schema = schema.remove(schema.get_field_index("labels"))
     start = 0
     with pa.ipc.new_file(file, schema) as writer:
         for batch in table.to_batches(max_chunksize=_ROWS_A_BATCH):
@@ -183,12 +197,9 @@ def _written(table: pa.Table, genres: Genres, selection: Selection, posters: Pos
             poster = posters.locators(selection.posters[rows])
             if selection.has_pictures:
                 poster = pc.if_else(pc.equal(films["picture"], ""), poster, films["picture"])
-            labels = pa.array(selection.labels(rows).astype(np.float32).reshape(-1))
-            columns = [
-                films["id"],
-                films["row"],
-                overview,
-                pa.FixedSizeListArray.from_arrays(labels, len(genres.names)),
-            ]
+            columns = [films["id"], films["row"], overview]
+            if genres is not NO_GENRES:
+                labels = pa.array(selection.labels(rows).astype(np.float32).reshape(-1))
+                columns.append(pa.FixedSizeListArray.from_arrays(labels, len(genres.names)))
             writer.write_batch(pa.record_batch([*columns, poster], schema=schema))
     return mapped(file)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow.fs as pafs
 
-from datasets.raw.columns import USUAL_NAMES, Choices, Columns, find_columns
+from datasets.raw.columns import USUAL_NAMES, Choices, Columns, find_columns, simple
+from datasets.raw.pictures import PictureTable
 from datasets.raw.poster_index import FOLDERS, PosterIndex, is_poster
 from datasets.raw.rejects import FilmsError
 from datasets.storage import files
+from datasets.tables.headerless import is_known
 from datasets.tables.sources import Source, SourceError, is_archive, members, walk
 from datasets.tables.tables import FilmFiles, Table, format_of
 
@@ -22,6 +24,8 @@ POSTERS_NAME = "Images"
 PROBED_ROWS = 1000
 """Rows by which columns are assigned."""
 _NO_TABLES = frozenset({"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "readme.txt"})
+_A_TABLE = "CSV, JSON, JSON Lines, Parquet or Arrow file that has a row for each film"
+_SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _LONGEST_LIST = 5
 
 
@@ -51,7 +55,7 @@ def _resolved(path: str) -> tuple[pafs.FileSystem, str, bool]:
 class UsedTable:
     """A table of films with its columns assigned."""
 
-    table: Table
+    table: Table | PictureTable
     columns: Columns
     rows: list[Sequence[Any]]
     """The first records' fields."""
@@ -67,6 +71,13 @@ class FilmsPath:
     notes: list[str] = field(default_factory=list)
     """Tables that are ignored, in words."""
     problems: list[str] = field(default_factory=list)
+    joined: bool = False
+    """Whether the first tables have the films' overviews and the others their genres."""
+
+    @property
+    def genre_table(self) -> UsedTable:
+        """Return the first table with genres."""
+        return next((one for one in self.tables if one.columns.has_genres), self.tables[0])
 
 
 def open_path(
@@ -89,17 +100,26 @@ def open_path(
     found = FilmsPath(filesystem, root)
     sources = _sources_of_file(filesystem, inner) if is_file else walk(filesystem, inner)
     candidates: list[Source] = []
+    unnamed: list[str] = []
     for source in _opened(filesystem, sources, spill, found.problems):
-        if is_poster(source.name):
+        if not _is_text(source.locator):
+            unnamed.append(source.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        elif is_poster(source.name):
             posters.add(source)
         elif _may_be_table(source, is_given=is_file and source.locator == inner):
             candidates.append(source)
     posters.finish()
+    if unnamed:
+        found.notes.append(f"{_some(unnamed)} (named in another encoding than UTF-8: rename them)")
     coursework = [source for source in candidates if source.name == CSV_NAME]
     if others := [source.name for source in candidates if coursework and source.name != CSV_NAME]:
         found.notes.append(f"{_some(others)} (not {CSV_NAME})")
+    if not candidates and len(posters) and not chosen.labelled and not found.problems:
+        pictures = PictureTable(posters, inner.rpartition("/")[2])
+        found.tables = [UsedTable(pictures, pictures.columns, [])]
+        return found
     if not candidates and not found.problems:
-        found.problems.append(_no_table(filesystem, inner, path))
+        found.problems.append(_no_table(filesystem, inner, labelled=chosen.labelled))
     _choose(found, _tables(filesystem, coursework or candidates, aside, found), chosen)
     return found
 
@@ -140,7 +160,7 @@ def _may_be_table(source: Source, *, is_given: bool) -> bool:
         return True
     if name in _NO_TABLES or name.startswith(("_", "cache-")):
         return False
-    return format_of(name) != "" and not name.endswith((".txt", ".dat"))
+    return is_known(name) or (format_of(name) != "" and not name.endswith((".txt", ".dat")))
 
 
 def _tables(filesystem: pafs.FileSystem, sources: list[Source], aside: str | None, found: FilmsPath) -> Iterator[Table]:
@@ -184,22 +204,42 @@ def _choose(found: FilmsPath, tables: Iterator[Table], chosen: Choices) -> None:
         else:
             usable.setdefault((*sorted(one.columns.used),), []).append(one)
     groups = list(usable.values())
+    if chosen.labelled and (texts := _to_join(groups, unusable)):
+        found.joined = True
+        groups = [[*texts, *groups[0]]]
+        unusable = [one for one in unusable if all(one.table is not text.table for text in texts)]
     if len(groups) > 1:  # a table of overviews says more than one without, and a list of genres more than numbers
         groups = [group for group in groups if group[0].columns.overview is not None] or groups
         groups = [group for group in groups if group[0].columns.genre is not None] or groups
+    if len(groups) > 1 and not chosen.labelled:
+        groups = [group for group in groups if group[0].columns.labels] or groups
+        groups = [group for group in groups if group[0].columns.poster is not None] or groups
     if len(groups) > 1:
-        names = " or ".join(group[0].table.source.name for group in groups[:4])
+        names = " or ".join(group[0].table.name for group in groups[:4])
         found.problems.append(f"which table holds the films, {names}? Their columns differ: give the path of one.")
     elif groups:
         found.tables = groups[0]
         kept = {id(one) for one in groups[0]}
         left = [one for one in (*unusable, *itertools.chain(*usable.values())) if id(one) not in kept]
         if left:
-            found.notes.append(_some([one.table.source.name for one in left]))
+            found.notes.append(_some([one.table.name for one in left]))
         return
     nearest = min(map(_distance, unusable), default=(0, 0))
     for one in [one for one in unusable if _distance(one) == nearest][:3] if not groups else []:
-        found.problems += [f"{one.table.source.name}: {problem}" for problem in one.columns.problems]
+        found.problems += [f"{one.table.name}: {problem}" for problem in one.columns.problems]
+
+
+def _to_join(groups: list[list[UsedTable]], unusable: list[UsedTable]) -> list[UsedTable]:
+    """Return tables of overviews whose films' genres are in a single other table."""
+    if len(groups) != 1:
+        return []
+    genres = groups[0][0].columns
+    if genres.genre is None or genres.overview is not None or genres.id is None:
+        return []
+    texts = [one for one in unusable if one.columns.lacks_genres_alone and one.columns.overview is not None]
+    ids = {simple(genres.names[genres.id]), *(simple(one.columns.id_name) for one in texts)}
+    same = len(ids) == 1 and len({(*one.columns.names,) for one in texts}) == 1
+    return [replace(one, columns=replace(one.columns, problems=[])) for one in texts] if same else []
 
 
 def _distance(table: UsedTable) -> tuple[int, int]:
@@ -225,20 +265,27 @@ def _assigned(table: Table, chosen: Choices) -> UsedTable:
     return UsedTable(table, columns, rows)
 
 
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes of a file's name that are not UTF-8
+        return False
+    return True
+
+
 def _some(names: Sequence[str]) -> str:
     more = len(names) - _LONGEST_LIST
     return ", ".join(names[:_LONGEST_LIST]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _no_table(filesystem: pafs.FileSystem, inner: str, path: str) -> str:
+def _no_table(filesystem: pafs.FileSystem, inner: str, *, labelled: bool) -> str:
+    pictures = "" if labelled else " and no picture"
     if filesystem.get_file_info(inner).type == pafs.FileType.File:
-        return f"{path} holds no table: a CSV, JSON, JSON Lines, Parquet or Arrow file with a row for each film."
+        return f"there is no table in it{pictures}: give a {_A_TABLE}."
     there = [
         info.base_name + ("/" if info.type == pafs.FileType.Directory else "")
         for info in filesystem.get_file_info(pafs.FileSelector(inner))
     ]
     shown = _some(sorted(there)) or "nothing"
-    return (
-        f"the films folder {path} has no table; it holds {shown}. Give the folder with a CSV, JSON, JSON Lines, "
-        "Parquet or Arrow file that has a row for each film."
-    )
+    sheets = "".join(f" Save {name} as CSV." for name in there if name.lower().endswith(_SHEETS))
+    return f"there is no table{pictures}; the folder holds {shown}.{sheets} Give the folder with a {_A_TABLE}."

@@ -11,7 +11,7 @@ from typing import Any
 
 BLANK = frozenset({"", "nan", "n/a", "na", "none", "null", "<na>", "\\n", "-"})
 """Values that say nothing, in lower case."""
-NO_GENRE_NAMES = frozenset({*BLANK, "(no genres listed)", "no genres listed"})
+NO_GENRE_NAMES = frozenset({*BLANK, "(no genres listed)", "no genres listed", "unknown"})
 """Names that say that no genre is known, in lower case."""
 SEPARATORS = ("|", ";", ",", "/")
 _YES = frozenset({"1", "1.0", "true", "yes"})

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets.raw.columns import Columns, is_number, is_other
+from datasets.raw.columns import Columns, is_blank, is_number, is_other
 from datasets.raw.genre_values import NO_GENRE_NAMES, binary_label, names_of, separator_of
 from datasets.raw.rejects import FilmsError
 from datasets.storage import files
@@ -53,6 +53,10 @@ class Genres:
     problems: list[str]
 
 
+NO_GENRES = Genres((), np.zeros((1, 0), np.uint8), {}, [], [], [])
+"""Of films without labels."""
+
+
 def name_key(name: str) -> str:
     """Return a genre's name without case and spaces: equal for one genre."""
     return "".join(unicodedata.normalize("NFC", name).split()).casefold()
@@ -73,6 +77,10 @@ class GenreCodes:
         codes, new = self._codes, self._new
         if columns.genre is not None:
             return functools.partial(self._code_of_list, columns.genre)
+        if not columns.labels:  # of films whose genres another table lists
+            none: tuple[str, ...] = ()
+            nothing = self._new(("names", none), none)
+            return lambda _: nothing
         places = {columns.names[c]: c for c in columns.labels}
         same = self.column_names == [columns.names[c] for c in columns.labels]
         labels = operator.itemgetter(*(columns.labels if same else [places[name] for name in self.column_names]))
@@ -131,12 +139,17 @@ class GenreCodes:
         self, counts: np.ndarray
     ) -> tuple[list[tuple[str, ...]], Counter[str], dict[int, str], list[str]]:
         wrong: list[Counter[str]] = [Counter() for _ in self.column_names]
+        binary = [0] * len(wrong)
         parsed = [[binary_label(value) for value in values] for values in self.values]
         for code, labels in enumerate(parsed):
-            for place in [place for place, label in enumerate(labels) if label is None]:
-                wrong[place][str(self.values[code][place])] += int(counts[code])
+            for place, label in enumerate(labels):
+                value = self.values[code][place]
+                if label is None:
+                    wrong[place][str(value)] += int(counts[code])
+                elif not is_blank(value):
+                    binary[place] += int(counts[code])
         total = int(counts.sum())
-        out = {place for place, values in enumerate(wrong) if values and is_other(total, values)}
+        out = {place for place, values in enumerate(wrong) if values and is_other(total, binary[place], values)}
         ignored = [
             f"{self.column_names[place]} (holds {wrong[place].most_common(1)[0][0]!r} and the like in "
             f"{wrong[place].total():,} of {total:,} films)"

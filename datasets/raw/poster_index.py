@@ -9,16 +9,17 @@ import re
 import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datasets.storage.row_files import RowFile, taken
 from datasets.tables.sources import Source
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 """Endings of poster files, in order of preference."""
 FOLDERS = frozenset({"images", "posters"})
 """Folders whose files are preferred, in lower case."""
@@ -26,6 +27,7 @@ _NUMBER = re.compile(r"(?:tt)?0*(\d+)(?:\.0+)?", re.IGNORECASE)
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _SCHEMA = pa.schema({"name": pa.string(), "locator": pa.string()})
 NONE = -1
+_AT_ONCE = 65_536  # files
 
 
 def exact_key(name: str) -> str:
@@ -78,6 +80,14 @@ class PosterIndex:
     def finish(self) -> None:
         """End adding."""
         self._table = self._rows.finish()
+
+    def sorted_files(self) -> Iterator[tuple[str, str]]:
+        """Yield each file's name and locator, in the order of the names."""
+        order = pc.sort_indices(self._table["name"]).to_numpy().astype(np.int64)
+        batches = self._table.to_batches()
+        for start in range(0, len(order), _AT_ONCE):
+            files = taken(batches, order[start : start + _AT_ONCE])
+            yield from zip(files["name"].to_pylist(), files["locator"].to_pylist(), strict=True)
 
     def names(self, most: int) -> list[str]:
         """Return the first files' names."""

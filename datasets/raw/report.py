@@ -10,6 +10,7 @@ import pyarrow as pa
 from datasets.raw.film_rows import FilmRows
 from datasets.raw.films_path import FilmsPath
 from datasets.raw.genres import Genres
+from datasets.raw.pictures import PictureTable
 from datasets.raw.poster_index import PosterIndex
 from datasets.raw.selection import Selection
 from datasets.text.overview_checks import foreign_share, leak_share
@@ -23,32 +24,33 @@ _LEAK = 0.25
 def understood(
     found: FilmsPath, rows: FilmRows, genres: Genres, selection: Selection, posters: PosterIndex
 ) -> tuple[str, ...]:
-    """Return five lines: tables, columns, genres, posters, and what is missing."""
-    return (
-        _tables_line(found, rows),
-        _columns_line(found, rows, genres),
-        _genres_line(found, genres, selection),
-        _posters_line(rows, selection, posters),
-        _missing_line(selection),
-    )
+    """Return five lines: tables, columns, genres (of labelled films), posters, and what is missing."""
+    if isinstance(found.tables[0].table, PictureTable):
+        return (f"Table: none; each of {rows.records:,} pictures is a film, its file's name the id",)
+    lines = [_tables_line(found, rows), _columns_line(found, rows, genres)]
+    if rows.labelled:
+        lines.append(_genres_line(found, genres, selection))
+    return (*lines, _posters_line(rows, selection, posters), _missing_line(selection, labelled=rows.labelled))
 
 
 def _tables_line(found: FilmsPath, rows: FilmRows) -> str:
     tables = [used.table for used in found.tables]
-    name = tables[0].source.name + (f" and {len(tables) - 1:,} more" if len(tables) > 1 else "")
+    name = tables[0].name + (f" and {len(tables) - 1:,} more" if len(tables) > 1 else "")
+    if found.joined:
+        name = f"{tables[0].name}, joined with {found.genre_table.table.name} by the id"
     line = f"Table: {name} ({tables[0].described}), {rows.records:,} rows"
     return line + (f"; ignored: {', '.join(found.notes)}" if found.notes else "")
 
 
 def _columns_line(found: FilmsPath, rows: FilmRows, genres: Genres) -> str:
-    columns = found.tables[0].columns
+    columns, with_genres = found.tables[0].columns, found.genre_table.columns
     named = [
-        f"{what} {columns.names[column]!r}"
-        for what, column in (
-            ("id", columns.id),
-            ("overview", columns.overview),
-            ("genres", columns.genre),
-            ("poster", columns.poster),
+        f"{what} {there.names[column]!r}"
+        for what, there, column in (
+            ("id", columns, columns.id),
+            ("overview", columns, columns.overview),
+            ("genres", with_genres, with_genres.genre if rows.labelled else None),
+            ("poster", columns, columns.poster),
         )
         if column is not None
     ]
@@ -62,11 +64,11 @@ def _columns_line(found: FilmsPath, rows: FilmRows, genres: Genres) -> str:
 
 
 def _genres_line(found: FilmsPath, genres: Genres, selection: Selection) -> str:
-    columns = found.tables[0].columns
+    columns = found.genre_table.columns
     kept = np.flatnonzero(selection.kept)
     films = np.bincount(selection.codes[kept], minlength=len(selection.code_labels)) @ selection.code_labels
     source = "lists of names" if columns.genre is not None else "columns of 0 and 1"
-    if selection.merged:
+    if selection.merged and not found.joined:
         source = f"a row for each film and genre ({selection.merged:,} rows merged)"
     shown = [f"{name} {int(count):,}" for name, count in zip(genres.names, films, strict=True)]
     notes = "".join(f"; {note}" for note in genres.notes)
@@ -76,9 +78,10 @@ def _genres_line(found: FilmsPath, genres: Genres, selection: Selection) -> str:
 def _posters_line(rows: FilmRows, selection: Selection, posters: PosterIndex) -> str:
     ways = selection.poster_ways
     if not selection.films_with_poster:
-        return f"Posters: none; a store for models that read overviews. {no_posters(rows)}".rstrip()
+        purpose = "; a store for models that read overviews." if rows.labelled else "."
+        return f"Posters: none{purpose} {no_posters(rows)}".rstrip(" .")
     named = {
-        "in the table": "in the table",
+        "in the table": f"by the paths in {rows.key_name!r}" if rows.reads_paths else "in the table",
         rows.key_name: f"by the column {rows.key_name!r}",
         "id": "by id",
         "loose": "by id without regard to tt, leading zeros, .0 and case",
@@ -94,34 +97,47 @@ def _posters_line(rows: FilmRows, selection: Selection, posters: PosterIndex) ->
 
 
 def no_posters(rows: FilmRows) -> str:
-    """Return the sentence on posters that are web addresses, or ""."""
+    """Return the sentence on web addresses or missing files of posters, or ""."""
     if not rows.urls:
-        return ""
+        if not rows.paths:
+            return ""
+        return (
+            f"{_films(rows.paths)} a path in {rows.key_name!r}, and no such file is there: put the posters into "
+            "Images/ beside the table, under those names or the films' ids (for TMDB's see docs/films.md)."
+        )
     return (
-        f"{rows.urls:,} films have a web address in {rows.key_name!r}, which is not fetched: download them into "
+        f"{_films(rows.urls)} a web address in {rows.key_name!r}, which is not fetched: download them into "
         "Images/, each under its film's id or under the address's last part (wget -P Images -i addresses.txt)."
     )
 
 
-def _missing_line(selection: Selection) -> str:
+def _missing_line(selection: Selection, *, labelled: bool) -> str:
     lack = []
     if selection.films_with_poster and selection.films_with_poster < selection.films:
-        lack.append(f"{selection.films - selection.films_with_poster:,} films have no poster")
+        lack.append(f"{_films(selection.films - selection.films_with_poster)} no poster")
     if not selection.films_with_overview:
-        lack.append("no film has an overview; a store for models that read posters")
+        lack.append("no film has an overview" + ("; a store for models that read posters" if labelled else ""))
     elif selection.films_with_overview < selection.films:
-        lack.append(f"{selection.films - selection.films_with_overview:,} films have no overview")
+        lack.append(f"{_films(selection.films - selection.films_with_overview)} no overview")
     if not lack:
         return "Missing: nothing"
+    if not labelled:
+        return f"Missing: {' and '.join(lack)}"
     if not (0 < selection.films_with_poster < selection.films or 0 < selection.films_with_overview < selection.films):
         return f"Missing: {lack[0]}"
-    if selection.allows_missing:
+    if not (selection.films_with_poster and selection.films_with_overview):
+        kept = "set aside"
+    elif selection.allows_missing:
         kept = "kept for models that need the other one"
     elif selection.missing_was_chosen:
         kept = "set aside"
     else:
         kept = "set aside, since half of the films or more lack it; --allow-missing keeps them"
     return f"Missing: {' and '.join(lack)}: {kept}"
+
+
+def _films(number: int) -> str:
+    return "1 film has" if number == 1 else f"{number:,} films have"
 
 
 def first_films(table: pa.Table, genres: Sequence[str], most: int = 5) -> list[str]:

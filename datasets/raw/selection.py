@@ -70,7 +70,13 @@ class Selection:
 
 
 def select(
-    table: pa.Table, rows: FilmRows, genres: Genres, posters: PosterIndex, allow_missing: bool | None
+    table: pa.Table,
+    rows: FilmRows,
+    genres: Genres,
+    posters: PosterIndex,
+    allow_missing: bool | None,
+    *,
+    joined: bool = False,
 ) -> Selection:
     """Decide which films are kept, and reject the others in `rows`.
 
@@ -80,15 +86,31 @@ def select(
         genres: of the codes.
         posters: the files.
         allow_missing: as `ReadOptions.allow_missing`.
+        joined: whether rows with overviews come first, and rows with genres of the same films after them.
     """
     codes, has_overview, hashes = row_arrays(rows)
     selector = _Selector(table, rows, genres, codes, has_overview, hashes)
     selector.reject_bad()
-    selector.merge_or_drop_doubles()
+    selector.merge_or_drop_doubles(joined=joined)
     selector.reject_without_genre()
     selection = selector.selection()
     _find_posters(selection, table, rows, posters)
     _set_missing_aside(selection, selector, allow_missing)
+    return selection
+
+
+def select_all(table: pa.Table, rows: FilmRows, posters: PosterIndex) -> Selection:
+    """Keep every film, with its poster if there is one: for films without labels."""
+    codes, has_overview, _ = row_arrays(rows)
+    selection = Selection(
+        kept=np.ones(len(codes), bool),
+        has_overview=has_overview,
+        posters=np.full(len(codes), -1, np.int32),
+        code_labels=np.zeros((1, 0), np.uint8),
+        codes=codes,
+        some_ids=tuple(table["id"].slice(0, 3).to_pylist()),
+    )
+    _find_posters(selection, table, rows, posters)
     return selection
 
 
@@ -159,7 +181,7 @@ class _Selector:
 
     # -- films that occur more than once ------------------------------------------------------------------------------
 
-    def merge_or_drop_doubles(self) -> None:
+    def merge_or_drop_doubles(self, *, joined: bool) -> None:
         """Merge rows of one film and another genre each; else keep the first of each film."""
         order = np.argsort(self.hashes, kind="stable").astype(np.int32)
         if not self.kept.all():
@@ -172,7 +194,7 @@ class _Selector:
         del ordered
         first = np.repeat(order[starts], np.diff(np.append(starts, len(order))))
         others = self.codes[order[again]] != self.codes[first[again]]
-        if self.rows.codes.single and others.sum() >= _LONG_SHARE * len(order):
+        if joined or (self.rows.codes.single and others.sum() >= _LONG_SHARE * len(order)):
             self._merge(order, starts, first)
         else:
             self._drop(order, again)

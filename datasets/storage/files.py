@@ -42,7 +42,16 @@ def is_local(path: str | Path) -> bool:
 
 
 def join(path: str | Path, *names: str) -> str:
-    """Append names to a path or URI."""
+    """Append names to a path or URI.
+
+    Raises:
+        PathError: the URI has options after a question mark.
+    """
+    if "://" in str(path) and "?" in str(path):
+        raise PathError(
+            f"{path} has options after the question mark, which only --films may have: leave them out, and set the "
+            "environment variables AWS_ENDPOINT_URL and AWS_DEFAULT_REGION, say"
+        )
     return "/".join([str(path).rstrip("/"), *names])
 
 

@@ -14,7 +14,9 @@ from datasets.tables.encodings import Lines
 _UNDECODED = re.compile(r"[\udc80-\udcff]+|[\ud800-\udfff]+")
 _FIELD_LIMIT = 1 << 20  # Characters. Longer than any overview; bounds the memory of an unclosed quote.
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_OTHER_DELIMITERS = {"::": "double colons"}
 _SNIFFED_LINES = 60
+_UNIT = "\x1f"  # stands for a delimiter of several characters, of which the parser knows none
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*$", re.IGNORECASE)  # Excel's
 
 
@@ -44,10 +46,13 @@ class Dialect:
     @property
     def described(self) -> str:
         """Return the delimiter in words."""
-        return _DELIMITERS.get(self.delimiter, repr(self.delimiter))
+        return (_DELIMITERS | _OTHER_DELIMITERS).get(self.delimiter, repr(self.delimiter))
 
     def reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
         """Return a strict parser of this dialect."""
+        if len(self.delimiter) > 1:
+            lines, delimiter = (line.replace(self.delimiter, _UNIT) for line in lines), _UNIT
+            return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
         if self.quoted:
             return csv.reader(lines, delimiter=self.delimiter, strict=True)
         return csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, strict=True)

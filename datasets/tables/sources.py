@@ -1,7 +1,7 @@
 """Files below a path: in a folder, a ZIP or a tar, on any filesystem.
 
 A file is named by a locator: its path, or for a member of an archive the archive's path and where the member lies, so
-that any process reads it with one request.
+that any process reads it with one request. A file elsewhere is named by its URI.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ def read_bytes(filesystem: pafs.FileSystem, locator: str) -> bytes:
     """Read a file by its locator. Raises OSError where that fails."""
     path, _, member = locator.partition(_SEPARATOR)
     if not member:
+        if "://" in path:
+            filesystem, path = files.resolve(path)
         if isinstance(filesystem, pafs.LocalFileSystem):
             return Path(path).read_bytes()
         with filesystem.open_input_stream(path, compression=None) as stream:

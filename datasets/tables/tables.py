@@ -13,6 +13,7 @@ import pyarrow.fs as pafs
 from datasets.tables.arrow_records import ArrowTable
 from datasets.tables.csv_records import CsvRecords, Record, odd_text, sniff
 from datasets.tables.encodings import HashedReader, Lines, open_text, text_chunks
+from datasets.tables.headerless import headerless
 from datasets.tables.json_records import Item, JsonArray, is_json_lines, json_document, json_lines
 from datasets.tables.sources import DAMAGED, Source, SourceError, open_random, open_stream
 
@@ -57,6 +58,8 @@ class Table:
     """Columns that hold pictures."""
     by_line: bool = True
     """Whether records are numbered by the lines of the file."""
+    has_header: bool = True
+    """Whether the columns' names are in the first line of a delimited file."""
 
     def __post_init__(self) -> None:
         """Read the columns' names. Raises SourceError where the file cannot be opened."""
@@ -64,6 +67,11 @@ class Table:
             {"CSV": self._open_csv, "JSON": self._open_json, "Arrow": self._open_arrow}[self.kind]()
         except DAMAGED as error:
             raise SourceError(f"{self.source.name} cannot be read: {error}") from error
+
+    @property
+    def name(self) -> str:
+        """Return the file's path below the films' folder."""
+        return self.source.name
 
     def records(self, keep: Collection[str] | None = None) -> Iterator[Record]:
         """Yield the records after the header.
@@ -78,7 +86,7 @@ class Table:
 
     def _records(self, keep: Collection[str] | None) -> Iterator[Record]:
         if self.kind == "CSV":
-            yield from itertools.islice(self._csv(), 1, None)
+            yield from itertools.islice(self._csv(), int(self.has_header), None)
         elif self.kind == "Arrow":
             yield from self._arrow_records(keep)
         else:
@@ -92,6 +100,11 @@ class Table:
         lines = Lines(stream, encoding)
         with stream:
             first = [text.encode("utf-8", "replace").decode() for text in itertools.islice(lines, 60)]
+        known = headerless(self.source.name, first[0]) if first else None
+        if known is not None:
+            self.dialect, self.names, self.has_header = known.dialect, list(known.names), False
+            self.described = f"CSV, {self.dialect.described}"
+            return
         self.dialect = sniff(first, self.usual)
         header = next(iter(self._csv()), None)
         self.names = [str(name).strip() for name in header.fields] if header is not None else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from PIL import Image
 from datasets.raw.posters import MAX_PIXELS, PosterError, decode_poster, resize_picture
 from datasets.raw.rejects import POSTER_MISSING
 from datasets.storage import files
+from datasets.tables.sources import shown
 
 Size = tuple[int, int]
 """Height and width of posters, in pixels."""
@@ -88,6 +89,7 @@ def read_films(
     max_pixels: int = MAX_PIXELS,
     first: int = 0,
     pool: Executor | None = None,
+    read: Callable[[str], bytes] = files.read_bytes,
 ) -> tuple[Films, dict[int, str]]:
     """Decode posters as a film store does, and clean overviews.
 
@@ -98,6 +100,7 @@ def read_films(
         max_pixels: a poster of more pixels is not decoded.
         first: number of the first film, for messages.
         pool: decodes posters; by default this thread does.
+        read: reads a poster that is given as a path.
 
     Returns:
         The films, and by a film's index the reason why its poster cannot be used; such a film has none.
@@ -114,7 +117,7 @@ def read_films(
         if posters[film] is None:
             return ""
         try:
-            for size, decoded in poster_pixels(posters[film], sizes, max_pixels=max_pixels).items():
+            for size, decoded in poster_pixels(posters[film], sizes, max_pixels=max_pixels, read=read).items():
                 pixels[size][film] = decoded
         except PosterError as error:
             return str(error)
@@ -128,7 +131,13 @@ def read_films(
     return Films(texts, pixels, has_poster), unusable
 
 
-def poster_pixels(poster: Any, sizes: Iterable[Size], *, max_pixels: int = MAX_PIXELS) -> dict[Size, np.ndarray]:
+def poster_pixels(
+    poster: Any,
+    sizes: Iterable[Size],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    read: Callable[[str], bytes] = files.read_bytes,
+) -> dict[Size, np.ndarray]:
     """Decode one poster to each size: uint8 [height, width, 3].
 
     Raises:
@@ -136,7 +145,7 @@ def poster_pixels(poster: Any, sizes: Iterable[Size], *, max_pixels: int = MAX_P
         TypeError: it is none of the types of `Poster`.
     """
     if isinstance(poster, (str, Path)):
-        poster = _read(poster)
+        poster = _read(str(poster), read)
     if isinstance(poster, (bytes, bytearray, memoryview)):
         data = bytes(poster)
         return {(h, w): decode_poster(data, height=h, width=w, max_pixels=max_pixels) for h, w in sizes}
@@ -144,13 +153,13 @@ def poster_pixels(poster: Any, sizes: Iterable[Size], *, max_pixels: int = MAX_P
     return {(h, w): resize_picture(picture, height=h, width=w, max_pixels=max_pixels) for h, w in sizes}
 
 
-def _read(path: str | Path) -> bytes:
+def _read(path: str, read: Callable[[str], bytes]) -> bytes:
     try:
-        return files.read_bytes(path)
+        return read(path)
     except FileNotFoundError:
-        raise PosterError(POSTER_MISSING, f"there is no file {path}") from None
+        raise PosterError(POSTER_MISSING, f"there is no file {shown(path)}") from None
     except OSError as error:
-        raise PosterError(POSTER_MISSING, f"{path} cannot be read ({error})") from error
+        raise PosterError(POSTER_MISSING, f"{shown(path)} cannot be read ({error})") from error
 
 
 def _picture(pixels: Any) -> Image.Image:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from datasets.raw.columns import Choices
+from datasets.raw.films_folder import ReadOptions, read_films
 from datasets.raw.rejects import FilmsError
 from datasets.storage import files
 from genre_models.predictors.predictor import ModelInfo
 from ray_jobs.cli.console import Console, Countdown, counted, duration
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cluster import resources
-from ray_jobs.inference.film_rows import open_films
 from ray_jobs.inference.predict_parts import films_a_part, predict_parts
 from ray_jobs.inference.results import Outputs, Summary, write_results
 from ray_jobs.inference.work_folder import Plan, WorkFolder, model_digests
+from ray_jobs.inputs.store_setup import tell
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Request:
     """Of the models together."""
     out: str
     max_pixels: int
+    columns: Choices = field(default_factory=Choices)
     resume: bool = False
     overwrite: bool = False
     use_gpu: bool = False
@@ -46,7 +49,7 @@ def predict_films(request: Request, console: Console) -> Summary | None:
         console.line(f"Nothing to go on with: {outputs.table} is complete")
         return None
     plan = plan or _begun(request, work, console)
-    console.line(f"{counted(plan.count, 'film')} ({plan.description}), predicted by {request.info.label}")
+    console.line(f"{counted(plan.count, 'film')}, predicted by {request.info.label}")
     done = work.done()
     left = [part for part in range(plan.parts) if part not in done]
     if left:
@@ -57,6 +60,7 @@ def predict_films(request: Request, console: Console) -> Summary | None:
             work,
             left,
             request.models,
+            source=plan.films,
             films=total,
             max_pixels=request.max_pixels,
             use_gpu=request.use_gpu,
@@ -86,8 +90,8 @@ def _unfinished(request: Request, outputs: Outputs, work: WorkFolder, console: C
         return None
     if plan.models != model_digests(request.models):
         raise TrainError(f"the unfinished prediction is by {', '.join(plan.models)}: name the same --model, unchanged")
-    films = open_films(request.films)
-    if (plan.films, plan.fingerprint) != (films.path, films.fingerprint):
+    films = read_films(request.films, ReadOptions(request.columns, labelled=False))
+    if (plan.films, plan.fingerprint) != (files.absolute(request.films), films.fingerprint):
         raise TrainError(f"the unfinished prediction is of {plan.films} as it was then: begin again by --overwrite")
     console.line(f"Going on: {len(work.done())} of {plan.parts} parts are predicted")
     return plan
@@ -95,13 +99,16 @@ def _unfinished(request: Request, outputs: Outputs, work: WorkFolder, console: C
 
 def _begun(request: Request, work: WorkFolder, console: Console) -> Plan:
     console.status("reading the films")
-    films = open_films(request.films)
+    work.remove()
+    films = read_films(request.films, ReadOptions(request.columns, labelled=False), spill=work.pictures)
+    tell(films, console)
     poster_bytes = sum(height * width * 3 for height, width in request.info.poster_sizes)
-    plan = work.begin(films, model_digests(request.models), films_a_part=films_a_part(poster_bytes))
-    if not plan.count:
+    if not len(films.table):
         work.remove()
-        raise FilmsError(f"{request.films} holds no film")
-    return plan
+        first = next(iter(films.rejects), None)
+        why = f": {len(films.rejects):,} rows cannot be read; {first.row}: {first.detail}" if first else ""
+        raise FilmsError(f"{request.films} holds no film{why}")
+    return work.begin(request.films, films, model_digests(request.models), films_a_part=films_a_part(poster_bytes))
 
 
 def _report(summary: Summary, outputs: Outputs, timer: Countdown, console: Console) -> None:

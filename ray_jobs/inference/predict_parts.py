@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,9 @@ import pyarrow as pa
 import ray
 import ray.data
 
+from datasets.raw.films_folder import find_folder
 from datasets.store.shards import num_tasks
+from datasets.tables.sources import read_bytes
 from genre_models.training.prefetch import prefetch
 from ray_jobs.cli.stderr import quiet_stderr
 from ray_jobs.cluster.progress_channel import ProgressChannel
@@ -38,6 +41,7 @@ def predict_parts(
     parts: Sequence[int],
     models: Sequence[str],
     *,
+    source: str,
     films: int,
     max_pixels: int,
     progress: Callable[[int], None] = lambda _: None,
@@ -49,6 +53,7 @@ def predict_parts(
         work: the work folder, which every node must reach.
         parts: numbers of the parts, each predicted once.
         models: paths of model folders and checkpoints; of several the mean is predicted.
+        source: path of the films, on whose filesystem posters are read.
         films: number of films in the parts, which sets the number of actors.
         max_pixels: a poster of more pixels is not decoded.
         progress: called in the driver with the number of films done so far.
@@ -70,6 +75,7 @@ def predict_parts(
             PartPredictor,
             fn_constructor_args=(work.path, list(parts), list(models), channel.actor),
             fn_constructor_kwargs={
+                "source": source,
                 "max_pixels": max_pixels,
                 "threads": max(1, cpus // actors),
                 "use_gpu": use_gpu,
@@ -97,6 +103,7 @@ class PartPredictor:
         models: Sequence[str],
         channel: Any,
         *,
+        source: str,
         max_pixels: int,
         threads: int,
         use_gpu: bool = False,
@@ -107,6 +114,7 @@ class PartPredictor:
 
         self._work, self._parts = WorkFolder(work), parts
         self._channel, self._max_pixels = channel, max_pixels
+        self._read_poster = functools.partial(read_bytes, find_folder(source)[0])
         threads = min(threads, os.cpu_count() or 1)
         self._pool = ThreadPoolExecutor(threads)
         self._predictor = load_predictor(
@@ -129,11 +137,12 @@ class PartPredictor:
 
         rows = self._work.rows(part)
         films, unusable = read_films(
-            rows["poster"].to_pylist(),
+            [poster or None for poster in rows["poster"].to_pylist()],
             rows["overview"].to_pylist(),
             sizes=self._predictor.info.poster_sizes,
             max_pixels=self._max_pixels,
             pool=self._pool,
+            read=self._read_poster,
         )
         return part, rows, films, unusable
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import datetime
+import functools
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +18,10 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from datasets.raw.films_folder import find_folder
 from datasets.raw.posters import PosterError, thumbnail_jpeg
 from datasets.storage import atomic, files
+from datasets.tables.sources import read_bytes
 from genre_models.metrics.classification import top3
 from genre_models.predictors.predictor import ModelInfo
 from genre_models.report.prediction.page import MOST_FILMS, MOST_POSTERS, prediction_page
@@ -69,6 +72,7 @@ def write_results(work: WorkFolder, plan: Plan, info: ModelInfo, outputs: Output
     """Write the tables and the page from a finished work folder, then remove it."""
     summary = Summary(chosen=Counter(dict.fromkeys(info.genres, 0)))
     shown: list[dict[str, Any]] = []
+    read_poster = functools.partial(read_bytes, find_folder(plan.films)[0])
     rejects: list[Sequence[Any]] = list(plan.malformed)
     summary.rejects.update(row[2] for row in plan.malformed)
     with _table_writer(outputs.table, info) as write:
@@ -86,7 +90,7 @@ def write_results(work: WorkFolder, plan: Plan, info: ModelInfo, outputs: Output
             summary.rejects.update(left["reason"].to_pylist())
             rejects += zip(*(left[name].to_pylist() for name in ("id", "row", "reason", "problem")), strict=True)
             if len(shown) < MOST_FILMS:
-                shown += _shown(work.rows(part).take(pa.array(good)), predicted, chosen, info, len(shown))
+                shown += _shown(work.rows(part).take(pa.array(good)), predicted, chosen, info, len(shown), read_poster)
     _write_rejects(outputs.rejects, rejects)
     page = prediction_page(_prediction(plan, info, outputs, summary, shown))
     atomic.write_text(outputs.page, page.encode("utf-8", "replace").decode())
@@ -150,7 +154,12 @@ def _write_rejects(path: str, rejects: Sequence[Sequence[Any]]) -> None:
 
 
 def _shown(
-    rows: pa.Table, predicted: pa.Table, chosen: Sequence[list[str]], info: ModelInfo, already: int
+    rows: pa.Table,
+    predicted: pa.Table,
+    chosen: Sequence[list[str]],
+    info: ModelInfo,
+    already: int,
+    read_poster: Callable[[str], bytes],
 ) -> list[dict[str, Any]]:
     """Return films for the page, up to its limit; the first ones with posters."""
     scores = _scores(predicted, info)
@@ -163,7 +172,7 @@ def _shown(
             {
                 "id": predicted["id"][film].as_py(),
                 "overview": rows["overview"][film].as_py(),
-                "poster_jpeg": _thumbnail(path) if path else None,
+                "poster_jpeg": _thumbnail(path, read_poster) if path else None,
                 "top": [[info.genres[g], float(scores[film, g])] for g in best],
                 "chosen": chosen[film],
                 "note": problem,
@@ -172,9 +181,9 @@ def _shown(
     return films
 
 
-def _thumbnail(path: str) -> str | None:
+def _thumbnail(path: str, read_poster: Callable[[str], bytes]) -> str | None:
     with contextlib.suppress(OSError, PosterError):
-        return base64.b64encode(thumbnail_jpeg(files.read_bytes(path))).decode("ascii")
+        return base64.b64encode(thumbnail_jpeg(read_poster(path))).decode("ascii")
     return None
 
 

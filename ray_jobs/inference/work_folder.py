@@ -1,7 +1,8 @@
 """The unfinished work of a prediction: films and their scores in parts, so that a killed job goes on.
 
 plan.json               what is predicted by which models; written last of the films: with it all films are here
-rows/part-*.parquet     films of each part: row, id, overview, poster
+rows/part-*.parquet     films of each part: row, id, overview, and poster, its locator on the films' filesystem
+pictures/               posters that cannot be read where they are: in the table, or in a compressed tar
 scores/part-*.parquet   their scores, written atomically by the actor that predicted them
 """
 
@@ -10,20 +11,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from datasets.raw.films_folder import FilmList
 from datasets.storage import atomic, files
 from genre_models.predictors.find import CHECKPOINT
 from genre_models.predictors.folder import MODEL_FILE
 from ray_jobs.cli.errors import TrainError
-from ray_jobs.inference.film_rows import FilmRows
 
-FORMAT = 1
+FORMAT = 2
 _PLAN = "plan.json"
 
 
@@ -36,8 +37,6 @@ class Plan:
     """Of the films' table."""
     models: dict[str, str]
     """SHA-256 of each model's JSON, by its path."""
-    description: str
-    """Of the films."""
     count: int = 0
     """Films that are predicted, or set aside with a reason."""
     parts: int = 0
@@ -62,14 +61,18 @@ class WorkFolder:
             raise TrainError(f"{self.path} was begun by another version: start again with --overwrite")
         return Plan(**{**values, "malformed": tuple(tuple(row) for row in values["malformed"])})
 
-    def begin(self, films: FilmRows, models: dict[str, str], *, films_a_part: int) -> Plan:
-        """Write the films in parts, then the plan."""
-        self.remove()
-        parts = count = 0
-        for part in _regrouped(films.tables, films_a_part):
-            _write(part, files.join(self.path, "rows", part_name(parts)))
-            parts, count = parts + 1, count + len(part)
-        plan = Plan(films.path, films.fingerprint, models, films.description, count, parts, tuple(films.malformed))
+    @property
+    def pictures(self) -> str:
+        """Return the folder for posters that cannot be read where they are."""
+        return files.join(self.path, "pictures")
+
+    def begin(self, path: str, films: FilmList, models: dict[str, str], *, films_a_part: int) -> Plan:
+        """Write the films of `path` in parts, then the plan; what was there before must be removed first."""
+        starts = range(0, len(films.table), films_a_part)
+        for part, start in enumerate(starts):
+            _write(films.table.slice(start, films_a_part), files.join(self.path, "rows", part_name(part)))
+        malformed = tuple((film.id, film.row, film.reason, film.detail) for film in films.rejects)
+        plan = Plan(files.absolute(path), films.fingerprint, models, len(films.table), len(starts), malformed)
         atomic.write_text(files.join(self.path, _PLAN), json.dumps(asdict(plan), indent=2, ensure_ascii=False))
         return plan
 
@@ -103,19 +106,6 @@ def part_name(part: int) -> str:
 
 def _number(name: str) -> int:
     return int(name.removeprefix("part-").removesuffix(".parquet"))
-
-
-def _regrouped(tables: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
-    """Yield tables of exactly `size` rows, the last one smaller."""
-    held: list[pa.Table] = []
-    for table in tables:
-        held.append(table)
-        while sum(map(len, held)) >= size:
-            joined = pa.concat_tables(held)
-            yield joined.slice(0, size)
-            held = [joined.slice(size)]
-    if sum(map(len, held)):
-        yield pa.concat_tables(held)
 
 
 def _write(table: pa.Table, path: str) -> None:

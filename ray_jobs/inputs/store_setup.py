@@ -16,7 +16,7 @@ from datasets.store.prepare import Preparation, Progress, prepare
 from datasets.text.pretrained_tokenizer import WordPiece
 from genre_models.encoders.minilm import minilm_folder
 from genre_models.models.registry import ModelSpec
-from ray_jobs.cli.console import Console, Countdown, duration
+from ray_jobs.cli.console import Console, Countdown, counted, duration
 from ray_jobs.cli.options import at_home
 
 SAMPLE = "sample"
@@ -109,7 +109,8 @@ def dry_run(folder: str, how: ReadOptions, console: Console) -> None:
     """
     films = read_films(folder, how)
     tell(films, console)
-    console.line(f"{len(films.table):,} films can be used. The first ones:")
+    first = " The first ones:" if len(films.table) else ""
+    console.line(f"{counted(len(films.table), 'film') if first else 'No film'} can be used.{first}")
     for line in first_films(films.table, films.genres):
         console.line(line)
     counts = Counter(reject.reason for reject in films.rejects)
@@ -117,7 +118,7 @@ def dry_run(folder: str, how: ReadOptions, console: Console) -> None:
         example = next(reject for reject in films.rejects if reject.reason == reason)
         console.line(f"  {count:>6,}  {reason}; row {example.row}, id {example.id!r}: {example.detail}")
     if films.repeats:
-        console.line(f"{films.repeats:,} repeated rows dropped")
+        console.line(f"{counted(films.repeats, 'repeated row')} dropped")
     console.line("No store was made: leave --dry-run out to make it")
 
 
@@ -159,8 +160,12 @@ def summary(manifest: Manifest) -> list[str]:
     ]
     for name, having in manifest.having.items():
         number = sum(having["films"].values())
-        if name != "both" and number < sum(counts.values()):
-            lines.append(f"{number:,} of them have {'a' if name == 'poster' else 'an'} {name}")
+        article = "a" if name == "poster" else "an"
+        if name != "both" and not number:
+            job = "train_lstm.py" if name == "poster" else "train_cnn.py"
+            lines.append(f"None of them has {article} {name}: they are for {job} alone")
+        elif name != "both" and number < sum(counts.values()):
+            lines.append(f"{number:,} of them {'has' if number == 1 else 'have'} {article} {name}")
     if "train_share" in manifest.split:
         lines.append(f"{manifest.split['train_share']:g} of the training films kept; the others are in no split")
     rejects = manifest.source["rejects"]
@@ -168,7 +173,7 @@ def summary(manifest: Manifest) -> list[str]:
         lines.append(f"{sum(rejects.values()):,} rejected, listed in rejects.csv of the store:")
         lines += [f"  {count:>6,}  {reason}" for reason, count in rejects.items()]
     if manifest.source["repeats"]:
-        lines.append(f"{manifest.source['repeats']:,} repeated rows dropped")
+        lines.append(f"{counted(manifest.source['repeats'], 'repeated row')} dropped")
     unseen = [genre for genre in manifest.genres if not any(films[genre] for films in manifest.genre_films.values())]
     if unseen:
         lines.append(f"No film has the genre {', '.join(unseen)}; the models keep an output for it")

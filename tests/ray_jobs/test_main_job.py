@@ -296,7 +296,7 @@ def test_what_is_no_store_is_never_replaced(tmp_path: Path, run_job: RunJob) -> 
 def test_a_folder_without_a_table_ends_with_one_message_and_no_store(tmp_path: Path, run_job: RunJob) -> None:
     (tmp_path / "films" / "Images").mkdir(parents=True)
     said = run_job("prepare_data", "--films", tmp_path / "films", "--store", tmp_path / "store", fails=True)
-    assert "has no table; it holds Images/" in said.stderr
+    assert "there is no table; the folder holds Images/" in said.stderr
     assert "Traceback" not in said.stderr
     assert not (tmp_path / "store").exists()
     with (tmp_path / "films" / "IMDB_overview_genres.csv").open("w", newline="") as stream:

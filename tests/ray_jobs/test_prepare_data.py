@@ -27,7 +27,9 @@ def test_a_dry_run_says_what_it_understood_and_makes_nothing(tmp_path: Path) -> 
 
 def test_all_problems_in_one_message(tmp_path: Path) -> None:
     LAYOUTS["tmdb_metadata"](tmp_path)
-    said = run_here("prepare_data", "--films", tmp_path, "--genre-column", "Gattung", "--dry-run", fails=True).stderr
+    options = ("--genre-column", "Gattung", "--rename-genres", tmp_path / "none.json")
+    said = run_here("prepare_data", "--films", tmp_path, "--dry-run", *options, fails=True).stderr
+    assert "--rename-genres" in said and "none.json cannot be read" in said
     assert "which column is the id, 'id' or 'imdb_id'?" in said and "there is no column 'Gattung'" in said
 
 

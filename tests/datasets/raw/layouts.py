@@ -146,6 +146,66 @@ def netflix(folder: Path) -> None:
         archive.writestr("netflix_titles.csv", csv_text([header, *rows]))
 
 
+def letterboxd(folder: Path) -> None:
+    """Overviews in one table, in another a row for each film and genre, addresses of posters in a third."""
+    films = [[1000001 + n, TITLES[n], "2023.0", OVERVIEWS[n], "114.0"] for n in range(FILMS)]
+    (folder / "movies.csv").write_text(csv_text([["id", "name", "date", "description", "minute"], *films]), "utf-8")
+    genres = [[1000001 + n, name] for n in range(FILMS) for name in GENRES[n]]
+    (folder / "genres.csv").write_text(csv_text([["id", "genre"], *genres]), "utf-8")
+    links = [[1000001 + n, f"https://example.org/{n}-0-230-0-345-crop.jpg?v=1b"] for n in range(FILMS)]
+    (folder / "posters.csv").write_text(csv_text([["id", "link"], *links]), "utf-8")
+    (folder / "actors.csv").write_text("id,name,role\n1000001,A,B\n")
+    write_posters(folder / "posters", [f"{1000001 + n}.jpg" for n in range(FILMS)])
+
+
+def cmu_summaries(folder: Path) -> None:
+    """Two files without a header, genres as a JSON object; a third of people."""
+    texts = [f"{23890098 + n}\t{OVERVIEWS[n]}\n" for n in range(FILMS)]
+    (folder / "plot_summaries.txt").write_text("".join(texts), "utf-8")
+    lines = []
+    for n in range(FILMS):
+        genres = json.dumps({f"/m/0{n}{place}": name for place, name in enumerate(GENRES[n])})
+        lines.append(f'{23890098 + n}\t/m/03{n}\t{TITLES[n]}\t2001\t\t98.0\t{{"/m/02": "English"}}\t{{}}\t{genres}\n')
+    (folder / "movie.metadata.tsv").write_text("".join(lines), "utf-8")
+    (folder / "character.metadata.tsv").write_text("975900\t/m/03vyhn\t2001-08-24\tAkooshay\n")
+    (folder / "README.txt").write_text("Documents\n")
+
+
+def imdb_basics(folder: Path) -> None:
+    r"""\N where nothing is known, quotes as plain characters."""
+    lines = ["tconst\ttitleType\tprimaryTitle\tisAdult\tstartYear\tendYear\truntimeMinutes\tgenres"]
+    for n in range(FILMS):
+        lines.append(f'tt{n:07d}\tmovie\t"{TITLES[n]}" II\t0\t{1894 + n}\t\\N\t\\N\t{",".join(GENRES[n])}')
+    lines.append("tt0000009\tmovie\tNothing\t0\t1999\t\\N\t\\N\t\\N")
+    (folder / "title.basics.tsv").write_text("\n".join(lines) + "\n", "utf-8")
+    write_posters(folder / "posters", [f"tt{n:07d}.jpg" for n in range(FILMS)])
+
+
+def movielens_1m(folder: Path) -> None:
+    """Latin-1, double colons, no header."""
+    lines = [f"{n + 1}::Amélie: {TITLES[n]} (1995)::{'|'.join(GENRES[n])}\n" for n in range(FILMS)]
+    (folder / "movies.dat").write_bytes("".join(lines).encode("cp1252"))
+    write_posters(folder / "posters", [f"{n + 1}.jpg" for n in range(FILMS)])
+
+
+def wikipedia_plots(folder: Path) -> None:
+    """No ids, plots of several lines, unknown genres."""
+    rows = [
+        [
+            1901 + n,
+            TITLES[n],
+            "American",
+            ", ".join(GENRES[n]),
+            f"https://example.org/wiki/{n}",
+            OVERVIEWS[n] + "[1]\r\n",
+        ]
+        for n in range(FILMS)
+    ]
+    rows.append([1990, "Nobody", "American", "unknown", "https://example.org/wiki/Nobody", "Nobody knows."])
+    header = ["Release Year", "Title", "Origin/Ethnicity", "Genre", "Wiki Page", "Plot"]
+    (folder / "wiki_movie_plots_deduped.csv").write_text(csv_text([header, *rows]), "utf-8")
+
+
 LAYOUTS: dict[str, Callable[[Path], None]] = {
     "tmdb_5000": tmdb_5000,
     "tmdb_metadata": tmdb_metadata,
@@ -154,4 +214,9 @@ LAYOUTS: dict[str, Callable[[Path], None]] = {
     "kaggle_posters": kaggle_posters,
     "mm_imdb": mm_imdb,
     "netflix": netflix,
+    "letterboxd": letterboxd,
+    "cmu_summaries": cmu_summaries,
+    "imdb_basics": imdb_basics,
+    "movielens_1m": movielens_1m,
+    "wikipedia_plots": wikipedia_plots,
 }

@@ -235,7 +235,7 @@ def test_missing_csv_says_what_is_there(tmp_path: Path) -> None:
     for number in range(7):
         (tmp_path / f"f{number}.txt").write_text("")
     message = errors_of(str(tmp_path))
-    assert "has no table; it holds f0.txt, f1.txt, f2.txt, f3.txt, f4.txt and 2 more." in message
+    assert "there is no table; the folder holds f0.txt, f1.txt, f2.txt, f3.txt, f4.txt and 2 more." in message
 
 
 @pytest.mark.parametrize(

@@ -325,7 +325,7 @@ def test_films_without_an_id_are_numbered_if_asked_for(tmp_path: Path) -> None:
     with pytest.raises(FilmsError, match=r"no column is the id.*--id-column row numbers the films"):
         read_films(str(tmp_path))
     films_ = read_films(str(tmp_path), ReadOptions(Choices(id="row")))
-    assert films_.table["id"].to_pylist() == ["2", "3"]
+    assert films_.table["id"].to_pylist() == ["1", "2"]
     assert films_.table["poster"].to_pylist() == [f"{tmp_path}/b.jpg", f"{tmp_path}/a.jpg"]
     assert films_.understood[1].startswith("Columns: id the row's number, overview 'Plot'")
 

@@ -162,5 +162,5 @@ def test_films_without_both_are_rejected(tmp_path: Path) -> None:
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     films = lacking(tmp_path, 6, 9)
     assert films.understood[4] == (
-        "Missing: 4 films have no poster and 1 films have no overview: kept for models that need the other one"
+        "Missing: 4 films have no poster and 1 film has no overview: kept for models that need the other one"
     )

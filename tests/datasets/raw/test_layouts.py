@@ -9,12 +9,19 @@ import pytest
 from datasets.raw.columns import Choices
 from datasets.raw.films_folder import FilmList, ReadOptions, read_films
 from datasets.raw.rejects import NO_GENRE, FilmsError
-from tests.datasets.raw.layouts import FILMS, GENRES, LAYOUTS, OVERVIEWS
+from tests.datasets.raw.layouts import FILMS, GENRES, LAYOUTS, OVERVIEWS, write_posters
 
 ALL = ("Comedy", "Crime", "Drama", "Romance", "Science Fiction")
-OPTIONS = {"tmdb_metadata": ReadOptions(Choices(id="id"))}
-WITH_POSTERS = {"tmdb_metadata", "movielens", "omdb", "kaggle_posters", "mm_imdb"}
-WITH_OVERVIEWS = {"tmdb_5000", "tmdb_metadata", "omdb", "mm_imdb", "netflix"}
+OPTIONS = {
+    "tmdb_metadata": ReadOptions(Choices(id="id")),
+    "wikipedia_plots": ReadOptions(Choices(id="row")),
+}
+WITH_POSTERS = {
+    *("tmdb_metadata", "movielens", "omdb", "kaggle_posters", "mm_imdb", "letterboxd", "imdb_basics", "movielens_1m"),
+}
+WITH_OVERVIEWS = {
+    *("tmdb_5000", "tmdb_metadata", "omdb", "mm_imdb", "netflix", "letterboxd", "cmu_summaries", "wikipedia_plots"),
+}
 
 
 def read(layout: str, folder: Path) -> FilmList:
@@ -32,6 +39,7 @@ def test_a_public_layout_is_understood(layout: str, tmp_path: Path) -> None:
         named = {name for name, label in zip(ALL, film["labels"], strict=True) if label}
         assert named == set(GENRES[number])
         expected = OVERVIEWS[number] if layout in WITH_OVERVIEWS else ""
+        expected += "[1]" if layout == "wikipedia_plots" else ""
         assert film["overview"] == ("" if layout == "omdb" and number == 4 else expected)
         assert bool(film["poster"]) == (layout in WITH_POSTERS)
     assert len({film["poster"] for film in table}) == (FILMS if layout in WITH_POSTERS else 1)
@@ -52,6 +60,43 @@ def test_two_candidates_are_asked_for_with_all_that_is_wrong(tmp_path: Path) -> 
     assert "which column is the id, 'id' or 'imdb_id'? Name it with --id-column." in message
     assert "there is no column 'plot' (--overview-column)" in message
     assert "ratings.csv" not in message and "links.csv" not in message
+
+
+def test_overviews_and_genres_in_two_tables_are_joined(tmp_path: Path) -> None:
+    """Films that one table lacks: without a genre they are no films, without an overview they lack it."""
+    LAYOUTS["letterboxd"](tmp_path)
+    with (tmp_path / "movies.csv").open("a", encoding="utf-8") as file:
+        file.write("7,No genre,2023.0,Nobody says what this is.,90.0\n")
+    with (tmp_path / "genres.csv").open("a", encoding="utf-8") as file:
+        file.write("8,War\n")
+    write_posters(tmp_path / "posters", ["8.jpg"])
+    films = read_films(str(tmp_path))
+    last = films.table.to_pylist()[-1]
+    assert (last["id"], last["overview"]) == ("8", "") and last["labels"][films.genres.index("War")] == 1
+    assert [(reject.id, reject.reason) for reject in films.rejects] == [("7", NO_GENRE)]
+    assert films.understood[0] == (
+        "Table: movies.csv, joined with genres.csv by the id (CSV, commas, UTF-8), 17 rows; "
+        "ignored: actors.csv, posters.csv"
+    )
+    assert films.understood[1].startswith("Columns: id 'id', overview 'description', genres 'genre'; ignored: name")
+
+
+def test_a_header_that_is_missing_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "films.tsv").write_text("7\tA title\tDrama\tA text.\n8\tA title\tWar\tA text.\n")
+    with pytest.raises(FilmsError, match="The first line seems to be a film: put a line with the columns' names above"):
+        read_films(str(tmp_path))
+
+
+def test_texts_in_some_films_make_no_genre(tmp_path: Path) -> None:
+    """A column that is mostly blank holds no 0 and 1 for that; films that are no answer have no id."""
+    LAYOUTS["omdb"](tmp_path)
+    with (tmp_path / "omdb.jsonl").open("a") as file:
+        file.write('{"Response": "False", "Error": "Incorrect IMDb ID."}\n')
+    films = read_films(str(tmp_path))
+    assert "ignored: Response (0 and 1, but Genre lists the genres), Title, Year, imdbVotes" in films.understood[1]
+    rows = "".join(f"{n},{n % 2},{'A slogan' if n == 7 else ''},Text {n}\n" for n in range(60))
+    (tmp_path / "films.csv").write_text(f"id,Drama,tagline,overview\n{rows}")
+    assert read_films(str(tmp_path / "films.csv")).genres == ("Drama",)
 
 
 def test_no_number_is_a_genre(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import unicodedata
 import zipfile
@@ -183,3 +184,13 @@ def test_pictures_of_no_film_are_an_error(tmp_path: Path) -> None:
 def test_keys_by_hand() -> None:
     assert {loose_key(film) for film in ("862.0", "862", "0862", "tt0862", "TT862")} == {"862"}
     assert loose_key("Heat (1995)") == "heat (1995)" and loose_key("862.5") == "862.5" and loose_key("0") == "0"
+
+
+def test_a_file_named_in_another_encoding_is_ignored_with_a_word(tmp_path: Path) -> None:
+    (tmp_path / "films.csv").write_text("id,genre\n1,Drama\n2,War\n")
+    (tmp_path / "1.jpg").touch()
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.jpg", "wb"):  # noqa: PTH123
+        pass
+    films = read_films(str(tmp_path), ReadOptions(allow_missing=False))
+    assert films.table["id"].to_pylist() == ["1"]
+    assert films.understood[0].endswith("ignored: caf\ufffd.jpg (named in another encoding than UTF-8: rename them)")

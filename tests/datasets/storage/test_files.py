@@ -99,6 +99,11 @@ def test_join(path: str | Path, wanted: str) -> None:
     assert files.join(path, "b", "c") == wanted
 
 
+def test_join_refuses_a_uri_with_options() -> None:
+    with pytest.raises(files.PathError, match="AWS_ENDPOINT_URL"):
+        files.join("s3://bucket/store?endpoint_override=host", "manifest.json")
+
+
 def test_join_to_the_root() -> None:
     assert files.join("/", "a") == "/a"
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import genre_models as gm
+from datasets.raw.films_folder import FilmList, ReadOptions, read_films
 from datasets.raw.rejects import FilmsError
 from datasets.sample.films import GENRES, write_sample
 from genre_models.metrics.baselines import TfidfBaseline
@@ -23,7 +24,6 @@ from genre_models.predictors.load import read_info
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.inference import predict_films as predict_room
-from ray_jobs.inference.film_rows import open_films
 from ray_jobs.inference.predict_films import Request, predict_films
 from ray_jobs.inference.predict_parts import PartPredictor
 from ray_jobs.inference.results import Outputs
@@ -56,11 +56,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "films"
 
 
+def unlabelled(path: Path) -> FilmList:
+    return read_films(str(path), ReadOptions(labelled=False))
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
     """Make an ensemble of TF-IDF and a CNN that was never trained."""
     models = tmp_path_factory.mktemp("models")
-    films = next(open_films(str(folder)).tables)
+    films = unlabelled(folder).table
     labels = np.random.default_rng(0).integers(0, 2, (FILMS, len(GENRES)))
     thresholds = np.linspace(0.2, 0.6, len(GENRES))
     tfidf = TfidfBaseline(films["overview"].to_pylist(), labels)
@@ -94,7 +98,7 @@ def predicted(path: Path) -> dict[str, dict[str, str]]:
 
 
 def ids(folder: Path) -> list[str]:
-    return next(open_films(str(folder)).tables)["id"].to_pylist()
+    return unlabelled(folder).table["id"].to_pylist()
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +118,8 @@ def test_every_film_has_the_model_s_own_scores(results: Path, folder: Path, mode
     rows, names = predicted(results / "predictions.csv"), ids(folder)
     assert list(rows) == [name for name in names if name != names[3]], "in the order of the films"
     model = gm.load(models / "ensemble")
-    films = next(open_films(str(folder)).tables)
-    posters = [path if Path(path).exists() else None for path in films["poster"].to_pylist()]
+    films = unlabelled(folder).table
+    posters = [path or None for path in films["poster"].to_pylist()]
     wanted = model.predict(posters, films["overview"].to_pylist(), ids=names, errors="coerce")
     for name, row in rows.items():
         probabilities = np.array([float(row[genre]) for genre in GENRES])
@@ -131,13 +135,14 @@ def test_films_that_lack_something(results: Path, folder: Path) -> None:
     assert [rows[name]["inputs"] for name in (names[0], names[1], names[2], names[4])] == [
         "overview", "overview", "poster", "poster+overview",
     ]  # fmt: skip
-    assert rows[names[0]]["problem"].startswith("poster missing: there is no file")
+    assert rows[names[0]]["problem"] == ""
     assert rows[names[1]]["problem"].startswith("poster not a picture")
     with (results / "rejects.csv").open(encoding="utf-8") as file:
         rejects = list(csv.DictReader(file))
-    assert [(row["id"], row["row"], row["reason"]) for row in rejects] == [(names[3], "4", "poster missing")]
+    assert [tuple(row.values())[:3] for row in rejects] == [(names[3], "5", "neither poster nor overview")]
     screen = (results / "screen.txt").read_text()
-    assert "59 films predicted" in screen and "1 film set aside" in screen and "2 films had an unusable" in screen
+    assert "59 films predicted" in screen and "1 film set aside" in screen and "1 film had an unusable" in screen
+    assert "Missing: 2 films have no poster and 2 films have no overview" in screen
 
 
 def test_what_is_left_on_disk(results: Path) -> None:
@@ -159,7 +164,7 @@ def test_parquet_of_one_checkpoint(folder: Path, models: Path, tmp_path: Path) -
     assert set(map(len, table["top3"].to_pylist())) == {3}
     with (tmp_path / "cnn.rejects.csv").open(encoding="utf-8") as file:
         assert [row["reason"] for row in csv.DictReader(file)] == [
-            "poster missing", "poster not a picture", "poster missing",
+            "no poster", "poster not a picture", "no poster",
         ]  # fmt: skip
 
 
@@ -167,8 +172,9 @@ def test_killed_it_goes_on_and_writes_no_film_twice(folder: Path, models: Path, 
     """Two of four parts are there; one is marked, to see that it is not predicted again."""
     out, model = tmp_path / "out", models / "tfidf"
     work = WorkFolder(Outputs.at(str(out)).work)
-    work.begin(open_films(str(folder)), model_digests([str(model)]), films_a_part=17)
-    PartPredictor(work.path, [0, 2], [str(model)], None, max_pixels=10**7, threads=1)({"id": np.array([0, 1])})
+    work.begin(str(folder), unlabelled(folder), model_digests([str(model)]), films_a_part=17)
+    options = {"source": str(folder), "max_pixels": 10**7, "threads": 1}
+    PartPredictor(work.path, [0, 2], [str(model)], None, **options)({"id": np.array([0, 1])})
     assert work.done() == {0, 2}
     marked = work.scores(2)
     work.write_scores(2, marked.set_column(marked.schema.get_field_index("problem"), "problem", [["marked"] * 17]))
@@ -191,7 +197,8 @@ def test_what_is_resumed_must_be_the_same(folder: Path, models: Path, tmp_path: 
     shutil.copy(folder / "films.csv", films)
     model, out = tmp_path / "model", tmp_path / "out"
     shutil.copytree(models / "tfidf", model)
-    WorkFolder(Outputs.at(str(out)).work).begin(open_films(str(films)), model_digests([str(model)]), films_a_part=17)
+    work = WorkFolder(Outputs.at(str(out)).work)
+    work.begin(str(films), unlabelled(films), model_digests([str(model)]), films_a_part=17)
     request = request_for(films, model, out, resume=True)
     films.write_text(films.read_text() + "new,A film\n")
     with pytest.raises(TrainError, match="as it was then"):
@@ -208,7 +215,7 @@ def test_results_are_kept(folder: Path, models: Path, tmp_path: Path) -> None:
         predict_films(request_for(folder, models / "tfidf", tmp_path), Console(io.StringIO()))
     assert (tmp_path / "predictions.csv").read_text() == "kept"
     (tmp_path / "empty.csv").write_text("id,overview\n")
-    with pytest.raises(FilmsError, match="holds no film"):
+    with pytest.raises(FilmsError, match="it has a header and no films"):
         predict_films(request_for(tmp_path / "empty.csv", models / "tfidf", tmp_path / "new"), Console(io.StringIO()))
 
 
