@@ -10,6 +10,11 @@ evaluate.py shows it on its page. Details are in docs/tuning.md.
 
 from __future__ import annotations
 
+import importlib.util
+
+if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
+    importlib.import_module("cli.environment")  # ends with the command that activates the environment
+
 from ray_jobs.ablation.driver import ablate
 from ray_jobs.cli.options import AblateOptions
 from ray_jobs.cli.runner import run_job

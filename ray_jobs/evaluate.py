@@ -10,6 +10,11 @@ ensemble and TF-IDF, which predict.py takes as models. Takes a minute on 2 cores
 
 from __future__ import annotations
 
+import importlib.util
+
+if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
+    importlib.import_module("cli.environment")  # ends with the command that activates the environment
+
 from dataclasses import dataclass
 
 from genre_models.models.registry import REGISTRY

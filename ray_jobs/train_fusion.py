@@ -9,6 +9,11 @@ the model and its results on real films.
 
 from __future__ import annotations
 
+import importlib.util
+
+if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
+    importlib.import_module("cli.environment")  # ends with the command that activates the environment
+
 from dataclasses import dataclass, field
 
 from genre_models.models.fusion_gmu import FusionGMU

@@ -9,6 +9,11 @@ take 5 min on 2 cores and reach a validation loss near 0.25 and a mean average p
 
 from __future__ import annotations
 
+import importlib.util
+
+if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
+    importlib.import_module("cli.environment")  # ends with the command that activates the environment
+
 from dataclasses import dataclass, field
 
 from genre_models.models.overview_lstm import OverviewLSTM

@@ -16,7 +16,7 @@ PAGES = ("README.md", "deploy/README.md", *sorted(f"docs/{path.name}" for path i
 CODE = ("datasets", "genre_models", "ray_jobs", "benchmarks", "tests", "deploy", "docs")
 # Options of other programs: pip, ray, git, make, tensorboard, aws, kubectl and pytest.
 OF_OTHERS = {
-    *("no-deps", "working-dir", "address", "head", "logdir", "generate", "help", "watch", "template"),
+    *("no-deps", "working-dir", "address", "head", "logdir", "generate", "help", "help-all", "watch", "template"),
     *("group-name", "description", "protocol", "source-group", "port", "cidr"),
     *("wait", "directory-prefix", "input-file"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from genre_models.models.renamed_options import with_new_flags
@@ -17,15 +18,22 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
     """Run a job with the command line's options. Exit with one clear message on an expected error."""
     import tyro
 
+    from ray_jobs.cli import help
     from ray_jobs.cli.config_loading import starting_point
+    from ray_jobs.cli.paths import require_paths
 
     description = sys.modules[main.__module__].__doc__
     try:
         arguments = with_new_flags(sys.argv[1:])
         start = starting_point(options, arguments)
+        if asked := {*help.SHORT, help.ALL}.intersection(arguments):
+            program, everything = Path(sys.argv[0]).name, help.ALL in asked
+            print(help.help_text(options, start, description or "", program, everything=everything))
+            return
         parsed = tyro.cli(
             options, args=arguments, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,)
         )
+        require_paths(parsed)
         main(parsed)
     except Exception as error:
         if not (text := _user_message(error)):
