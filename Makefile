@@ -1,6 +1,7 @@
 # Two commands on a fresh machine with Python 3.11 and make: `make demo` and `make test`.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+RIGHT_PYTHON := -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))"
 BIN := .venv/bin
 # Where the demo's films, runs and report go; never into the checkout.
 DEMO ?= $(HOME)/film-genres/demo
@@ -49,9 +50,11 @@ bench: install
 install: .venv/.installed
 
 .venv/.installed: pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: install it, or name one with PYTHON=..."; exit 1; }
+	@test -n "$(PYTHON)" && "$(PYTHON)" $(RIGHT_PYTHON) || { echo "Python 3.11, 3.12 or 3.13 is needed, not" \
+		"'$(PYTHON)': install one, or name it as in: make install PYTHON=/usr/bin/python3.11"; exit 1; }
 	@echo "Setting up .venv (TensorFlow and Ray: about 1 GB to download, 2 to 5 minutes)"
-	@$(PYTHON) -m venv .venv
+	@$(BIN)/python $(RIGHT_PYTHON) 2> /dev/null || rm -rf .venv
+	@"$(PYTHON)" -m venv .venv || { rm -rf .venv; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@
