@@ -23,6 +23,7 @@ MOST_LINES = 58
 _FIRST = (
     *("model", "films", "store", "runs", "name", "preset", "epochs", "trials", "seeds", "out", "report", "poster"),
     *("overview", "batch_size", "learning_rate", "workers", "use_gpu", "resume", "overwrite", "dry_run"),
+    *("id_column", "overview_column", "genre_column", "poster_column", "genres", "allow_missing"),
 )
 """Options of the short help, most used first; a job's other own options follow while there is room."""
 _PATHS = frozenset(
@@ -50,19 +51,25 @@ class _Option:
         """Return the option with its values, as in `--epochs INT`."""
         name = self.name.replace("_", "-")
         if self.kind is bool:
-            return f"--{'no-' if self.default is True else ''}{name}"
+            return f"--{name}, --no-{name}" if self.default is True else f"--{name}"
         return f"--{name} {self.values}"
 
     @property
     def sentence(self) -> str:
         """Return the text's first sentence."""
-        return re.split(r"(?<=[.;])\s", self.text, maxsplit=1)[0].rstrip(".;")
+        for end in re.finditer(r"[.;]\s|$", self.text):
+            first = self.text[: end.start()]
+            if first.count("(") == first.count(")"):
+                return first.rstrip(".;")
+        return self.text
 
     @property
     def shown_default(self) -> str:
         """Return the default in words, "" where the text says it."""
         value = self.default
-        if value in ("", None, ()) or isinstance(value, bool):
+        if value is True:
+            return " (default: yes)"
+        if value in ("", None, ()) or value is False:
             return ""
         text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         return f" (default: {text})"

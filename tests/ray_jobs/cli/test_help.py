@@ -39,7 +39,7 @@ def help_of(job: str, *, everything: bool = False) -> str:
 
 
 def names(text: str) -> list[str]:
-    return re.findall(r"^  --(?:no-)?([a-z0-9\-]+)", text, flags=re.MULTILINE)
+    return re.findall(r"^  --([a-z0-9\-]+)", text, flags=re.MULTILINE)
 
 
 def fields(kind: Any) -> list[str]:
@@ -71,6 +71,11 @@ def test_the_most_used_options_come_first() -> None:
     assert names(help_of("prepare_data"))[:2] == ["films", "store"]
     text = help_of("train_fusion")
     assert "--preset {" + ",".join(lookup.names("fusion")) + "}" in text and "coursework}" not in text
+
+
+def test_a_switch_that_is_on_says_so() -> None:
+    text = help_of("evaluate")
+    assert "  --ensemble, --no-ensemble\n" in text and "no retraining) (default: yes)" in " ".join(text.split())
 
 
 def test_paragraphs_are_reflowed(monkeypatch: pytest.MonkeyPatch) -> None:
