@@ -27,6 +27,8 @@ _NUMBER = re.compile(r"(?:tt)?0*(\d+)(?:\.0+)?", re.IGNORECASE)
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _SCHEMA = pa.schema({"name": pa.string(), "locator": pa.string()})
 NONE = -1
+IN_TABLE = -3
+"""Place of a poster that is not looked up, since the table holds it or its path."""
 _AT_ONCE = 65_536  # files
 
 
@@ -193,3 +195,74 @@ class _Keys:
         if unique:
             places[found & self.several[at]] = -2
         return places
+
+
+def find_posters(
+    table: pa.Table, posters: PosterIndex, kept: np.ndarray, *, key_name: str, key_is_path: bool
+) -> tuple[np.ndarray, Counter[str]]:
+    """Look each film's poster up: by its poster column, by its id, then by a looser id.
+
+    Args:
+        table: the films, with the columns id, key (the poster column's value, or another id) and picture (the locator
+            of a poster that needs no looking up, or "").
+        posters: the files.
+        kept: bool [films], those to look up.
+        key_name: name of the column of keys, "" without one.
+        key_is_path: whether keys are paths, rather than ids.
+
+    Returns:
+        int32 [films], places in the index, `IN_TABLE`, or negative where there is none; and the number of posters found
+        in each way.
+    """
+    ways: Counter[str] = Counter()
+    places = np.full(len(kept), NONE, np.int32)
+    for start, batch in _batches(table):
+        here = kept[start : start + len(batch)]
+        pictured = np.array(batch["picture"]) != ""
+        if (number := int((pictured & here).sum())) > 0:
+            ways["in the table"] += number
+        part = places[start : start + len(batch)]
+        part[pictured & here] = IN_TABLE
+        if key_name:
+            values = batch["key"].to_pylist()
+            found = posters.by_path(values) if key_is_path else posters.by_id(values)
+            ways[key_name] += _take(part, here, found)
+        ways["id"] += _take(part, here, posters.by_id(batch["id"].to_pylist()))
+    missing = kept & (places == NONE)
+    if len(posters) and missing.any():
+        column = "key" if key_name and not key_is_path else "id"
+        ways.update(_find_loosely(places, missing, table, posters, column))
+    return places, ways
+
+
+def _take(part: np.ndarray, here: np.ndarray, found: np.ndarray) -> int:
+    """Fill in the posters found for kept films without one; return their number."""
+    new = here & (part == NONE) & (found >= 0)
+    part[new] = found[new]
+    return int(new.sum())
+
+
+def _find_loosely(
+    places: np.ndarray, missing: np.ndarray, table: pa.Table, posters: PosterIndex, column: str
+) -> Counter[str]:
+    """Match ids written otherwise, such as 862.0 and 862, where that is unambiguous."""
+    found = np.full(len(places), NONE, np.int32)
+    ambiguous = 0
+    for start, batch in _batches(table):
+        here = missing[start : start + len(batch)]
+        if here.any():
+            part = posters.by_loose_id(batch[column].to_pylist())
+            ambiguous += int((here & (part == -2)).sum())
+            found[start : start + len(batch)] = np.where(here, part, NONE)
+    claims = np.bincount(found[found >= 0], minlength=len(posters))
+    claims[places[places >= 0]] += 2
+    clear = (found >= 0) & (claims[np.maximum(found, 0)] == 1)
+    ambiguous += int(((found >= 0) & ~clear).sum())
+    places[clear] = found[clear]
+    return Counter({"loose": int(clear.sum()), "ambiguous": ambiguous})
+
+
+def _batches(table: pa.Table) -> list[tuple[int, pa.RecordBatch]]:
+    batches = table.select(["id", "key", "picture"]).to_batches()
+    starts = np.cumsum([0, *(len(batch) for batch in batches)]).tolist()
+    return list(zip(starts, batches, strict=False))

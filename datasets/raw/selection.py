@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from datasets.raw.film_rows import FilmRows, row_arrays
 from datasets.raw.genres import Genres
-from datasets.raw.poster_index import PosterIndex
+from datasets.raw.poster_index import IN_TABLE, PosterIndex, find_posters
 from datasets.raw.rejects import (
     DUPLICATE_ID,
     LABEL_NOT_BINARY,
@@ -23,8 +23,6 @@ from datasets.storage.row_files import taken
 
 _LONG_SHARE = 0.1  # Of rows that repeat a film with another genre, from which a table has a row for each genre.
 _AT_ONCE = 65_536  # films
-IN_TABLE = -3
-"""Place of a poster that the table holds."""
 
 
 @dataclass
@@ -94,7 +92,7 @@ def select(
     selector.merge_or_drop_doubles(joined=joined)
     selector.reject_without_genre()
     selection = selector.selection()
-    _find_posters(selection, table, rows, posters)
+    _add_posters(selection, table, rows, posters)
     _set_missing_aside(selection, selector, allow_missing)
     return selection
 
@@ -110,7 +108,7 @@ def select_all(table: pa.Table, rows: FilmRows, posters: PosterIndex) -> Selecti
         codes=codes,
         some_ids=tuple(table["id"].slice(0, 3).to_pylist()),
     )
-    _find_posters(selection, table, rows, posters)
+    _add_posters(selection, table, rows, posters)
     return selection
 
 
@@ -248,70 +246,15 @@ class _Selector:
         self.rows.reject(name, row, DUPLICATE_ID, f"also on row {kept['row']}, with {difference}; that one is kept")
 
 
-# -- posters ----------------------------------------------------------------------------------------------------------
-
-
-def _find_posters(selection: Selection, table: pa.Table, rows: FilmRows, posters: PosterIndex) -> None:
-    """Look the poster of each kept film up: by what its poster column says, by its id, then by a looser id."""
-    ways: Counter[str] = Counter()
-    places = np.full(len(selection.kept), -1, np.int32)
-    kept = selection.kept
-    for start, batch in _batches(table):
-        here = kept[start : start + len(batch)]
-        pictured = np.array(batch["picture"]) != ""
-        if (number := int((pictured & here).sum())) > 0:
-            selection.has_pictures = True
-            ways["in the table"] += number
-        part = places[start : start + len(batch)]
-        part[pictured & here] = IN_TABLE
-        if rows.key_name:
-            values = batch["key"].to_pylist()
-            found = posters.by_path(values) if rows.key_is_path else posters.by_id(values)
-            ways[rows.key_name] += _take(part, here, found)
-        ids = batch["id"].to_pylist()
-        ways["id"] += _take(part, here, posters.by_id(ids))
-    missing = kept & (places == -1)
-    if len(posters) and missing.any():
-        ways.update(_find_loosely(places, missing, table, rows, posters))
-    selection.posters = places
-    selection.poster_ways = ways
-    selection.films = int(kept.sum())
-    selection.films_with_poster = int((kept & selection.has_poster).sum())
-    selection.films_with_overview = int((kept & selection.has_overview).sum())
-
-
-def _take(part: np.ndarray, here: np.ndarray, found: np.ndarray) -> int:
-    """Fill in the posters found for kept films without one; return their number."""
-    new = here & (part == -1) & (found >= 0)
-    part[new] = found[new]
-    return int(new.sum())
-
-
-def _find_loosely(
-    places: np.ndarray, missing: np.ndarray, table: pa.Table, rows: FilmRows, posters: PosterIndex
-) -> Counter[str]:
-    """Match ids written otherwise, such as 862.0 and 862, where that is unambiguous."""
-    column = "key" if rows.key_name and not rows.key_is_path else "id"
-    found = np.full(len(places), -1, np.int32)
-    ambiguous = 0
-    for start, batch in _batches(table):
-        here = missing[start : start + len(batch)]
-        if here.any():
-            part = posters.by_loose_id(batch[column].to_pylist())
-            ambiguous += int((here & (part == -2)).sum())
-            found[start : start + len(batch)] = np.where(here, part, -1)
-    claims = np.bincount(found[found >= 0], minlength=len(posters))
-    claims[places[places >= 0]] += 2
-    clear = (found >= 0) & (claims[np.maximum(found, 0)] == 1)
-    ambiguous += int(((found >= 0) & ~clear).sum())
-    places[clear] = found[clear]
-    return Counter({"loose": int(clear.sum()), "ambiguous": ambiguous})
-
-
-def _batches(table: pa.Table) -> list[tuple[int, pa.RecordBatch]]:
-    batches = table.select(["id", "key", "picture"]).to_batches()
-    starts = np.cumsum([0, *(len(batch) for batch in batches)]).tolist()
-    return list(zip(starts, batches, strict=False))
+def _add_posters(selection: Selection, table: pa.Table, rows: FilmRows, posters: PosterIndex) -> None:
+    """Look the posters of the kept films up, and count films."""
+    selection.posters, selection.poster_ways = find_posters(
+        table, posters, selection.kept, key_name=rows.key_name, key_is_path=rows.key_is_path
+    )
+    selection.has_pictures = bool((selection.posters == IN_TABLE).any())
+    selection.films = int(selection.kept.sum())
+    selection.films_with_poster = int((selection.kept & selection.has_poster).sum())
+    selection.films_with_overview = int((selection.kept & selection.has_overview).sum())
 
 
 def _set_missing_aside(selection: Selection, selector: _Selector, allow_missing: bool | None) -> None:

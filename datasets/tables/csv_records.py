@@ -81,7 +81,9 @@ def _score(dialect: Dialect, lines: Sequence[str], usual: set[str]) -> tuple[flo
         return (0, 0, 0, dialect.delimiter == ",")
     named = sum(name in usual for name in header)
     regular = sum(len(header) <= len(row) <= len(header) + 1 for row in rows[1:]) / max(1, len(rows) - 1)
-    return (named, regular, len(header), dialect.delimiter == ",", dialect.quoted)
+    # Databases that write "\N" for nothing quote no field: a quote is one of the title's, in IMDb's files say.
+    is_dump = any("\\N" in line.rstrip("\r\n").split("\t") for line in lines)
+    return (named, regular, len(header), dialect.delimiter == ",", dialect.quoted != is_dump)
 
 
 def _parsed(dialect: Dialect, lines: Sequence[str]) -> list[list[str]]:

@@ -81,6 +81,17 @@ def test_overviews_and_genres_in_two_tables_are_joined(tmp_path: Path) -> None:
     assert films.understood[1].startswith("Columns: id 'id', overview 'description', genres 'genre'; ignored: name")
 
 
+def test_quotes_that_show_late_in_a_dump_are_plain_characters(tmp_path: Path) -> None:
+    """IMDb's files quote nothing: of the first lines none has a quote, and a later title is left open by one."""
+    lines = [f"tt{n:07d}\tTitle {n}\t\\N\tDrama" for n in range(100)]
+    lines += ['tt0000100\t"Open\t\\N\tWar', 'tt0000101\t"Quoted" twice\t\\N\tWar', "tt0000102\tLast\t\\N\tWar"]
+    (tmp_path / "title.basics.tsv").write_text("\n".join(["tconst\tprimaryTitle\tendYear\tgenres", *lines]) + "\n")
+    write_posters(tmp_path / "posters", ["tt0000100.jpg", "tt0000101.jpg"])
+    films = read_films(str(tmp_path), ReadOptions(allow_missing=False))
+    assert films.table["id"].to_pylist() == ["tt0000100", "tt0000101"]
+    assert {reject.reason for reject in films.rejects} == {"poster missing"}
+
+
 def test_a_header_that_is_missing_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "films.tsv").write_text("7\tA title\tDrama\tA text.\n8\tA title\tWar\tA text.\n")
     with pytest.raises(FilmsError, match="The first line seems to be a film: put a line with the columns' names above"):
