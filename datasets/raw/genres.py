@@ -142,11 +142,11 @@ class GenreCodes:
         binary = [0] * len(wrong)
         parsed = [[binary_label(value) for value in values] for values in self.values]
         for code, labels in enumerate(parsed):
-            for place, label in enumerate(labels):
-                value = self.values[code][place]
-                if label is None:
-                    wrong[place][str(value)] += int(counts[code])
-                elif not is_blank(value):
+            for place in [place for place, label in enumerate(labels) if label is None]:
+                wrong[place][str(self.values[code][place])] += int(counts[code])
+        for place in [place for place, values in enumerate(wrong) if values]:
+            for code, labels in enumerate(parsed):
+                if labels[place] is not None and not is_blank(self.values[code][place]):
                     binary[place] += int(counts[code])
         total = int(counts.sum())
         out = {place for place, values in enumerate(wrong) if values and is_other(total, binary[place], values)}
