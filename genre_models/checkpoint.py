@@ -29,6 +29,8 @@ from genre_models.training.recipe import Recipe
 
 FORMAT = 1
 _LIBRARIES = ("ray", "tensorflow", "keras", "numpy")
+_ABOUT = "checkpoint.json"
+_FILES = (_ABOUT, "model.keras", "vocabulary.txt", "tokenizer.json", "history.csv", "training_state.npz")
 
 
 class CheckpointError(ValueError):
@@ -121,6 +123,11 @@ def save_metadata(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> N
     }
     # Written last: a folder with this file is complete.
     (folder / "checkpoint.json").write_text(json.dumps(metadata, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def is_own(path: str) -> bool:
+    """Return whether a path within a checkpoint's folder is that of one of its files."""
+    return path in _FILES
 
 
 def parse(text: str, *, where: str) -> dict[str, Any]:

@@ -250,5 +250,5 @@ def write_sample(folder: str | Path, *, films: int, seed: int, progress: Callabl
         raise ValueError(f"A sample needs at least 1 film, got films={films}.")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FileExistsError(f"{target} is there already: remove it or name another folder for the sample.")
-    with atomic.new_local_folder(target, last=CSV_NAME) as work:
+    with atomic.new_local_folder(target, last=CSV_NAME, own=lambda _: True) as work:
         _write_into(work, films, seed, progress)

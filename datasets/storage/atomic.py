@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,43 +22,51 @@ _AT_ONCE = 16  # files moved concurrently on an object store
 _FROM_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux, see renameat2(2)
 
 
+Own = Callable[[str], bool]
+"""Predicate: whether a path within a folder ("films/part-1.parquet") is that of one of the folder's own files."""
+
+
 @contextlib.contextmanager
-def new_folder(path: str | Path, *, last: str) -> Iterator[str]:
+def new_folder(path: str | Path, *, last: str, own: Own | None = None) -> Iterator[str]:
     """Yield a work folder on the filesystem of `path`, published there after the block.
 
     The work folder is not created, and removed if the block fails. An older folder at `path` stays until the new one is
-    complete. An object store cannot rename a folder: there its files are moved, `last` after all others, so that a
-    folder with it is complete.
+    complete; of its files only its own are removed, and all others go on in the new one. An object store cannot rename
+    a folder: there its files are moved, `last` after all others, so that a folder with it is complete.
 
     Work folders of killed jobs of this machine are removed first. Those of other machines that share the disk are left,
     since their jobs may still run. A folder that a killed job was replacing is restored.
+
+    Args:
+        path: the folder; a symbolic link stays one, and the folder that it leads to is replaced.
+        last: the file that is published last on an object store.
+        own: of the files in an older folder, those to remove; by default those that the new one has too.
     """
     path = files.absolute(path)
-    work = f"{_hidden(path, 'preparing')}{files.this_process()}"
     if files.is_local(path):
-        _recover(Path(path))
-        for left in _left_behind(Path(path), "preparing"):
-            shutil.rmtree(left, ignore_errors=True)
+        path = os.path.realpath(path)
+        _recover(Path(path), own)
+    work = f"{_hidden(path, 'preparing')}{files.this_process()}"
     files.remove_folder(work)
     try:
         yield work
-        _publish(work, path, last=last)
+        _publish(work, path, last=last, own=own)
     finally:
         with contextlib.suppress(OSError):  # must not hide an earlier error
             files.remove_folder(work)
 
 
 @contextlib.contextmanager
-def new_local_folder(path: str | Path, *, last: str) -> Iterator[Path]:
+def new_local_folder(path: str | Path, *, last: str, own: Own | None = None) -> Iterator[Path]:
     """Yield a new folder on the local disk, published at `path` as by `new_folder`."""
     if files.is_local(path):
-        with new_folder(path, last=last) as work:
+        with new_folder(path, last=last, own=own) as work:
             Path(work).mkdir(parents=True)
             yield Path(work)
         return
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
-        files.remove_folder(path)
+        files.remove_own(path, own or _none)
         files.upload(Path(folder), path, last=last)
 
 
@@ -113,18 +121,47 @@ def new_file(path: str | Path) -> Iterator[Any]:
 # -- folders ----------------------------------------------------------------------------------------------------
 
 
-def _publish(work: str, path: str, *, last: str) -> None:
+def _none(_: str) -> bool:
+    return False
+
+
+def _publish(work: str, path: str, *, last: str, own: Own | None) -> None:
     if not files.is_local(path):
-        files.remove_folder(path)
+        files.remove_own(path, own or _none)
         _move_files(work, path, last=last)
-    elif not Path(path).exists():
+        return
+    if not Path(path).exists():
         Path(work).rename(path)
-    elif not _exchange(work, path):
+        return
+    old = Path(f"{_hidden(path, 'replaced')}{files.this_process()}")
+    if _exchange(work, path):
+        Path(work).rename(old)
+    else:
         # For a moment there is no folder; if the job is killed right then, the next one restores the old folder.
-        old = Path(f"{_hidden(path, 'replaced')}{files.this_process()}")
         Path(path).rename(old)
         Path(work).rename(path)
-        shutil.rmtree(old, ignore_errors=True)
+    _hand_over(old, Path(path), own)
+
+
+def _hand_over(old: Path, new: Path, own: Own | None) -> None:
+    """Remove a replaced folder's own files; move all others to the same place in the new folder.
+
+    A file whose place is taken there stays where it is, and so does all that cannot be moved or removed.
+    """
+    for folder, subfolders, names in os.walk(old, topdown=False):
+        links = [name for name in subfolders if Path(folder, name).is_symlink()]
+        for name in (*names, *links):
+            file = Path(folder, name)
+            target = new / file.relative_to(old)
+            with contextlib.suppress(OSError):
+                replaced = own(file.relative_to(old).as_posix()) if own else os.path.lexists(target)
+                if replaced:
+                    file.unlink()
+                elif not os.path.lexists(target):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    file.rename(target)
+        with contextlib.suppress(OSError):  # something is left in it
+            Path(folder).rmdir()
 
 
 def _move_files(work: str, path: str, *, last: str) -> None:
@@ -163,13 +200,19 @@ def _left_behind(path: Path, state: str) -> list[Path]:
     return [folder for folder, process in left.items() if process.isdigit() and not _runs(int(process))]
 
 
-def _recover(path: Path) -> None:
-    """Restore a folder that a killed job was replacing, or remove the replaced one."""
+def _recover(path: Path, own: Own | None) -> None:
+    """Restore a folder that a killed job was replacing; remove what was being prepared."""
     for old in _left_behind(path, "replaced"):
         if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
+            _hand_over(old, path, own)
         else:
             old.rename(path)
+    for work in _left_behind(path, "preparing"):
+        if path.exists():
+            # Of a job killed right after the exchange it is the replaced folder, which may hold more than its own.
+            _hand_over(work, path, own)
+        else:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -38,7 +38,7 @@ def absolute(path: str | Path) -> str:
 
 def is_local(path: str | Path) -> bool:
     """Return whether the path is on this machine's own filesystem (a mounted share counts)."""
-    return isinstance(resolve(path)[0], pafs.LocalFileSystem)
+    return "://" not in str(path) or str(path).startswith("file://")
 
 
 def join(path: str | Path, *names: str) -> str:
@@ -112,6 +112,21 @@ def remove_folder(path: str | Path) -> None:
     filesystem, inner = resolve(path)
     if exists(path):
         filesystem.delete_dir(inner)
+
+
+def remove_own(path: str | Path, own: Callable[[str], object]) -> None:
+    """Remove a folder's own files, by their paths within it, and folders left empty."""
+    filesystem, inner = resolve(path)
+    selector = pafs.FileSelector(inner, recursive=True, allow_not_found=True)
+    infos = filesystem.get_file_info(selector)
+    for info in infos:
+        if info.is_file and own(info.path[len(inner.rstrip("/")) + 1 :]):
+            filesystem.delete_file(info.path)
+    if isinstance(filesystem, pafs.LocalFileSystem):
+        folders = [info.path for info in infos if info.type == pafs.FileType.Directory]
+        for folder in [*sorted(folders, key=len, reverse=True), inner]:
+            with contextlib.suppress(OSError):  # something is left in it
+                Path(folder).rmdir()
 
 
 @contextlib.contextmanager

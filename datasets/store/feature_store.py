@@ -10,6 +10,7 @@ NAME is the encoder, its input, and the beginning of its weights' SHA-256: other
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -26,6 +27,7 @@ VIEWS = 2
 """A poster and its mirror image."""
 FEATURES_FILE = "features.json"
 """Metadata file of a features folder; a folder with it is complete."""
+_OWN = re.compile(r"part-\d+\.parquet|" + re.escape(FEATURES_FILE))
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ def _has_all_parts(store: Store, features: Features, split: str) -> bool:
 
 def _films_of(store: Store, split: str) -> dict[str, Any]:
     return {"store": store.manifest.fingerprint, "films": store.whole.films[split]}
+
+
+def is_own(path: str) -> bool:
+    """Return whether a path within a features folder is that of one of its files."""
+    return bool(_OWN.fullmatch(path))
 
 
 def write_part(folder: str, part: str, rows: Sequence[int], features: Sequence[bytes]) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import json
 import operator
+import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -29,6 +30,14 @@ SPLITS = ("train", "validation", "test")
 PRESENCE = {"poster": "has_poster", "overview": "has_overview"}
 """Columns of a store whose films do not all have both."""
 FORMAT = 1
+MANIFEST = "manifest.json"
+SCRATCH = ".preparing"
+"""Folder of temporary files in a store that is being prepared."""
+_OF_EVERY_MANIFEST = {"genres", "films", "poster", "split", "fingerprint"}
+_OWN = re.compile(
+    rf"manifest\.json|words\.parquet|rejects\.csv|{re.escape(SCRATCH)}/.+|films/split=\w+/part-\d+\.parquet"
+    r"|features/[^/]+/\.?split=[^/]+/(part-\d+\.parquet|features\.json)"
+)
 
 
 class StoreError(ValueError):
@@ -177,6 +186,20 @@ class Store:
         filesystem, inner = files.resolve(files.join(self.path, "words.parquet"))
         table = pq.read_table(inner, filesystem=filesystem)
         return list(zip(table["word"].to_pylist(), table["count"].to_pylist(), strict=True))
+
+
+def is_own(path: str) -> bool:
+    """Return whether a path within a store's folder is that of one of its files."""
+    return bool(_OWN.fullmatch(path))
+
+
+def is_store(path: str) -> bool:
+    """Return whether a folder has the manifest of a film store, of any version."""
+    try:
+        values = json.loads(files.read_text(files.join(files.absolute(path), MANIFEST)))
+        return isinstance(values["format"], int) and values.keys() >= _OF_EVERY_MANIFEST
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def write_manifest(path: str, manifest: Manifest) -> None:

@@ -76,37 +76,37 @@ def prepare(
         FilmsError: the folder cannot be read, or more than `max_rejects` of its films would be rejected.
     """
     path = files.absolute(path)
-    with new_folder(path, last="manifest.json") as work:
-        spill = files.join(work, "pictures")
-        films = read_films(folder, how.read, aside=_local(work), spill=spill)
+    with new_folder(path, last=film_store.MANIFEST, own=film_store.is_own) as work:
+        scratch = files.join(work, film_store.SCRATCH)
+        films = read_films(folder, how.read, aside=_local(scratch), spill=files.join(scratch, "pictures"))
         tell(films)
         incomplete = films.lacking > 0
         schema = film_store.film_schema(len(films.genres), (how.height, how.width, 3), incomplete=incomplete)
-        decoder = Decoder(folder, work, schema, how.height, how.width, how.seed, how.max_pixels)
+        decoder = Decoder(folder, scratch, schema, how.height, how.width, how.seed, how.max_pixels)
         decoded = decode(films, decoder, progress)
-        files.remove_folder(files.join(work, "rows"))
-        files.remove_folder(spill)
+        for name in ("rows", "pictures"):
+            files.remove_folder(files.join(scratch, name))
         rejects = sorted([*films.rejects, *decoded.rejects], key=lambda reject: reject.row)
         _check_rejects(films, rejects, how.max_rejects, folder)
         shares = {name: how.shares.get(name, 0) for name in SPLITS}
         splits = split_hashed(decoded.words, decoded.labels, genres=len(films.genres), shares=shares, seed=how.seed)
         subsample(splits, decoded.words, SPLITS.index("train"), how.train_share)
         malloc_trim()
-        words = _sort_into_splits(work, decoded, splits, progress)
+        words = _sort_into_splits(work, scratch, decoded, splits, progress)
         _write_words(work, words)
         _write_rejects(work, rejects)
         manifest = _manifest(films, folder, decoded, splits, rejects, how)
         film_store.write_manifest(work, manifest)
-        files.remove_folder(files.join(work, "decoded"))
+        files.remove_folder(scratch)
     return manifest
 
 
-def _local(work: str) -> str | None:
-    """Create and return the work folder if it is local, else return None."""
-    if not files.is_local(work):
+def _local(scratch: str) -> str | None:
+    """Create and return the folder of temporary files if it is local, else return None."""
+    if not files.is_local(scratch):
         return None
-    Path(work).mkdir(parents=True)
-    return work
+    Path(scratch).mkdir(parents=True)
+    return scratch
 
 
 def _check_rejects(films: FilmList, rejects: Sequence[Reject], most: float, folder: str) -> None:
@@ -128,14 +128,16 @@ def _check_rejects(films: FilmList, rejects: Sequence[Reject], most: float, fold
 # -- second pass: write the splits ------------------------------------------------------------------------------------
 
 
-def _sort_into_splits(work: str, decoded: Decoded, splits: np.ndarray, progress: Progress) -> Counter[str]:
+def _sort_into_splits(
+    work: str, scratch: str, decoded: Decoded, splits: np.ndarray, progress: Progress
+) -> Counter[str]:
     """Write films to `work`/films by index in `SPLITS`, below 0 none; return the training overviews' word counts."""
     split_of_row = np.full(int(decoded.rows.max()) + 1, -1, np.int8)
     split_of_row[decoded.rows] = splits
     reference = ray.put(split_of_row)
 
     def sort_part(name: str) -> dict[str, Any]:
-        films, words = _sort_part(work, name, ray.get(reference))
+        films, words = _sort_part(work, scratch, name, ray.get(reference))
         return {"films": films, "words": list(words), "counts": list(words.values())}
 
     schema = pa.schema([("films", pa.int64()), ("words", pa.list_(pa.string())), ("counts", pa.list_(pa.int64()))])
@@ -151,8 +153,8 @@ def _sort_into_splits(work: str, decoded: Decoded, splits: np.ndarray, progress:
     return counts
 
 
-def _sort_part(work: str, name: str, split_of_row: np.ndarray) -> tuple[int, Counter[str]]:
-    table = read_decoded(work, name)
+def _sort_part(work: str, scratch: str, name: str, split_of_row: np.ndarray) -> tuple[int, Counter[str]]:
+    table = read_decoded(scratch, name)
     codes = split_of_row[table["row"].to_numpy()]
     words: Counter[str] = Counter()
     for code, split in enumerate(SPLITS):

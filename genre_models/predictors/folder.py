@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.storage import files
 from genre_models.checkpoint import CheckpointError, read
 from genre_models.metrics.baselines import TfidfWeights
 from genre_models.metrics.calibration import PlattScaling
@@ -79,6 +80,23 @@ def write_combination(folder: Path, description: ModelFolder, members: Mapping[s
         if not (member / MODEL_FILE).is_file():
             copy_encoders(read(member).inputs, folder)
     write_model_json(folder, description)
+
+
+def may_replace(path: str) -> bool:
+    """Return whether a new model folder may take a place: it is missing, empty or another one."""
+    if files.is_empty(path):
+        return True
+    try:
+        return json.loads(files.read_text(files.join(path, MODEL_FILE)))["kind"] in KINDS
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def is_own(path: str) -> bool:
+    """Return whether a path within a model folder is that of one of its files."""
+    return path in (MODEL_FILE, f".{ABOUT}", "terms.txt", "weights.npz") or path.startswith(
+        (f"{MEMBERS}/", f"{ENCODERS}/")
+    )
 
 
 def member_folder(key: str) -> str:

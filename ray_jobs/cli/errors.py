@@ -19,6 +19,10 @@ class TrainError(RuntimeError):
     """Run or sweep that cannot start or failed; the message is for the user."""
 
 
+class UsageError(TrainError):
+    """Options that cannot be used, found before any work; the message is for the user."""
+
+
 def cause_chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and its causes, down to the one raised first."""
     seen: set[int] = set()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from ray_jobs.cli.places import check_name
+
 HOME = "~/film-genres"
 """Default folder of all outputs: never the checkout, nor a job's working directory."""
 
@@ -55,6 +57,7 @@ class Resumable:
     --epochs, --trials, --seeds or components are allowed."""
 
     def __post_init__(self) -> None:
+        check_name(self.name)
         if self.resume and not self.name:
             raise ValueError(f"--resume needs the --name of the {self.study} to go on with")
 

@@ -13,7 +13,7 @@ from datasets.raw.genres import GenreOptions
 from datasets.raw.posters import PosterError, thumbnail_jpeg, to_jpeg
 from datasets.raw.rejects import FilmsError
 from datasets.storage import files
-from datasets.store.film_store import Store, poster_array
+from datasets.store.film_store import Store, is_own, poster_array
 from datasets.store.prepare import Preparation, prepare
 from ray_jobs.cli.console import Console
 from ray_jobs.inputs.store_setup import show_progress
@@ -95,7 +95,7 @@ def open_eval_set(store: Store, folder: str, report: str, console: Console) -> I
         films = Store.open(scratch).having(*store.needs)
         yield _evaluated(films, store, f"the films in {folder}", rejects, console)
     finally:
-        files.remove_folder(scratch)
+        files.remove_own(scratch, is_own)
 
 
 def _evaluated(films: Store, models: Store, where: str, rejects: dict[str, int], console: Console) -> EvalSet:

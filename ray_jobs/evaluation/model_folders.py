@@ -25,7 +25,15 @@ from genre_models.metrics.calibration import PlattScaling
 from genre_models.metrics.comparison import EvaluatedModel
 from genre_models.metrics.stacking import StackingModel
 from genre_models.predictors.find import LATEST
-from genre_models.predictors.folder import MODEL_FILE, ModelFolder, member_folder, write_combination, write_tfidf
+from genre_models.predictors.folder import (
+    MODEL_FILE,
+    ModelFolder,
+    is_own,
+    may_replace,
+    member_folder,
+    write_combination,
+    write_tfidf,
+)
 from ray_jobs.cli.console import Console
 from ray_jobs.evaluation.scoring import Scored
 
@@ -85,8 +93,14 @@ def write_models(
         combines = len(parts.scored.get(model.key, ())) > 1 or model.key in (_TFIDF, _ENSEMBLE)
         if combines:
             place = files.join(files.absolute(report), FOLDER, model.key)
+            if not may_replace(place):
+                console.line(
+                    f"The {model.metadata['label']} is not written as a model: {place} holds something else, which is "
+                    "kept. Take another --report, or move it away"
+                )
+                continue
             try:
-                with atomic.new_local_folder(place, last=MODEL_FILE) as folder:
+                with atomic.new_local_folder(place, last=MODEL_FILE, own=is_own) as folder:
                     _write(model.key, model, parts, folder)
             except FileNotFoundError as error:  # an encoder whose features the store has, but which is not installed
                 console.line(f"The {model.metadata['label']} is not written as a model: {error}")

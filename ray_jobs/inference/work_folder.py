@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -26,6 +27,7 @@ from ray_jobs.cli.errors import TrainError
 
 FORMAT = 2
 _PLAN = "plan.json"
+_OWN = re.compile(r"plan\.json|(rows|scores)/part-\d+\.parquet")
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ class WorkFolder:
         _write(scores, files.join(self.path, "scores", part_name(part)))
 
     def remove(self) -> None:
-        """Remove the folder."""
-        files.remove_folder(self.path)
+        """Remove the folder's own files."""
+        files.remove_own(self.path, _OWN.fullmatch)
 
 
 def part_name(part: int) -> str:

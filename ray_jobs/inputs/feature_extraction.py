@@ -138,7 +138,7 @@ def _make(
 
     console.status(f"{what}, loading the encoder")
     folder = in_store.folder_of(store, features.name, split)
-    with new_folder(folder, last=in_store.FEATURES_FILE) as work, ProgressChannel(show) as channel:
+    with new_folder(folder, last=in_store.FEATURES_FILE, own=in_store.is_own) as work, ProgressChannel(show) as channel:
         batches = shard_paths(store.parts(split)).map_batches(
             _Encoder,
             fn_constructor_args=(

