@@ -1,19 +1,24 @@
 """A checkpoint: a self-contained folder for prediction, evaluation and resumed training.
 
 model.keras         the network and its weights; loads in Keras' safe mode
-checkpoint.json     kind, epoch, genres, thresholds, config, inputs, recipe, figures, store, library versions
+checkpoint.json     kind, epoch, genres, thresholds, config, inputs, recipe, figures, store, library versions, the state
+                    of the dropout seeds, and the size and SHA-256 of every other file
 vocabulary.txt      one token per line, in the order of the ids from 2 on (models that use overviews)
 tokenizer.json      instead of it, the tokenizer of a fine-tuned text encoder
-history.csv         the metrics of every epoch so far
-training_state.npz  the optimizer (with a moving average also the raw weights) and the state of the dropout seeds
+history.csv         the metrics of every epoch so far; later epochs of its run may be appended
+training_state.npz  the optimizer (with a moving average also the raw weights)
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +35,12 @@ from genre_models.training.recipe import Recipe
 FORMAT = 1
 _LIBRARIES = ("ray", "tensorflow", "keras", "numpy")
 _ABOUT = "checkpoint.json"
-_FILES = (_ABOUT, "model.keras", "vocabulary.txt", "tokenizer.json", "history.csv", "training_state.npz")
+_WEIGHTS, _HISTORY, _STATE = "model.keras", "history.csv", "training_state.npz"
+_TEXTS = ("vocabulary.txt", "tokenizer.json", _HISTORY)
+PREDICTS, RESUMES = (_WEIGHTS, *_TEXTS), (_WEIGHTS, *_TEXTS, _STATE)
+"""Files that a checkpoint needs to predict, and to resume training from it."""
+_FILES = (_ABOUT, *RESUMES)
+_AT_A_TIME = 1 << 20
 
 
 class CheckpointError(ValueError):
@@ -87,21 +97,45 @@ class Checkpoint:
 def save(folder: Path, checkpoint: Checkpoint, model: Any, optimizer: Any | None = None) -> None:
     """Write a checkpoint of a Keras model into an empty folder; resuming needs the optimizer."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_weights(folder, model, optimizer)
-    save_metadata(folder, checkpoint, parameters=model.count_params())
+    files = save_weights(folder, model, optimizer)
+    save_metadata(folder, checkpoint, parameters=model.count_params(), seeds=seeds_of(model), files=files)
 
 
-def save_weights(folder: Path, model: Any, optimizer: Any | None = None) -> None:
-    """Write a checkpoint's weights and, given an optimizer, the training state; needs no evaluation results."""
-    model.save(folder / "model.keras")
+def save_weights(folder: Path, model: Any, optimizer: Any | None = None) -> dict[str, Any]:
+    """Write a checkpoint's weights and, given an optimizer, its state; needs no evaluation results.
+
+    Returns:
+        Size and SHA-256 of the files, for `save_metadata`.
+    """
+    model.save(folder / _WEIGHTS)
     if optimizer is not None:
         state = {f"optimizer-{i:04d}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
-        state |= {f"seed-{i:04d}": variable.numpy() for i, variable in enumerate(_seed_states(model))}
-        np.savez(folder / "training_state.npz", **state)
+        np.savez(folder / _STATE, **state)
+    return _listed(folder)
 
 
-def save_metadata(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> None:
-    """Write the metadata of a checkpoint whose weights are already written."""
+def seeds_of(model: Any) -> list[list[int]]:
+    """Return the state of the dropout seeds, which validation changes too."""
+    return [variable.numpy().tolist() for variable in _seed_states(model)]
+
+
+def save_metadata(
+    folder: Path,
+    checkpoint: Checkpoint,
+    *,
+    parameters: int,
+    seeds: Sequence[Sequence[int]] | None = None,
+    files: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the metadata of a checkpoint whose weights are already written.
+
+    Args:
+        folder: the checkpoint.
+        checkpoint: its metadata.
+        parameters: number of the model's weights.
+        seeds: the state of the dropout seeds to resume from.
+        files: size and SHA-256 of files already written; others are read.
+    """
     if checkpoint.vocabulary:
         (folder / "vocabulary.txt").write_text("\n".join(checkpoint.vocabulary) + "\n", encoding="utf-8")
     if checkpoint.tokenizer:
@@ -120,9 +154,63 @@ def save_metadata(folder: Path, checkpoint: Checkpoint, *, parameters: int) -> N
         "store": checkpoint.store,
         "inputs": checkpoint.inputs.to_json(),
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "seeds": seeds,
+        "files": _listed(folder, files or {}),
     }
     # Written last: a folder with this file is complete.
     (folder / "checkpoint.json").write_text(json.dumps(metadata, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _listed(folder: Path, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return size and SHA-256 of a checkpoint's files, by name."""
+    listed = dict(known or {})
+    for name in _FILES:
+        if name != _ABOUT and name not in listed and (folder / name).is_file():
+            with (folder / name).open("rb") as stream:
+                size, digest = _digest(stream)
+            listed[name] = {"size": size, "sha256": digest}
+    return listed
+
+
+def _digest(stream: Any, most: int | None = None) -> tuple[int, str]:
+    """Return size and SHA-256 of a stream, of its first `most` bytes if given."""
+    digest, size = hashlib.sha256(), 0
+    while data := stream.read(_AT_A_TIME if most is None else min(_AT_A_TIME, most - size)):
+        digest.update(data)
+        size += len(data)
+    return size, digest.hexdigest()
+
+
+def fault(metadata: Mapping[str, Any], open_file: Callable[[str], Any], needed: Collection[str] = PREDICTS) -> str:
+    """Return the fault of a checkpoint's files compared with its checkpoint.json, or "".
+
+    A checkpoint of the version before, which lists no files, has none.
+
+    Args:
+        metadata: content of its checkpoint.json.
+        open_file: opens one of its files by name, or raises FileNotFoundError.
+        needed: the files to compare.
+    """
+    listed = metadata.get("files")
+    if not isinstance(listed, dict):
+        return "" if listed is None else "checkpoint.json lists no files"
+    for name, entry in listed.items():
+        if name not in _FILES or not isinstance(entry, dict):
+            return f"checkpoint.json lists {name!r}, which is no file of a checkpoint"
+        if name not in needed:
+            continue
+        try:
+            with open_file(name) as stream:
+                size, digest = _digest(stream, entry.get("size") if name == _HISTORY else None)
+        except FileNotFoundError:
+            return f"{name} is missing"
+        except OSError as error:
+            return f"{name} cannot be read ({error})"
+        if size != entry.get("size"):
+            return f"{name} has {size:,} bytes, not the {entry.get('size')!r} that were written"
+        if digest != entry.get("sha256"):
+            return f"{name} is not the file that was written"
+    return ""
 
 
 def is_own(path: str) -> bool:
@@ -166,9 +254,11 @@ def read(folder: Path) -> Checkpoint:
 
 
 def _read(folder: Path, metadata: dict[str, Any]) -> Checkpoint:
-    words, tokenizer = folder / "vocabulary.txt", folder / "tokenizer.json"
+    _require(folder, metadata, _TEXTS)
+    known = metadata.get("files") or dict.fromkeys(_FILES)
+    words, tokenizer = (_text(folder / name, listed=name in known) for name in ("vocabulary.txt", "tokenizer.json"))
     config = config_from(REGISTRY[metadata["kind"]].config_class, with_new_names(metadata["config"]))
-    return Checkpoint(
+    checkpoint = Checkpoint(
         kind=metadata["kind"],
         genres=tuple(metadata["genres"]),
         config=config,
@@ -177,12 +267,36 @@ def _read(folder: Path, metadata: dict[str, Any]) -> Checkpoint:
         epoch=metadata["epoch"],
         parameters=metadata["parameters"],
         thresholds=tuple(metadata["thresholds"]),
-        vocabulary=tuple(words.read_text(encoding="utf-8").split("\n")[:-1]) if words.is_file() else (),
+        vocabulary=tuple(words.split("\n")[:-1]),
         history=tuple(histories.from_csv((folder / "history.csv").read_text(encoding="utf-8"))),
         versions=metadata["versions"],
         inputs=_inputs(metadata, config),
-        tokenizer=tokenizer.read_text(encoding="utf-8") if tokenizer.is_file() else "",
+        tokenizer=tokenizer,
     )
+    _check(checkpoint)
+    return checkpoint
+
+
+def _require(folder: Path, metadata: Mapping[str, Any], needed: Collection[str]) -> None:
+    if why := fault(metadata, lambda name: (folder / name).open("rb"), needed):
+        raise CheckpointError(f"{folder} is not whole: {why}. Take another checkpoint, or copy this one again")
+
+
+def _text(path: Path, *, listed: bool) -> str:
+    return path.read_text(encoding="utf-8") if listed and path.is_file() else ""
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    """Raise ValueError if the parts of a checkpoint do not fit each other."""
+    thresholds, genres = checkpoint.thresholds, checkpoint.genres
+    if len(set(genres)) != len(genres) or not genres:
+        raise ValueError(f"the genres {genres} are none, or one is there twice")
+    if len(thresholds) not in (0, len(genres)) or not all(map(math.isfinite, thresholds)):
+        raise ValueError(f"the thresholds {thresholds} are not a number for each of {len(genres)} genres")
+    if checkpoint.inputs.own_vocabulary and not checkpoint.vocabulary:
+        raise ValueError("vocabulary.txt is missing or empty")
+    if checkpoint.history and not 1 <= checkpoint.epoch <= len(checkpoint.history):
+        raise ValueError(f"epoch {checkpoint.epoch} is not among the {len(checkpoint.history)} in history.csv")
 
 
 def _inputs(metadata: dict[str, Any], config: Any) -> InputSpec:
@@ -204,29 +318,58 @@ def with_tuples(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_model(folder: Path) -> Any:
-    """Load the Keras model in safe mode: an untrusted checkpoint cannot run code."""
+    """Load the Keras model in safe mode: an untrusted checkpoint cannot run code.
+
+    Raises:
+        CheckpointError: it cannot be loaded, or holds weights that are no numbers.
+    """
     import keras
 
     from genre_models.layers import fused_lstm, modality_dropout, pooling, random_view  # noqa: F401  (registers the custom layers)
 
-    return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+    path = folder / _WEIGHTS
+    if (folder / _ABOUT).is_file():
+        _require(folder, parse((folder / _ABOUT).read_text(encoding="utf-8"), where=str(folder / _ABOUT)), (_WEIGHTS,))
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing: take another checkpoint, or copy this one again")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # zipfile's, h5py's and Keras' own, of many types
+        raise CheckpointError(f"{path} cannot be loaded ({type(error).__name__}: {error})") from error
+    for weight in model.weights:
+        if not np.isfinite(np.sum(weight.numpy(), dtype=np.float64)):  # any that is no number makes it none
+            raise CheckpointError(f"{path} holds weights that are no numbers ({weight.path}): train it again")
+    return model
 
 
 def restore(folder: Path, model: Any, optimizer: Any) -> list[EpochMetrics]:
     """Restore a model and its optimizer from a checkpoint; return the history until then.
 
     Raises:
-        CheckpointError: the model's shapes differ from the checkpoint's.
+        CheckpointError: the checkpoint is not whole, or the model's shapes differ from its own.
     """
+    checkpoint, metadata = read(folder), parse((folder / _ABOUT).read_text(encoding="utf-8"), where=str(folder))
+    _require(folder, metadata, (_STATE,))
     saved = load_model(folder)
     _assign(model.weights, [weight.numpy() for weight in saved.weights], folder)
-    with np.load(folder / "training_state.npz", allow_pickle=False) as state:
-        for prefix, variables in (("optimizer", optimizer.variables), ("seed", _seed_states(model))):
-            values = [state[name] for name in sorted(state.files) if name.startswith(prefix)]
-            _assign(variables, values, folder)
-    checkpoint = read(folder)
+    state = _arrays(folder / _STATE)
+    _assign(optimizer.variables, [state[name] for name in sorted(state) if name.startswith("optimizer")], folder)
+    # Before checkpoint.json had them, the seeds were with the optimizer, as they stood before validation.
+    seeds = metadata.get("seeds") or [state[name] for name in sorted(state) if name.startswith("seed")]
+    _assign(_seed_states(model), [np.array(seed, np.uint32) for seed in seeds], folder)
     # The best checkpoint of a finished run holds the whole run's history; training resumes from its own epoch.
     return list(checkpoint.history[: checkpoint.epoch])
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a .npz file; raise CheckpointError if it is none."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing, which resuming needs") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise CheckpointError(f"{path} cannot be read ({error})") from error
 
 
 def load_initial_weights(folder: Path, model: Any, *, where: str) -> None:

@@ -71,7 +71,7 @@ def main(options: Options) -> None:
     if bool(options.films) == bool(options.poster or options.overview):
         raise TrainError("give --films, or a single film's --poster, --overview or both")
     console = Console()
-    models = [find_model(path) for path in options.model]
+    models = [find_model(path, tell=console.once) for path in options.model]
     if not options.films:
         predict_one(models, options.poster, options.overview, console)
         return

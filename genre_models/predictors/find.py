@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
+import zipfile
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from datasets.storage import files
@@ -16,9 +19,20 @@ LATEST = "models.json"
 """File in a runs folder that names the model folders that an evaluation of its runs wrote."""
 _RUN = "run.json"
 _METRIC = "validation_loss"
+_NOT_FOUND = "is no checkpoint, and none is below it"
+
+Tell = Callable[[str], None]
+"""Takes a line on a checkpoint that is passed over."""
+Found = tuple[str, dict[str, Any]]
+"""A checkpoint's folder, and its checkpoint.json."""
 
 
-def find_model(path: str, *, metric: str = "") -> str:
+def warn(line: str) -> None:
+    """Warn of a checkpoint that is passed over."""
+    warnings.warn(line, stacklevel=3)
+
+
+def find_model(path: str, *, metric: str = "", tell: Tell = warn) -> str:
     """Return the folder or URI of the checkpoint or model folder that a path means.
 
     That is the path itself; of a run its best checkpoint; of a runs folder the ensemble of its last evaluation or, if
@@ -27,6 +41,7 @@ def find_model(path: str, *, metric: str = "") -> str:
     Args:
         path: folder or URI.
         metric: selects the best checkpoint; by default the one that the run was started with, else validation loss.
+        tell: takes a line on each broken checkpoint that is passed over.
 
     Raises:
         CheckpointError: there is no model, or the runs were trained on different films.
@@ -39,9 +54,12 @@ def find_model(path: str, *, metric: str = "") -> str:
         return ensemble
     metric = metric or run.get("metric", _METRIC)
     variants = variants_below(place)
-    candidates = [one for one in checkpoints_below(place) if one[0].rsplit("/", 1)[0] not in variants]
+    broken: list[str] = []
+    below = checkpoints_below(place, tell=broken.append)
+    candidates = [one for one in below if one[0].rsplit("/", 1)[0] not in variants]
     if not candidates:
-        there = "is no checkpoint, and none is below it" if files.exists(place) else "does not exist"
+        there = _NOT_FOUND if files.exists(place) else "does not exist"
+        there += f" ({'; '.join(broken)})" if broken else ""
         raise CheckpointError(
             f"{path} {there}: give the folder of a checkpoint, of a run, of runs, or of an ensemble that evaluate.py "
             "wrote"
@@ -52,7 +70,56 @@ def find_model(path: str, *, metric: str = "") -> str:
             f"the runs below {path} were trained on {len(stores)} different stores, so that their figures do not "
             f"compare: name one of its runs, such as {candidates[0][0].rsplit('/', 1)[0]}"
         )
-    return min(candidates, key=lambda one: (_sort_key(one[1], metric), one[1]["epoch"]))[0]
+    best = sorted(candidates, key=lambda one: (sort_key(one[1], metric), one[1]["epoch"]))
+    if (sound := first_sound(best, broken.append)) is None:
+        raise CheckpointError(f"no checkpoint below {path} is whole: {'; '.join(broken)}")
+    for line in broken:
+        tell(line)
+    return sound[0]
+
+
+def first_sound(candidates: Iterable[Found], tell: Tell, *, training: bool = False) -> Found | None:
+    """Return the first of several checkpoints whose files are those that were written.
+
+    Args:
+        candidates: checkpoints, the best first.
+        tell: takes a line on each that is passed over.
+        training: whether training resumes from it.
+    """
+    for folder, metadata in candidates:
+        if not (why := _fault(folder, metadata, training=training)):
+            return folder, metadata
+        tell(f"{folder} is passed over: {why}")
+    return None
+
+
+def require_sound(folder: str) -> None:
+    """Check that a checkpoint's files are those that were written.
+
+    Raises:
+        CheckpointError: one is not; the message names it.
+    """
+    place = files.join(folder, CHECKPOINT)
+    if why := _fault(folder, checkpoints.parse(files.read_text(place), where=place), training=False):
+        raise CheckpointError(f"{folder} is not whole: {why}. Take another checkpoint, or copy this one again")
+
+
+def _fault(folder: str, metadata: dict[str, Any], *, training: bool) -> str:
+    filesystem, inner = files.resolve(folder)
+    if "files" in metadata:
+        needed = checkpoints.RESUMES if training else checkpoints.PREDICTS
+        return checkpoints.fault(metadata, lambda name: filesystem.open_input_stream(f"{inner}/{name}"), needed)
+    # Of the version before: an archive that was cut lacks its end, which says what is in it.
+    for name in ("model.keras", *(("training_state.npz",) if training else ())):
+        try:
+            with filesystem.open_input_file(f"{inner}/{name}") as stream:
+                if not zipfile.is_zipfile(stream):
+                    return f"{name} is cut or damaged"
+        except FileNotFoundError:
+            continue  # said where it is loaded
+        except OSError as error:
+            return f"{name} cannot be read ({error})"
+    return ""
 
 
 def evaluated_models(runs: str) -> dict[str, str]:
@@ -65,20 +132,29 @@ def _resolved(runs: str, place: str) -> str:
     return place if "://" in place or place.startswith("/") else files.join(runs, place)
 
 
-def _sort_key(metadata: dict[str, Any], metric: str) -> float:
+def sort_key(metadata: dict[str, Any], metric: str) -> float:
+    """Return the sort key of a checkpoint for a metric; less is better."""
     return histories.sort_key(float(metadata["figures"][metric]), metric)
 
 
-def checkpoints_below(place: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return each complete checkpoint's folder and checkpoint.json; skip copies in model folders."""
+def checkpoints_below(place: str, *, tell: Tell = lambda _: None) -> list[Found]:
+    """Return each complete checkpoint's folder and checkpoint.json; skip copies in model folders.
+
+    `tell` takes a line on each checkpoint.json that cannot be read.
+    """
     found = []
     for path in files.find(place, CHECKPOINT):
+        folder = path.rsplit("/", 1)[0]
         try:
             metadata = checkpoints.parse(files.read_text(path), where=path)
-        except (CheckpointError, FileNotFoundError):
+            figures = {name: float(value) for name, value in (metadata["figures"] or {}).items()}
+            usable = bool(figures) and int(metadata["epoch"]) > 0
+        except FileNotFoundError:
             continue
-        folder = path.rsplit("/", 1)[0]
-        if metadata["figures"] and not _is_member(folder):
+        except (CheckpointError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            tell(f"{folder} is passed over: {error if isinstance(error, CheckpointError) else repr(error)}")
+            continue
+        if usable and not _is_member(folder):
             found.append((folder, metadata))
     return found
 

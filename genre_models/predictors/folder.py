@@ -94,7 +94,7 @@ def may_replace(path: str) -> bool:
 
 def is_own(path: str) -> bool:
     """Return whether a path within a model folder is that of one of its files."""
-    return path in (MODEL_FILE, f".{ABOUT}", "terms.txt", "weights.npz") or path.startswith(
+    return path in (MODEL_FILE, f".{MODEL_FILE}", "terms.txt", "weights.npz") or path.startswith(
         (f"{MEMBERS}/", f"{ENCODERS}/")
     )
 

@@ -47,11 +47,22 @@ def to_csv(history: Sequence[EpochMetrics]) -> str:
 
 
 def from_csv(text: str) -> list[EpochMetrics]:
-    """Read a history back from what `to_csv` wrote."""
-    rows = csv.DictReader(io.StringIO(text))
-    return [
-        EpochMetrics(epoch=int(row.pop("epoch")), **{name: float(value) for name, value in row.items()}) for row in rows
-    ]
+    """Read a history back from what `to_csv` wrote.
+
+    Raises:
+        ValueError: it is no history, or not one of all epochs from 1 on.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(text)))
+        history = [
+            EpochMetrics(epoch=int(row.pop("epoch")), **{name: float(value) for name, value in row.items()})
+            for row in rows
+        ]
+    except (csv.Error, KeyError, TypeError) as error:
+        raise ValueError(f"no history of epochs ({error!r})") from error
+    if [one.epoch for one in history] != list(range(1, len(history) + 1)):
+        raise ValueError(f"a history of the epochs {[one.epoch for one in history][:5]}…, which are not 1, 2, 3, …")
+    return history
 
 
 def sort_key(value: float, metric: str) -> float:

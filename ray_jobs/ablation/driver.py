@@ -9,6 +9,7 @@ from typing import Any
 import ray.tune
 
 from datasets.storage import files
+from genre_models.checkpoint import Checkpoint
 from genre_models.models.registry import REGISTRY
 from ray_jobs.ablation.ablation_report import print_result, write
 from ray_jobs.ablation.plan import Ablation, ablation_of, settings_of_trial
@@ -19,6 +20,7 @@ from ray_jobs.cli.console import Console, counted
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import AblateOptions
 from ray_jobs.inputs.train_inputs import require_films_enough, require_posters_that_fit
+from ray_jobs.runs.lease import lease
 from ray_jobs.runs.resume import check_resume, settings_of
 from ray_jobs.runs.study_files import ABLATIONS
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
@@ -48,8 +50,17 @@ def ablate(options: AblateOptions) -> str:
         "seeds": options.seeds,
         "components": [variant.name for variant in ablation.variants],
     }
-    may_differ = ("seeds", "components")
-    check_resume(folder, requested, options, may_differ=may_differ)
+    with lease(folder.path):
+        check_resume(folder, requested, options, may_differ=("seeds", "components"))
+        return _ablate(ablation, skipped, setup, checkpoint, folder, started)
+
+
+def _ablate(
+    ablation: Ablation, skipped: list[str], setup: JobSetup, checkpoint: Checkpoint, folder: SweepFolder, started: float
+) -> str:
+    """Run the trials in a folder that this job holds; return the folder."""
+    options, console = setup.options, setup.console
+    assert isinstance(options, AblateOptions)
     trials, rounds = _trials(ablation, folder, options)
     _introduce(ablation, folder, setup, trials, skipped)
 

@@ -23,12 +23,19 @@ class Console:
         self._live = self._stream.isatty()
         self._printed = time.monotonic()
         self._status = ""
+        self._once: set[str] = set()
 
     def line(self, text: str = "") -> None:
         """Print a permanent line."""
         self._clear()
         print(text, file=self._stream, flush=True)
         self._printed = time.monotonic()
+
+    def once(self, text: str) -> None:
+        """Print a permanent line, unless this console has printed it before."""
+        if text not in self._once:
+            self._once.add(text)
+            self.line(text)
 
     def status(self, text: str) -> None:
         """Show progress in one line: in place on a terminal, at a limited rate in a log."""

@@ -10,6 +10,7 @@ from datasets.store.film_store import Store
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint, CheckpointError
 from genre_models.models.registry import REGISTRY
+from genre_models.predictors import find
 from ray_jobs.cli.console import Console
 from ray_jobs.runs.find_checkpoints import best_below, checkpoints_below, run_history
 
@@ -49,11 +50,14 @@ def find_checkpoints(
     candidates: dict[str, list[Candidate]] = {}
     for kind, places in given.items():
         if places:
-            candidates[kind] = [
-                read_checkpoint(kind, _best_of(files.absolute(place), kind, metric), store) for place in places
-            ]
+            paths = [_best_of(files.absolute(place), kind, metric, console) for place in places]
+            candidates[kind] = [read_checkpoint(kind, path, store) for path in paths]
         elif best := best_below(
-            files.absolute(runs_folder), kind=kind, fingerprint=store.manifest.fingerprint, metric=metric
+            files.absolute(runs_folder),
+            kind=kind,
+            fingerprint=store.manifest.fingerprint,
+            metric=metric,
+            tell=console.once,
         ):
             candidates[kind] = [read_checkpoint(kind, best.path, store)]
         else:
@@ -83,7 +87,7 @@ def _all(candidates: Mapping[str, Sequence[Candidate]]) -> list[Candidate]:
     return [candidate for kind in candidates.values() for candidate in kind]
 
 
-def checkpoints_at(place: str, store: Store, *, metric: str) -> list[Candidate]:
+def checkpoints_at(place: str, store: Store, console: Console, *, metric: str) -> list[Candidate]:
     """Return the checkpoint at `place`, or this store's best of each kind below it.
 
     Raises:
@@ -92,18 +96,20 @@ def checkpoints_at(place: str, store: Store, *, metric: str) -> list[Candidate]:
     if files.exists(files.join(place, "checkpoint.json")):
         return [read_checkpoint(None, place, store)]
     fingerprint = store.manifest.fingerprint
-    best = [best_below(place, kind=kind, fingerprint=fingerprint, metric=metric) for kind in REGISTRY]
+    best = [
+        best_below(place, kind=kind, fingerprint=fingerprint, metric=metric, tell=console.once) for kind in REGISTRY
+    ]
     candidates = [read_checkpoint(None, checkpoint.path, store) for checkpoint in best if checkpoint]
     if not candidates:
         raise CheckpointError(f"{place} is no checkpoint, and none that was trained on {store.path} is below it")
     return candidates
 
 
-def _best_of(place: str, kind: str, metric: str) -> str:
+def _best_of(place: str, kind: str, metric: str, console: Console) -> str:
     """Return `place` if it is a checkpoint, else the best checkpoint's path below it."""
     if files.exists(files.join(place, "checkpoint.json")):
         return place
-    best = best_below(place, kind=kind, metric=metric)
+    best = best_below(place, kind=kind, metric=metric, tell=console.once)
     if best is None:
         raise CheckpointError(f"{place} is no checkpoint of a {kind}, and none is below it")
     return best.path
@@ -117,6 +123,7 @@ def read_checkpoint(kind: str | None, path: str, store: Store) -> Candidate:
     """
     with files.local_copy(path) as copy:
         checkpoint = checkpoints.read(copy)
+        find.require_sound(str(copy))
     if kind not in (None, checkpoint.kind):
         raise CheckpointError(f"{path} holds a {checkpoint.kind}, not a {kind}")
     if checkpoint.genres != store.manifest.genres:

@@ -32,8 +32,8 @@ def compare_reference_runs(
     Raises:
         CheckpointError: there is no checkpoint, or one has other genres or may have seen the evaluated films.
     """
-    results, store = [], evaluation.store
-    candidates = [c for place in places for c in checkpoints_at(files.absolute(place), store, metric=metric)]
+    results, store, console = [], evaluation.store, evaluation.console
+    candidates = [c for place in places for c in checkpoints_at(files.absolute(place), store, console, metric=metric)]
     for candidate in candidates:
         if any(candidate.path in _paths(model) for model in models):
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,38 +29,62 @@ class CheckpointInfo:
 
     def sort_key(self, metric: str) -> float:
         """Return the sort key for a metric; less is better."""
-        return histories.sort_key(float(self.metadata["figures"][metric]), metric)
+        return find.sort_key(self.metadata, metric)
 
 
-def checkpoints_below(folder: str) -> list[CheckpointInfo]:
-    """Return every complete checkpoint below a folder; skip unreadable ones, and copies in model folders."""
-    return [CheckpointInfo(path, about) for path, about in find.checkpoints_below(folder)]
+def checkpoints_below(folder: str, *, tell: find.Tell = lambda _: None) -> list[CheckpointInfo]:
+    """Return every complete checkpoint below a folder; skip unreadable ones, and copies in model folders.
+
+    `tell` takes a line on each unreadable one.
+    """
+    return [CheckpointInfo(path, about) for path, about in find.checkpoints_below(folder, tell=tell)]
+
+
+def first_sound(infos: Iterable[CheckpointInfo], tell: find.Tell, *, training: bool = False) -> CheckpointInfo | None:
+    """Return the first of several checkpoints whose files are those that were written; see `find.first_sound`."""
+    sound = find.first_sound(((info.path, info.metadata) for info in infos), tell, training=training)
+    return CheckpointInfo(*sound) if sound else None
 
 
 def best_below(
-    folder: str, *, kind: str, fingerprint: str | None = None, metric: str = "validation_loss"
+    folder: str,
+    *,
+    kind: str,
+    fingerprint: str | None = None,
+    metric: str = "validation_loss",
+    tell: find.Tell = find.warn,
 ) -> CheckpointInfo | None:
-    """Return the best checkpoint of a kind by a metric; ablation variants are skipped.
+    """Return the best whole checkpoint of a kind by a metric; ablation variants are skipped.
 
-    `fingerprint` is the training store's: metrics on other films are not comparable."""
+    Args:
+        folder: where to look.
+        kind: the model's key in the registry.
+        fingerprint: the training store's: metrics on other films are not comparable.
+        metric: selects the best.
+        tell: takes a line on each broken checkpoint that is passed over.
+    """
     variants = variants_below(folder)
     fitting = [
         info
-        for info in checkpoints_below(folder)
+        for info in checkpoints_below(folder, tell=tell)
         if info.metadata["kind"] == kind
-        and fingerprint in (None, info.metadata["store"].get("fingerprint"))
+        and fingerprint in (None, (info.metadata.get("store") or {}).get("fingerprint"))
         and info.path.rsplit("/", 1)[0] not in variants
     ]
-    return min(fitting, key=lambda info: info.sort_key(metric), default=None)
+    return first_sound(sorted(fitting, key=lambda info: info.sort_key(metric)), tell)
 
 
-def find_init_checkpoint(path: str, checkpoint: checkpoints.Checkpoint, metric: str) -> str:
+def find_init_checkpoint(
+    path: str, checkpoint: checkpoints.Checkpoint, metric: str, tell: find.Tell = find.warn
+) -> str:
     """Return the path of the initial weights' checkpoint: at `path`, or the best one below it.
+
+    `tell` takes a line on each broken checkpoint that is passed over.
 
     Raises:
         CheckpointError: there is none of this kind on these films, or its encoder weights or its vocabulary differ.
     """
-    best = best_below(path, kind=checkpoint.kind, fingerprint=checkpoint.store["fingerprint"], metric=metric)
+    best = best_below(path, kind=checkpoint.kind, fingerprint=checkpoint.store["fingerprint"], metric=metric, tell=tell)
     if best is None:
         raise checkpoints.CheckpointError(
             f"there is no {checkpoint.kind} trained on the films of {checkpoint.store['path']} at {path} to start from"
@@ -87,8 +112,17 @@ def _words(checkpoint: checkpoints.Checkpoint) -> str:
 
 
 def run_history(path: str) -> list[EpochMetrics]:
-    """Return the metrics of every epoch of a checkpoint's run; empty if it has no history."""
+    """Return the metrics of every epoch of a checkpoint's run; empty if it has no history.
+
+    Raises:
+        CheckpointError: the history is damaged.
+    """
+    where = files.join(path.rsplit("/", 1)[0], "history.csv")
     try:
-        return histories.from_csv(files.read_text(files.join(path.rsplit("/", 1)[0], "history.csv")))
+        return histories.from_csv(files.read_text(where))
     except FileNotFoundError:
         return []
+    except (OSError, ValueError) as error:
+        raise checkpoints.CheckpointError(
+            f"{where} is damaged ({error}): remove it; each checkpoint has a history of its own"
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from genre_models.checkpoint import Checkpoint
@@ -44,6 +45,11 @@ def check_resume(
     if not folder.exists():
         if options.resume:
             raise TrainError(f"there is no {study} at {folder.path} to go on with: leave out --resume to start it")
+        if folder.checkpoints():
+            raise TrainError(
+                f"{folder.path} holds checkpoints and no run.json, so that nobody knows how they were trained: "
+                "take another --name"
+            )
         folder.write_options(requested)
         return
     if not options.resume:
@@ -60,6 +66,25 @@ def check_resume(
             f"films, or start a new {study} under another --name"
         )
     folder.write_options(requested)
+
+
+def require_whole_checkpoints(folder: RunFolder, tell: Callable[[str], None]) -> None:
+    """Check that a run that has trained does not start over.
+
+    `tell` takes a line on each broken checkpoint that is passed over.
+
+    Raises:
+        TrainError: epochs were trained, and no checkpoint of them is whole.
+    """
+    lines: list[str] = []
+    if folder.last(lines.append) is None and (lines or folder.history()):
+        why = "; ".join(lines) or "its folder holds none"
+        raise TrainError(
+            f"the run {folder.path} has no checkpoint to go on from ({why}): copy one back, or start a new run under "
+            "another --name"
+        )
+    for line in lines:
+        tell(line)
 
 
 def _flat(options: dict[str, Any], requested: dict[str, Any]) -> dict[tuple[str, ...], Any]:

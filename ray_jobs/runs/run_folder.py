@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from genre_models import checkpoint as checkpoints
 from genre_models.models.renamed_options import with_new_names
 from genre_models.training import history as histories
 from genre_models.training.history import EpochMetrics
-from ray_jobs.runs.find_checkpoints import CheckpointInfo, checkpoints_below, run_history
+from ray_jobs.runs.find_checkpoints import CheckpointInfo, checkpoints_below, first_sound, run_history
 
 _EPOCH = "epoch-"
 _EPOCH_FOLDER = re.compile(rf"{_EPOCH}\d{{3,}}")
@@ -58,9 +58,14 @@ class RunFolder:
         return {info.epoch: info.path for info in checkpoints_below(self.path)}
 
     def best(self, metric: str) -> CheckpointInfo | None:
-        """Return the best complete checkpoint by a metric; the earliest on ties, None without any."""
-        infos = checkpoints_below(self.path)
-        return min(infos, key=lambda info: (info.sort_key(metric), info.epoch), default=None)
+        """Return the best whole checkpoint by a metric; the earliest on ties, None without any."""
+        infos = sorted(checkpoints_below(self.path), key=lambda info: (info.sort_key(metric), info.epoch))
+        return first_sound(infos, lambda _: None)
+
+    def last(self, tell: Callable[[str], None] = lambda _: None) -> CheckpointInfo | None:
+        """Return the last whole checkpoint, to resume from; `tell` takes a line on each that is passed over."""
+        infos = sorted(checkpoints_below(self.path, tell=tell), key=lambda info: -info.epoch)
+        return first_sound(infos, tell, training=True)
 
     @contextlib.contextmanager
     def new_checkpoint(self, epoch: int) -> Iterator[Path]:

@@ -117,8 +117,8 @@ class SweepFolder(RunFolder):
                 trial = Trial(**record, history=RunFolder(self.path, name).history())
                 if not trial.ended:
                     # If interrupted between an epoch's metrics and its checkpoint, it resumes from the checkpoint.
-                    epoch = max(self.trial_folder(trial.number).checkpoints(), default=0)
-                    trial.history = trial.history[:epoch]
+                    last = self.trial_folder(trial.number).last()
+                    trial.history = trial.history[: last.epoch if last else 0]
                 trials.append(trial)
         return sorted(trials, key=lambda trial: trial.number)
 

@@ -16,13 +16,14 @@ from ray_jobs.cli.options import TrainOptions
 from ray_jobs.cluster.progress_channel import ProgressChannel
 from ray_jobs.inputs.train_inputs import films_for_workers, fits_in_cache, word_vectors_of
 from ray_jobs.runs import find_checkpoints
-from ray_jobs.runs.resume import check_resume, settings_of
+from ray_jobs.runs.lease import lease
+from ray_jobs.runs.resume import check_resume, require_whole_checkpoints, settings_of
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.training.job_setup import JobSetup
 from ray_jobs.training.progress_display import ProgressDisplay
 from ray_jobs.training.publish_films import published
 from ray_jobs.training.ray_trainer import run_workers
-from ray_jobs.training.timing import Span, driver_timer
+from ray_jobs.training.timing import Span, Timer, driver_timer
 
 
 def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> str:
@@ -41,7 +42,18 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> str:
     checkpoint = setup.with_vocabulary(setup.checkpoint(kind, config, recipe))
     init_checkpoint = _init_checkpoint(folder, checkpoint, options)
     requested = settings_of(checkpoint) | ({"init_from": init_checkpoint} if init_checkpoint else {})
-    check_resume(folder, requested, options)
+    with lease(folder.path):
+        check_resume(folder, requested, options)
+        require_whole_checkpoints(folder, console.line)
+        return _train(setup, folder, checkpoint, init_checkpoint, spans, timer)
+
+
+def _train(
+    setup: JobSetup, folder: RunFolder, checkpoint: Checkpoint, init_checkpoint: str, spans: list[Span], timer: Timer
+) -> str:
+    """Train in a folder that this job holds; return the best checkpoint's path."""
+    options, console, recipe, kind = setup.options, setup.console, checkpoint.recipe, checkpoint.kind
+    assert isinstance(options, TrainOptions)
     _introduce(setup, checkpoint, init_checkpoint)
     checkpoint = setup.with_features(checkpoint)
     held = fits_in_cache(
@@ -112,7 +124,7 @@ def _introduce(setup: JobSetup, checkpoint: Checkpoint, init_checkpoint: str) ->
 
 def _finish(folder: RunFolder, kind: str, metric: str, console: Console) -> str:
     """Print the best epoch, write the run's history into its checkpoint, and return its path."""
-    best = find_checkpoints.best_below(folder.path, kind=kind, metric=metric)
+    best = find_checkpoints.best_below(folder.path, kind=kind, metric=metric, tell=console.line)
     if best is None:
         raise TrainError(f"the run {folder.path} left no checkpoint")
     history = find_checkpoints.run_history(best.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,14 @@ import ray
 import ray.train
 from ray.train.backend import Backend, BackendConfig
 
-from genre_models.training.history import METRICS
+from datasets.storage import files
 from ray_jobs.cli.errors import TrainError, reason
-from ray_jobs.runs import find_checkpoints
+from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.training.ray_internals import LeanTrainer
 from ray_jobs.training.train_spec import TrainSpec
 from ray_jobs.training.worker import train_func
 
+_OF_RAY = ".ray"  # folder of Ray's own files in a run's
 _RESTARTS = 3  # a worker or node that dies costs at most the current epoch
 # Ray Train polls its workers every 2 s by default and takes one epoch's report at each poll: shorter epochs, and the
 # end of the run, would wait for the next poll.
@@ -92,7 +94,7 @@ def run_workers(
     if len(ray.nodes()) == 1:
         # Saves a process: it watches for preempted cloud nodes, of which a single-node cluster has none.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
-    runs_folder, name = spec.run.rsplit("/", 1)
+    before = RunFolder(*spec.run.rsplit("/", 1)).last()
     trainer = LeanTrainer(
         train_func,
         ends_with_driver=not callbacks,
@@ -104,11 +106,9 @@ def run_workers(
             num_workers=workers, use_gpu=spec.use_gpu, resources_per_worker=per_worker
         ),
         run_config=ray.train.RunConfig(
-            name=name,
-            storage_path=runs_folder,
-            checkpoint_config=ray.train.CheckpointConfig(
-                num_to_keep=1, checkpoint_score_attribute=spec.metric, checkpoint_score_order=METRICS[spec.metric]
-            ),
+            # Ray's metrics take ASCII alone, and what it keeps of a run must not stand between a run and its resuming.
+            name=urllib.parse.quote(spec.run.rsplit("/", 1)[1]),
+            storage_path=files.join(spec.run, _OF_RAY),
             failure_config=ray.train.FailureConfig(max_failures=_RESTARTS, controller_failure_limit=_RESTARTS),
             callbacks=list(callbacks),
         ),
@@ -116,7 +116,8 @@ def run_workers(
     try:
         trainer.fit()
     except ray.train.TrainingFailedError as error:
-        hint = (
-            " Its epochs so far are kept: go on with --resume." if find_checkpoints.checkpoints_below(spec.run) else ""
-        )
+        last = RunFolder(*spec.run.rsplit("/", 1)).last()
+        # Not where resuming is what has just failed.
+        further = last is not None and (before is None or last.epoch > before.epoch)
+        hint = " Its epochs so far are kept: go on with --resume." if further else ""
         raise TrainError(f"the run {spec.run} failed: {reason(error)}.{hint}") from error

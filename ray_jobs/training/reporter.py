@@ -22,6 +22,8 @@ _SEND_EVERY_S = 0.5
 Save = Callable[[Path], None]
 """Writes a checkpoint into a folder."""
 
+_Written = tuple[tempfile.TemporaryDirectory[str], dict[str, Any]]
+
 ReportFn = Callable[[dict[str, Any], Save | None], None]
 """Reports an epoch's metrics, and its checkpoint on the rank that writes it."""
 
@@ -33,7 +35,7 @@ class Reporter:
         self._spec, self._first, self._report = spec, rank == 0, report
         self._gaps = EpochGapTimer(timer or Timer(WORKER, None))
         self._sent = 0.0
-        self._weights: Future[tempfile.TemporaryDirectory[str]] | None = None
+        self._weights: Future[_Written] | None = None
         self._executor = ThreadPoolExecutor(1, "checkpoint")
         self._folder = RunFolder(*spec.run.rsplit("/", 1))
         self._tensorboard = TensorBoard(spec.run) if self._first else None
@@ -85,8 +87,9 @@ class Reporter:
         from genre_models.metrics import thresholds
 
         assert self._weights is not None
-        with self._weights.result() as written:
-            for part in Path(written).iterdir():
+        written, listed = self._weights.result()
+        with written as place:
+            for part in Path(place).iterdir():
                 shutil.move(part, folder / part.name)
         tuned = thresholds.tune_thresholds(state.validation_labels, state.validation_scores)
         metadata = replace(
@@ -95,13 +98,13 @@ class Reporter:
             history=tuple(state.history),
             thresholds=tuple(float(t) for t in tuned),
         )
-        checkpoint.save_metadata(folder, metadata, parameters=state.model.count_params())
+        seeds = checkpoint.seeds_of(state.model)
+        checkpoint.save_metadata(folder, metadata, parameters=state.model.count_params(), seeds=seeds, files=listed)
 
 
-def _write_weights(state: Any) -> tempfile.TemporaryDirectory[str]:
-    """Write the weights and the optimizer state into a new temporary folder."""
+def _write_weights(state: Any) -> _Written:
+    """Write the weights and the optimizer state into a new temporary folder; return their sizes and digests too."""
     from genre_models import checkpoint
 
     folder = tempfile.TemporaryDirectory(prefix="weights-")
-    checkpoint.save_weights(Path(folder.name), state.model, state.optimizer)
-    return folder
+    return folder, checkpoint.save_weights(Path(folder.name), state.model, state.optimizer)

@@ -12,7 +12,7 @@ import numpy as np
 
 from datasets.batches.readers import blocks_of
 from datasets.storage import files
-from ray_jobs.runs.run_folder import RunFolder, epoch_folder
+from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.training.reporter import Reporter, Save
 from ray_jobs.training.timing import WORKER, Timer, process_started
 from ray_jobs.training.train_spec import TrainSpec
@@ -46,33 +46,28 @@ def train_func(config: dict[str, TrainSpec]) -> None:
     batches = WorkerBatches(
         spec, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation)
     )
-    latest = ray.train.get_checkpoint()
-    last = files.local_copy(files.join(spec.run, latest.path.rsplit("/", 1)[1])) if latest else contextlib.nullcontext()
+    # By our own checkpoints, not by Ray Train's record of them: it may be gone, or name one that is broken.
+    run = RunFolder(*spec.run.rsplit("/", 1))
+    latest = run.last()
+    last = files.local_copy(latest.path) if latest else contextlib.nullcontext()
     strategy = trainer.set_up_tensorflow(
         workers=workers, threads=threads, inter_op_parallel=spec.checkpoint.inputs.inter_op_parallel
     )
     with last as folder:
-        reporter = Reporter(spec, rank, functools.partial(_report, RunFolder(*spec.run.rsplit("/", 1))), timer)
+        reporter = Reporter(spec, rank, functools.partial(_report, run), timer)
         train_model(spec, batches, reporter, strategy=strategy, resume_from=folder)
 
 
 def _report(run: RunFolder, metrics: dict[str, Any], save: Save | None) -> None:
-    """Write the checkpoint and report it; Ray Train keeps the best and the last."""
+    """Write the checkpoint, keep it and the best, and report the metrics."""
     import ray.train
 
-    if save is None:
-        ray.train.report(metrics)
-        return
-    with run.new_checkpoint(metrics["epoch"]) as folder:
-        save(folder)
-    storage = ray.train.get_context().get_storage()
-    path = files.join(storage.experiment_fs_path, epoch_folder(metrics["epoch"]))
-    ray.train.report(
-        metrics,
-        checkpoint=ray.train.Checkpoint(path, storage.storage_filesystem),
-        # Ray's own upload copies files in any order: a killed run could leave a folder that looks complete.
-        checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD,
-    )
+    if save is not None:
+        with run.new_checkpoint(metrics["epoch"]) as folder:
+            save(folder)
+        run.prune_checkpoints({metrics["best_epoch"], metrics["epoch"]})
+    # Without the checkpoint: Ray Train would keep a record of its own, and remove folders that hold more than it.
+    ray.train.report(metrics)
 
 
 def train_model(

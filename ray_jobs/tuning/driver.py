@@ -14,6 +14,7 @@ from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console, counted
 from ray_jobs.cli.options import TuneOptions
 from ray_jobs.inputs.train_inputs import films_of, materialize_shards, shares_of, word_vectors_of
+from ray_jobs.runs.lease import lease
 from ray_jobs.runs.resume import check_resume
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from ray_jobs.training.job_setup import JobSetup
@@ -43,7 +44,17 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
     check_space(sweep, options.workers_per_trial)
     start, encoded = _start(sweep, setup)
     folder = setup.folder(SweepFolder, f"tune-{kind}")
-    check_resume(folder, sweep.requested(start, options), options, may_differ=("trials",))
+    with lease(folder.path):
+        check_resume(folder, sweep.requested(start, options), options, may_differ=("trials",))
+        return _tune(sweep, sampler, setup, start, encoded, folder)
+
+
+def _tune(
+    sweep: Sweep, sampler: Sampler, setup: JobSetup, start: Checkpoint, encoded: Checkpoint, folder: SweepFolder
+) -> str:
+    """Run the trials in a folder that this job holds; return the best checkpoint's path."""
+    options, console = setup.options, setup.console
+    assert isinstance(options, TuneOptions)
     is_finished = functools.partial(sweep.is_finished, metric=options.metric)
     trials = folder.earlier(is_finished)
     ended, unfinished = [t for t in trials if t.ended], [t for t in trials if not t.ended]

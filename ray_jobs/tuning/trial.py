@@ -91,8 +91,8 @@ def _train_here(own: TrainSpec, spec: TrialSpec, folder: RunFolder, started: flo
         ray.tune.report({**metrics, "start_seconds": timer.laps, "cpu_seconds": round(timer.cpu_seconds, 2)})
 
     reporter = _TrialReporter(own, report, timer)
-    before = folder.checkpoints()
-    with files.local_copy(before[max(before)]) if before else contextlib.nullcontext() as last:
+    before = folder.last()
+    with files.local_copy(before.path) if before else contextlib.nullcontext() as last:
         timer.mark("set up")
         train_model(own, batches, reporter, strategy=strategy, resume_from=last)
 
