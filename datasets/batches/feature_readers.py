@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from datasets.storage import files
 from datasets.store.feature_store import FeatureSpecs, folder_of, kept_bytes
-from datasets.store.film_store import PRESENCE, Store, StoreError, film_schema
+from datasets.store.film_store import PRESENCE, Store, StoreError, film_schema, reading
 from datasets.store.shards import read_shards
 
 if TYPE_CHECKING:
@@ -35,10 +35,14 @@ def feature_table(
     presence, selection = [PRESENCE[need] for need in store.needs], store.selection
 
     def read(path: str) -> pa.Table:
-        films = pq.read_table(path, filesystem=films_on, columns=[*names, *presence], partitioning=None)
+        with reading(path):
+            films = pq.read_table(path, filesystem=films_on, columns=[*names, *presence], partitioning=None)
         for column, (filesystem, folder) in folders.items():
             part = f"{folder}/{path.rsplit('/', 1)[-1]}"
-            table = pq.read_table(part, filesystem=filesystem, partitioning=None)
+            try:
+                table = pq.read_table(part, filesystem=filesystem, partitioning=None)
+            except (OSError, pa.ArrowException) as error:
+                raise StoreError(f"{part} is missing or damaged: remove {folder}, and it is made again") from error
             if not table["row"].equals(films["row"]):
                 raise StoreError(f"{folder} holds the features of other films than {path}: remove that folder")
             films = films.append_column(column, table["features"])

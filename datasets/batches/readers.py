@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from datasets.batches.batching import Block
 from datasets.storage import files
-from datasets.store.film_store import Store, film_schema
+from datasets.store.film_store import Store, film_schema, reading
 from datasets.store.shards import read_shards
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def read_films(store: Store, split: str, columns: list[str], *, cpus: float = 1)
     empty = pa.schema([schema.field(name) for name in columns]).empty_table()
 
     def read(path: str) -> pa.Table:
-        return pq.read_table(path, filesystem=filesystem, columns=columns, partitioning=None, filters=selection)
+        with reading(path):
+            return pq.read_table(path, filesystem=filesystem, columns=columns, partitioning=None, filters=selection)
 
     paths = store.parts(split)
     film_bytes = math.prod(shape) if "poster" in columns else 0

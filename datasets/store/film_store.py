@@ -10,10 +10,14 @@ features/                                pretrained encoders' features of the fi
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import operator
 import re
+import shlex
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -31,6 +35,7 @@ PRESENCE = {"poster": "has_poster", "overview": "has_overview"}
 """Columns of a store whose films do not all have both."""
 FORMAT = 1
 MANIFEST = "manifest.json"
+_AT_ONCE = 16  # files read concurrently on an object store
 SCRATCH = ".preparing"
 """Folder of temporary files in a store that is being prepared."""
 _OF_EVERY_MANIFEST = {"genres", "films", "poster", "split", "fingerprint"}
@@ -131,21 +136,56 @@ class Store:
         """Open a store.
 
         Raises:
-            StoreError: it is missing, incomplete, or of another format version.
+            StoreError: it is missing, damaged, of another format version, or has not the films in its manifest.
         """
-        where = files.join(files.absolute(path), "manifest.json")
+        where = files.join(files.absolute(path), MANIFEST)
         if not files.exists(where):
             raise StoreError(
-                f"there is no film store at {path} (no manifest.json): "
-                f"make one with `python ray_jobs/prepare_data.py --films FOLDER --store {path}`"
+                f"there is no film store at {path} (no manifest.json): make one with "
+                f"`python ray_jobs/prepare_data.py --films FOLDER --store {shlex.quote(path)}`"
             )
-        values = json.loads(files.read_text(where))
-        if values.get("format") != FORMAT:
+        try:
+            values = json.loads(files.read_text(where))
+            if values["format"] != FORMAT:
+                raise StoreError(
+                    f"{where} has format {values['format']}, this version reads {FORMAT}: "
+                    "prepare the films again with --overwrite"
+                )
+            store = cls(files.absolute(path), _manifest(values))
+        except StoreError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
-                f"{where} has format {values.get('format')}, this version reads {FORMAT}: "
-                "prepare the films again with --overwrite"
-            )
-        return cls(files.absolute(path), Manifest(**{**values, "genres": tuple(values["genres"])}))
+                f"{where} is damaged, or not that of a film store ({error!r}): name another --store, or move that "
+                "folder away and prepare the films again"
+            ) from error
+        store.check_rows()
+        return store
+
+    def check_rows(self) -> None:
+        """Compare the rows of the store's files with its manifest.
+
+        Raises:
+            StoreError: a file cannot be read, or a split has more or fewer films; the message names the files.
+        """
+        for split, films in self.whole.films.items():
+            filesystem, _ = files.resolve(self.folder(split))
+            paths = self.parts(split)
+
+            def rows(path: str, filesystem: pafs.FileSystem = filesystem) -> int:
+                with reading(path):
+                    return int(pq.read_metadata(path, filesystem=filesystem).num_rows)
+
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                found = sum(pool.map(rows, paths))
+            if found != films:
+                strange = [path for path in paths if not is_own(f"films/split={split}/{path.rsplit('/', 1)[-1]}")]
+                hint = f" ({', '.join(strange[:3])} {'is' if len(strange) == 1 else 'are'} no file of a store)"
+                raise StoreError(
+                    f"{self.folder(split)} holds {found:,} films, and {MANIFEST} says {films:,}"
+                    f"{hint if strange else ''}: remove what was copied into it, or prepare the films again with "
+                    "--overwrite"
+                )
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -163,19 +203,24 @@ class Store:
         return files.join(self.path, "films", f"split={split}")
 
     def parts(self, split: str) -> list[str]:
-        """Return the paths of a split's Parquet files on its filesystem, in order."""
+        """Return the paths of a split's Parquet files on its filesystem, in order; hidden ones are not its own."""
         filesystem, inner = files.resolve(self.folder(split))
-        selector = pafs.FileSelector(inner, allow_not_found=True)
-        return sorted(info.path for info in filesystem.get_file_info(selector) if info.extension == "parquet")
+        infos = filesystem.get_file_info(pafs.FileSelector(inner, allow_not_found=True))
+        return sorted(
+            info.path
+            for info in infos
+            if info.is_file and info.extension == "parquet" and not info.base_name.startswith((".", "_"))
+        )
 
     def table(self, split: str, columns: list[str]) -> pa.Table:
         """Read small columns (not "poster") of a split into memory, in the store's order."""
-        filesystem, inner = files.resolve(self.folder(split))
+        filesystem, _ = files.resolve(self.folder(split))
         if not self.manifest.films[split]:
             shape = self.manifest.poster_shape
             return film_schema(len(self.manifest.genres), shape).empty_table().select(columns)
-        films = pads.dataset(inner, filesystem=filesystem, format="parquet")
-        return films.to_table(columns=columns, filter=self.selection).combine_chunks()
+        with reading(self.folder(split)):
+            films = pads.dataset(self.parts(split), filesystem=filesystem, format="parquet")
+            return films.to_table(columns=columns, filter=self.selection).combine_chunks()
 
     def labels(self, split: str) -> np.ndarray:
         """Return a split's labels, float32 [films, genres], in the store's order."""
@@ -184,8 +229,35 @@ class Store:
     def word_counts(self) -> list[tuple[str, int]]:
         """Return the words of the training overviews with their counts, most common first."""
         filesystem, inner = files.resolve(files.join(self.path, "words.parquet"))
-        table = pq.read_table(inner, filesystem=filesystem)
+        with reading(inner):
+            table = pq.read_table(inner, filesystem=filesystem, columns=["word", "count"])
         return list(zip(table["word"].to_pylist(), table["count"].to_pylist(), strict=True))
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Raise StoreError, naming a store's file or folder, where the block cannot read it."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        why = str(error).strip().splitlines()
+        raise StoreError(
+            f"{path} is missing or damaged ({why[0] if why else error!r}): copy it again, or prepare the films again "
+            "with --overwrite"
+        ) from error
+
+
+def _manifest(values: dict[str, Any]) -> Manifest:
+    """Return the manifest that a manifest.json holds; raise ValueError or TypeError for another."""
+    manifest = Manifest(**{**values, "genres": tuple(values["genres"])})
+    genres, films = manifest.genres, manifest.films
+    if not genres or not all(isinstance(genre, str) for genre in genres) or len(set(genres)) != len(genres):
+        raise ValueError(f"genres {genres}")
+    if films.keys() != set(SPLITS) or not all(isinstance(count, int) and count >= 0 for count in films.values()):
+        raise ValueError(f"films {films}")
+    if not all(isinstance(size, int) and size > 0 for size in manifest.poster_shape):
+        raise ValueError(f"posters of {manifest.poster}")
+    return manifest
 
 
 def is_own(path: str) -> bool:
