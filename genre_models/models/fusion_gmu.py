@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from genre_models.encoders.registry import ImageBackbone, TextBackbone
 from genre_models.models import overview_lstm, poster_cnn
 from genre_models.models.input_spec import InputSpec, overview_input, poster_input
+from genre_models.models.option_checks import check_numbers, check_types
 from genre_models.models.overview_lstm import OverviewBranch, OverviewLSTM, Pooling, Tokenizer
 from genre_models.models.poster_cnn import PosterBranch, PosterCNN
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
@@ -71,6 +72,7 @@ class FusionGMU(OverviewBranch, PosterBranch):
     """Files of the overview_backbone, as train_lstm's --backbone-weights."""
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name in ("branch_dropout", "fusion_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
@@ -82,6 +84,7 @@ class FusionGMU(OverviewBranch, PosterBranch):
             raise ValueError("bow_logits are of words' own vectors, not of a backbone's")
         # The branches' configs validate their own options.
         _ = self.poster_branch, self.overview_branch
+        check_numbers(self, at_least_1=("lstm_units", "fusion_units"))
 
     @property
     def poster_branch(self) -> PosterCNN:

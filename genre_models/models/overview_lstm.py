@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from genre_models.encoders.registry import TextBackbone, text_encoder
 from genre_models.models.input_spec import InputSpec, backbone_of, overview_input
+from genre_models.models.option_checks import check_numbers, check_types
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 Tokenizer = Literal["split", "words", "stems", "subwords"]
 Pooling = Literal["last", "mean_max", "attention", "all"]
+
+
+_FEWEST_IDS = 3  # padding, unknown words, and a word
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,10 @@ class OverviewLSTM(OverviewBranch):
     features are cached in the store."""
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name in ("word_dropout", "embedding_dropout", "lstm_dropout", "recurrent_dropout", "dense_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
-        for name, choices in (("tokenizer", Tokenizer), ("pooling", Pooling)):
-            if getattr(self, name) not in get_args(choices):
-                raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
         if self.backbone != "none":
             text_encoder(backbone_of(self))
         if self.trainable_blocks < 0:
@@ -93,6 +95,9 @@ class OverviewLSTM(OverviewBranch):
             raise ValueError("trainable_blocks is of a pretrained encoder: name one as backbone")
         if self.backbone != "none" and (self.bow_logits or self.embedding_init != "random"):
             raise ValueError("bow_logits and embedding_init svd are for words' own vectors, not for a backbone's")
+        if self.vocabulary_size < _FEWEST_IDS:
+            raise ValueError(f"vocabulary_size must be at least {_FEWEST_IDS}, not {self.vocabulary_size}")
+        check_numbers(self, at_least_1=("max_tokens", "embedding_units", "first_lstm_units", "min_count"))
 
 
 SEARCH_SPACE: SearchSpace = {

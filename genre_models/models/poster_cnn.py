@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from genre_models.encoders.registry import ImageBackbone, image_encoder
 from genre_models.models.input_spec import InputSpec, backbone_of, poster_input
+from genre_models.models.option_checks import check_numbers, check_types
 from genre_models.models.search_space import SearchSpace, choice, log_uniform, uniform
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class PosterCNN(PosterBranch):
     empty for ImageNet's, which Keras downloads."""
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name in ("augmentation", "colour_jitter", "random_erasing", "conv_dropout", "dense_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
@@ -91,6 +93,9 @@ class PosterCNN(PosterBranch):
             )
         if self.backbone != "none" and self.normalization == "group":
             raise ValueError("a backbone's features take batch normalisation or none, not group")
+        check_numbers(
+            self, at_least_1=("height", "width", "stem_filters", *(("dense_units",) if self.dense_layers else ()))
+        )
 
 
 SEARCH_SPACE: SearchSpace = {

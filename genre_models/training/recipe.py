@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal
 
+from genre_models.models.option_checks import check_numbers, check_types
 from genre_models.training.history import EpochMetrics, best_epoch
 
 Schedule = Literal["hold_then_decay", "cosine", "constant"]
@@ -71,28 +72,15 @@ class Recipe:
     """Seeds the weights, the dropout and the order of the films."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check_types(self)
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, not {self.learning_rate}")
-        of: tuple[tuple[str, Any], ...] = (
-            ("schedule", Schedule),
-            ("loss", Loss),
-            ("genre_weights", GenreWeights),
-            ("dtype_policy", Precision),
-        )
-        for name, kind in of:
-            if getattr(self, name) not in get_args(kind):
-                raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}")
-        for name in ("warmup_epochs", "weight_decay", "gamma", "mixup", "clip_norm", "encoder_lr_scale", "patience"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
         for name in ("label_smoothing", "prob_margin", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
         if not 0 <= self.oversample_share <= 1:
             raise ValueError(f"oversample_share must be 0 to 1, not {self.oversample_share}")
+        check_numbers(self, at_least_1=("epochs", "batch_size"))
 
     def is_finished(self, history: Sequence[EpochMetrics], metric: str = "validation_loss") -> bool:
         """Return whether training has ended after these epochs: all are done, or `patience` is at its end.

@@ -8,6 +8,7 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models.checkpoint import with_tuples
+from genre_models.models.option_checks import shown
 from genre_models.models.registry import REGISTRY, ModelSpec
 from genre_models.models.renamed_options import with_new_names
 from genre_models.presets import lookup as presets
@@ -50,8 +51,9 @@ def with_config(defaults: Any, arguments: Sequence[str]) -> Any:
         return defaults
     values = _yaml(path)
     kind = _kind_of(defaults)
-    if values.get("kind", kind.key) != kind.key:
-        raise TrainError(f"{path} holds the settings of a {values['kind']}, not of a {kind.key}")
+    if (of := values.get("kind", kind.key)) != kind.key:
+        other = of[:40] if isinstance(of, str) else shown(of)
+        raise TrainError(f"{path} holds the settings of a {other}, not of a {kind.key}")
     unknown = sorted(values.keys() - {"kind", "recipe", "model", "found_by"})
     if unknown:
         raise TrainError(f"{path}: {', '.join(map(str, unknown))}? It may hold `kind`, `recipe` and `model`")
@@ -67,7 +69,7 @@ def _replaced(part: Any, values: Any, path: str) -> Any:
     """Return a recipe or a model's options, overridden by the values of a file."""
     known = {field.name for field in dataclasses.fields(part)}
     if not isinstance(values, dict) or values.keys() - known:
-        wrong = ", ".join(map(str, sorted(values.keys() - known))) if isinstance(values, dict) else repr(values)
+        wrong = ", ".join(map(str, sorted(values.keys() - known))) if isinstance(values, dict) else shown(values)
         raise TrainError(f"{path}: {wrong}? {type(part).__name__} has {', '.join(sorted(known))}")
     settings = with_tuples(values)
     for name, value in settings.items():
@@ -75,7 +77,7 @@ def _replaced(part: Any, values: Any, path: str) -> Any:
         if isinstance(before, float) and isinstance(value, int) and not isinstance(value, bool):
             settings[name] = float(value)
         elif type(before) is not type(value):
-            raise TrainError(f"{path}: {name} is {value!r}, where a {type(before).__name__} is needed")
+            raise TrainError(f"{path}: {name} is {shown(value)}, where a {type(before).__name__} is needed")
     try:
         return dataclasses.replace(part, **settings)
     except ValueError as error:
@@ -87,8 +89,8 @@ def _yaml(path: str) -> dict[str, Any]:
 
     try:
         values = yaml.safe_load(files.read_text(path))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise TrainError(f"--config {path} cannot be read: {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise TrainError(f"--config {path} cannot be read: {(str(error) or repr(error)).splitlines()[0]}") from error
     values = with_new_names(values)
     if not isinstance(values, dict):
         raise TrainError(f"{path} holds no settings: it must read like the best_config.yaml that a sweep writes")

@@ -10,6 +10,7 @@ from typing import Any
 
 from genre_models.models.renamed_options import with_new_flags
 from ray_jobs.cli.errors import ClusterError, TrainError, cause_chain, message
+from ray_jobs.cli.option_ranges import check_ranges
 from ray_jobs.cli.places import check_places
 
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # full disk, no write permission
@@ -35,6 +36,7 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
             options, args=arguments, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,)
         )
         require_paths(parsed)
+        check_ranges(parsed)
         check_places(parsed)
         main(parsed)
     except Exception as error:

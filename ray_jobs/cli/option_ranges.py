@@ -1,0 +1,36 @@
+"""Checks of the numbers among a job's options: none is negative, or no number."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from ray_jobs.cli.errors import UsageError
+
+_AT_LEAST_1 = frozenset({"resamples", "shuffle_buffer", "sample_films", "seeds", "trials", "workers"})
+_ABOVE_0 = frozenset({"cpus_per_worker", "object_store_share", "time_budget"})
+_SHARES = frozenset({"object_store_share", "max_rejects"})
+_LARGEST_SEED = 2**32 - 1
+
+
+def check_ranges(options: Any) -> None:
+    """Check the numbers of a job's options; those of the model and the recipe check themselves.
+
+    Raises:
+        UsageError: one is negative, no number, or out of its range; the message names it.
+    """
+    for field in dataclasses.fields(options):
+        value, option = getattr(options, field.name), f"--{field.name.replace('_', '-')}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if not math.isfinite(value):
+            raise UsageError(f"{option} must be a number, not {value}")
+        if field.name in _AT_LEAST_1 and value < 1:
+            raise UsageError(f"{option} must be at least 1, not {value}")
+        if value < 0 or (field.name in _ABOVE_0 and not value):
+            raise UsageError(f"{option} must be {'above 0' if field.name in _ABOVE_0 else 'at least 0'}, not {value:g}")
+        if field.name in _SHARES and value > 1:
+            raise UsageError(f"{option} is a share, at most 1, not {value:g}")
+        if field.name == "seed" and value > _LARGEST_SEED:
+            raise UsageError(f"--seed must be at most {_LARGEST_SEED}, not {value}")
