@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
     "datasets": ("storage", "text", "tables", "raw", "store", "batches", "sample"),
     "genre_models": (
-        *("layers", "encoders", "models", "metrics", "training", "presets", "studies", "checkpoint", "predictors"),
+        *("layers", "encoders", "models", "metrics", "training", "presets", "studies", "checkpoint", "explain"),
+        "predictors",
         *("report.style", "report.findings", "report.study", "report.sweep", "report.ablation", "report.comparison"),
         *("report.prediction",),
     ),
@@ -172,10 +173,15 @@ def test_only_predictors_know_films() -> None:
     assert list(breaches(others, {"datasets"})) == []
 
 
-def test_tensorflow_is_in_one_room() -> None:
+def test_tensorflow_is_in_two_files() -> None:
+    """The training loop, and the gradients of explanations: Keras has none that are independent of the backend."""
     using = [path for path in sources(*ROOMS) if "tensorflow" in packages_of(path)]
-    assert {path.parent for path in using} == {ROOT / "genre_models" / "training"}
-    assert len([path for path in using if not path.stem.endswith("_internals")]) == 1
+    internals = {path for path in using if path.stem.endswith("_internals")}
+    assert {path.parent for path in internals} == {ROOT / "genre_models" / "training"}
+    assert {module_of(path) for path in set(using) - internals} == {
+        "genre_models.training.trainer",
+        "genre_models.explain.gradients",
+    }
 
 
 def test_layers_and_models_run_on_any_keras_backend() -> None:

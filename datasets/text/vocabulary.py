@@ -113,6 +113,13 @@ class Vocabulary:
             lengths[row] = len(known)
         return ids, lengths
 
+    def count_tokens(self, words: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each word of an overview, split at white space.
+
+        The tokens of the overview are those of its words, one after the other.
+        """
+        return [len(self._known(words_of(word, self.tokenizer))) for word in words]
+
     def _known(self, words: Sequence[str]) -> list[int]:
         """Return the ids of words, or of their pieces."""
         if self.tokenizer == "subwords":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -124,6 +126,35 @@ class TfidfBaseline:
         features = self._vectorizer.transform(overviews)
         for g, model in self._models.items():
             result[:, g] = model.predict_proba(features)[:, 1]
+        return result
+
+    def contributions(self, words: Sequence[str]) -> np.ndarray:
+        """Compute each word's exact contribution to the logits of an overview: float64 [genres, words].
+
+        It is coefficient times TF-IDF value. A pair of words counts half for each, and a term that occurs several times
+        is divided equally among its occurrences. With the intercept a genre's contributions sum to its logit.
+
+        Args:
+            words: the overview as written, split at white space.
+        """
+        result = np.zeros((len(self._frequencies), len(words)))
+        if not self._models:
+            return result
+        prepare, split = self._vectorizer.build_preprocessor(), self._vectorizer.build_tokenizer()
+        tokens = [(token, place) for place, word in enumerate(words) for token in split(prepare(word))]
+        terms = [(token, [place]) for token, place in tokens]
+        terms += [(f"{a} {b}", [i, j]) for (a, i), (b, j) in itertools.pairwise(tokens)]
+        column_of, features = self._vectorizer.vocabulary_, self._vectorizer.transform([" ".join(words)])
+        values = dict(zip(features.indices.tolist(), features.data.astype(np.float64).tolist(), strict=True))
+        occurrences = [(column_of.get(term), where) for term, where in terms]
+        uses = Counter(column for column, _ in occurrences)
+        for column, where in occurrences:
+            if column is None:
+                continue
+            for g, model in self._models.items():
+                share = model.coef_[0, column] * values[column] / (uses[column] * len(where))
+                for place in where:
+                    result[g, place] += share
         return result
 
 

@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 
 from datasets.raw.posters import MAX_PIXELS
+from genre_models.explain.explanation import Explanation
+from genre_models.predictors.explain_films import explain_films
 from genre_models.predictors.films import Films, Poster, paired, read_films
 from genre_models.predictors.load import load_predictor
 from genre_models.predictors.predictor import Predictor
 
 # Films decoded at a time: memory stays the same however many there are.
 _FILMS_AT_A_TIME = 1_024
+_EXPLAINED_AT_A_TIME = 64
 _SHOWN = 5
 
 
@@ -107,6 +110,70 @@ class Model:
             raise ValueError(self._complaint(problems))
         return pd.DataFrame(scores, index=index, columns=pd.Index(self.genres, name="genre"))
 
+    def explain(
+        self,
+        posters: Iterable[Poster] | None = None,
+        overviews: Iterable[str | None] | None = None,
+        *,
+        genres: Sequence[str] | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> list[list[Explanation]]:
+        """Explain predictions: the regions of the poster and the words of the overview that speak for a genre.
+
+        Posters by Grad-CAM (Selvaraju et al. 2017), words by integrated gradients of their embeddings (Sundararajan et
+        al. 2017), both through the whole network; with a pretrained encoder by occlusion, at the cost of some fifty
+        predictions for a poster and one for each word; of TF-IDF the exact weights. An ensemble adds its members'.
+
+        Args:
+            posters: as in `predict`.
+            overviews: as in `predict`.
+            genres: the genres to explain for every film; by default those that are chosen at the thresholds, or the
+                most probable one where none is chosen.
+            max_pixels: as in `predict`.
+
+        Returns:
+            For each film an explanation for each genre, in the order given; by default the most probable first.
+
+        Raises:
+            ValueError: a genre is unknown, numbers of posters and overviews differ, or films cannot be predicted.
+            TypeError: a poster or an overview is of another type.
+
+        Example:
+            >>> [[why]] = model.explain(posters=["alien.jpg"], overviews=["A crew far from home."], genres=["Sci-Fi"])
+            >>> why.top_words(3)
+            >>> why.heat_on("alien.jpg").save("why.png")
+        """
+        pictures, texts = paired(posters, overviews)
+        asked = None if genres is None else [self._index(genre) for genre in _names(genres)]
+        explained: list[list[Explanation]] = []
+        for start in range(0, len(texts), _EXPLAINED_AT_A_TIME):
+            rows = slice(start, start + _EXPLAINED_AT_A_TIME)
+            films, unusable = read_films(
+                pictures[rows], texts[rows], sizes=self.predictor.info.poster_sizes, max_pixels=max_pixels, first=start
+            )
+            if problems := [(start + film, why) for film, why in self._problems(films, unusable)]:
+                raise ValueError(self._complaint(problems, or_else=""))
+            by_film = [asked] * len(films) if asked is not None else self._chosen(films)
+            pairs = [(film, genre) for film, its in enumerate(by_film) for genre in its]
+            answers = iter(explain_films(self.predictor, films, pairs))
+            explained += [[next(answers) for _ in its] for its in by_film]
+        return explained
+
+    def _index(self, genre: str) -> int:
+        if genre not in self.genres:
+            raise ValueError(f"there is no genre {genre!r}: the model predicts {', '.join(self.genres)}")
+        return self.genres.index(genre)
+
+    def _chosen(self, films: Films) -> list[list[int]]:
+        """Return the indices of each film's chosen genres, or of its most probable one."""
+        scores = self.predictor.scores(films)
+        ranked = np.argsort(-scores, axis=1, kind="stable")
+        beyond = scores >= self.predictor.info.thresholds
+        return [
+            [genre for genre in order.tolist() if there[genre]] or order[:1].tolist()
+            for order, there in zip(ranked, beyond, strict=True)
+        ]
+
     def _problems(self, films: Films, unusable: dict[int, str]) -> Iterator[tuple[int, str]]:
         """Yield each film with a problem, by its index, and the reason."""
         has = zip(films.has_poster.tolist(), films.has_overview.tolist(), strict=True)
@@ -114,14 +181,22 @@ class Model:
             if why := unusable.get(film) or self.predictor.info.why_not(poster, overview):
                 yield film, why
 
-    def _complaint(self, problems: Sequence[tuple[Hashable, str]]) -> str:
+    def _complaint(
+        self, problems: Sequence[tuple[Hashable, str]], *, or_else: str = ', or take errors="coerce"'
+    ) -> str:
         named = "; ".join(f"film {film}: {why}" for film, why in problems[:_SHOWN])
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         films = f"{len(problems)} film{'s' if len(problems) > 1 else ''}"
         return (
             f"{self.predictor.info.label} cannot predict {films} as given ({named}{more}): give what they lack, "
-            'leave them out, or take errors="coerce"'
+            f"leave them out{or_else}"
         )
+
+
+def _names(genres: Sequence[str]) -> list[str]:
+    if isinstance(genres, str):
+        raise TypeError(f'genres is a list; put a single one in brackets: genres=["{genres}"]')
+    return list(dict.fromkeys(genres))
 
 
 def load(*paths: str | Path, metric: str = "") -> Model:

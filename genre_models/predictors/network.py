@@ -15,6 +15,7 @@ from datasets.batches.film_inputs import input_block
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import CheckpointError
 from genre_models.encoders.registry import encoder_of
+from genre_models.explain.network import NetworkAttributions
 from genre_models.models.input_spec import ONLY, ModelInput
 from genre_models.predictors.encode_films import LOADERS, Encode, tokenizer_of
 from genre_models.predictors.encoder_files import with_copied_weights
@@ -45,8 +46,8 @@ class Network:
         if threads:
             threads = min(threads, os.cpu_count() or 1)
             trainer.set_up_tensorflow(workers=1, threads=threads, inter_op_parallel=self.inputs.inter_op_parallel)
-        self._model = checkpoints.load_model(folder)
-        self._tokenizer = tokenizer_of(self.checkpoint)
+        self.model = checkpoints.load_model(folder)
+        self.tokenizer = tokenizer_of(self.checkpoint)
         self._piece = piece
 
     def scores(
@@ -59,13 +60,25 @@ class Network:
             poster_shape: (height, width, 3) of the posters.
             progress: called with the number of films of each piece, when it is done.
         """
-        block = input_block(films, self.inputs, self._tokenizer, poster_shape)
-        pieces = self._features if self.inputs.frozen else self._pieces
         scores = np.empty((len(films), len(self.checkpoint.genres)), np.float32)
-        for rows, inputs in pieces(block, len(films)):
-            scores[rows] = self._model.predict_on_batch(inputs)[: len(rows)]
+        for rows, inputs in self.batches(films, poster_shape):
+            scores[rows] = self.model.predict_on_batch(inputs)[: len(rows)]
             progress(len(rows))
         return scores
+
+    def batches(
+        self, films: pa.Table, poster_shape: tuple[int, int, int]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | dict[str, np.ndarray]]]:
+        """Yield row numbers, and the model's inputs of these films; there may be more of them, to fill a batch."""
+        block = input_block(films, self.inputs, self.tokenizer, poster_shape)
+        return (self._features if self.inputs.frozen else self._pieces)(block, len(films))
+
+    def arrays(self, films: pa.Table, poster_shape: tuple[int, int, int]) -> list[np.ndarray]:
+        """Return the model's inputs of all films, in the order of the Keras model's; none is of a frozen encoder."""
+        block = input_block(films, self.inputs, self.tokenizer, poster_shape)
+        if one := self.inputs.by_length:
+            block[one.name] = block[one.name][:, : int(block["lengths"].max(initial=1))]
+        return [block[ONLY]] if ONLY in block else [block[tensor.name] for tensor in self.model.inputs]
 
     def _pieces(self, block: Block, films: int) -> Iterator[tuple[np.ndarray, Any]]:
         """Yield row numbers and model inputs; overviews are sorted by length to minimize padding."""
@@ -116,27 +129,33 @@ class NetworkPredictor:
         Raises:
             CheckpointError: it is no checkpoint, or an encoder is missing or has other weights.
         """
-        self._network = Network(folder, threads=threads, piece=piece)
-        self.info = network_info(self._network.checkpoint)
+        self.network = Network(folder, threads=threads, piece=piece)
+        self.info = network_info(self.network.checkpoint)
         self._size = next(iter(self.info.poster_sizes), None)
-        self._encoders = {one.name: _load_encoder(one, encoders) for one in self._network.inputs.frozen}
+        self._encoders = {one.name: _load_encoder(one, encoders) for one in self.network.inputs.frozen}
+        self.attributions: NetworkAttributions | None = None
+        """Made by the first explanation and kept, as it costs seconds."""
 
     def scores(self, films: Films) -> np.ndarray:
         """Return probabilities float32 [films, genres]; NaN for a film that lacks what the model needs."""
         return score_where_possible(self.info, films, self._scores)
 
     def _scores(self, films: Films) -> np.ndarray:
+        return self.network.scores(*self.table(films))
+
+    def table(self, films: Films) -> tuple[pa.Table, tuple[int, int, int]]:
+        """Return the columns for the network's inputs, and the shape of the posters."""
         shape = (*(self._size or (1, 1)), 3)
         sources: dict[str, Any] = {}
         if self._size:
             sources["poster"] = poster_column(films.posters[self._size])
         if self.info.uses_overview:
             sources["overview"] = pa.array(films.overviews, pa.string())
-        made_of: dict[str, Any] = {one.source: sources[one.source] for one in self._network.inputs if not one.is_frozen}
+        made_of: dict[str, Any] = {one.source: sources[one.source] for one in self.network.inputs if not one.is_frozen}
         for name, encode in self._encoders.items():
             features = encode(pa.table(sources), shape)
             made_of[name] = pa.array([one.astype(np.float16).tobytes() for one in features], pa.binary())
-        return self._network.scores(pa.table(made_of), shape)
+        return pa.table(made_of), shape
 
 
 def poster_column(posters: np.ndarray) -> pa.Array:

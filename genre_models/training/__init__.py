@@ -1,1 +1,1 @@
-"""The training loop and all a recipe switches on, the only room that imports TensorFlow."""
+"""The training loop and all a recipe switches on, which imports TensorFlow."""

@@ -66,3 +66,33 @@ def test_agrees_with_scikit_learn_put_together_by_hand() -> None:
     asked = ["a wedding on a spaceship", "Spring, far away"]
     wanted = model.predict_proba(vectorizer.transform(asked))[:, 1]
     assert TfidfBaseline(OVERVIEWS, LABELS).scores(asked)[:, 0] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_contributions_by_hand() -> None:
+    """Of "Wedding, wedding - far": wedding twice, the pairs wedding wedding (unknown) and wedding far (unknown)."""
+    weights = baselines.TfidfWeights(
+        terms=("far", "far away", "wedding"),
+        idf=np.array([2.0, 3.0, 1.0]),
+        learned=np.array([1]),
+        coefficients=np.array([[0.5, -4.0, 2.0]]),
+        intercepts=np.array([0.25]),
+        frequencies=np.array([0.3, 0.5]),
+    )
+    model = TfidfBaseline.from_weights(weights)
+    # Values before the norm: far 1 * 2, wedding (1 + ln 2) * 1.
+    wedding = 1 + np.log(2)
+    norm = np.hypot(2, wedding)
+    found = model.contributions(["Wedding,", "wedding", "-", "fár"])
+    assert found[0].tolist() == [0] * 4
+    assert found[1] == pytest.approx([wedding / norm, wedding / norm, 0, 1 / norm], abs=1e-6)
+    # A pair counts half for each of its words: far 2, far away 3.
+    norm = np.hypot(2, 3)
+    assert model.contributions(["far", "away"])[1] == pytest.approx([(1 - 6) / norm, -6 / norm], abs=1e-6)
+
+
+def test_contributions_and_intercept_are_the_logit() -> None:
+    model, overview = TfidfBaseline(OVERVIEWS, LABELS), "A wedding, a WEDDING on a spaceship far away; nothing known"
+    scores = model.scores([overview])[0, :2]
+    sums = model.contributions(overview.split()).sum(axis=1)
+    assert sums[:2] + model.weights.intercepts == pytest.approx(np.log(scores / (1 - scores)), abs=1e-5)
+    assert sums[2:].tolist() == [0, 0] and np.abs(sums[:2]).min() > 0.1

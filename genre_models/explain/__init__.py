@@ -1,0 +1,1 @@
+"""Attributions of a prediction to regions of the poster and words of the overview."""
