@@ -19,9 +19,20 @@ ROOMS = {
         *("layers", "encoders", "models", "metrics", "training", "presets", "studies", "checkpoint", "explain"),
         "predictors",
         *("report.style", "report.findings", "report.study", "report.sweep", "report.ablation", "report.comparison"),
-        *("report.prediction",),
+        *("report.prediction", "report.serving"),
     ),
-    "ray_jobs": ("cli", "cluster", "runs", "inputs", "training", "tuning", "evaluation", "ablation", "inference"),
+    "ray_jobs": (
+        "cli",
+        "cluster",
+        "runs",
+        "inputs",
+        "training",
+        "tuning",
+        "evaluation",
+        "ablation",
+        "inference",
+        "serving",
+    ),
 }
 MOST_FILES = 12
 SOURCES = {".py", ".html", ".css", ".js"}

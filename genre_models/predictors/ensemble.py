@@ -35,7 +35,13 @@ class EnsemblePredictor:
         return score_where_possible(self.info, films, self._scores)
 
     def _scores(self, films: Films) -> np.ndarray:
-        by_member = {key: member.scores(films) for key, member in self.members.items()}
+        return self.combine({key: member.scores(films) for key, member in self.members.items()})
+
+    def combine(self, by_member: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return probabilities [films, genres] from those of the members, by key.
+
+        NaN marks films that a member cannot score; each film has one that can.
+        """
         scores = self.model(by_member)
         missing = np.isnan(scores).any(axis=1)
         if missing.any():
@@ -72,6 +78,13 @@ class MeanPredictor:
         return score_where_possible(self.info, films, self._scores)
 
     def _scores(self, films: Films) -> np.ndarray:
-        scores = np.stack([member.scores(films) for member in self.members])
+        return self.combine([member.scores(films) for member in self.members])
+
+    def combine(self, by_member: Sequence[np.ndarray]) -> np.ndarray:
+        """Return probabilities [films, genres] from those of the members, in their order.
+
+        NaN marks films that a member cannot score; each film has one that can.
+        """
+        scores = np.stack(by_member)
         mean = np.nanmean(scores, axis=0) if np.isnan(scores).any() else scores.mean(axis=0)
         return self.scaling(mean) if self.scaling else mean

@@ -38,7 +38,7 @@ def load_predictor(*paths: str | Path, metric: str = "", **network: Any) -> Pred
             loaded.append(load_folder(folder, **network))
     if len(loaded) == 1:
         return loaded[0]
-    return MeanPredictor(loaded, _mean_info([one.info for one in loaded]))
+    return MeanPredictor(loaded, mean_info([one.info for one in loaded]))
 
 
 def read_info(*paths: str | Path, metric: str = "") -> ModelInfo:
@@ -51,10 +51,15 @@ def read_info(*paths: str | Path, metric: str = "") -> ModelInfo:
     for path in paths:
         with files.local_copy(find_model(str(path), metric=metric)) as folder:
             infos.append(folder_info(folder))
-    return infos[0] if len(infos) == 1 else _mean_info(infos)
+    return infos[0] if len(infos) == 1 else mean_info(infos)
 
 
-def _mean_info(infos: Sequence[ModelInfo]) -> ModelInfo:
+def mean_info(infos: Sequence[ModelInfo]) -> ModelInfo:
+    """Describe the mean of several models.
+
+    Raises:
+        CheckpointError: they have different genres.
+    """
     if not infos:
         raise ValueError("give the path of a model")
     try:

@@ -16,16 +16,28 @@ from genre_models.report.style.table import Cell, Table
 
 REPORT = Path(__file__).parents[1]
 
-TEMPLATES = ("style", "study", "comparison", "prediction")
+TEMPLATES = ("style", "study", "comparison", "prediction", "serving")
 """Subpackages of the report that contain templates."""
 
 
-def html(template: str, *, script: Path = REPORT / "style" / "sort.js", **context: object) -> str:
-    """Render an HTML template; its content security policy allows only the script."""
+def html(
+    template: str,
+    *,
+    script: Path = REPORT / "style" / "sort.js",
+    sources: Mapping[str, str] | None = None,
+    **context: object,
+) -> str:
+    """Render an HTML template; its content security policy allows only the script, and further `sources`."""
     code = script.read_text("utf-8")
     fingerprint = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     # The browser blocks every other script and request.
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{fingerprint}'"
+    allowed = {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": "'unsafe-inline'",
+        "script-src": f"'sha256-{fingerprint}'",
+    }
+    policy = "; ".join(f"{kind} {source}" for kind, source in {**allowed, **(sources or {})}.items())
     environment = _environment(autoescape=True)
     environment.filters["together"] = lambda text: text.replace(" %", "\u00a0%")
     return environment.get_template(template).render(**context, script=Markup(code), policy=policy)
