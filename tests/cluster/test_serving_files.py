@@ -1,0 +1,99 @@
+"""The files that describe the service agree with Serve's schema, KubeRay's, and the service's own options."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from ray.serve.schema import ServeDeploySchema
+
+from ray_jobs.serving.settings import parse_settings
+from tests.cluster.test_cluster_files import ROOT, text_of
+
+CRDS = ROOT.parent / "shared" / "data" / "kuberay"
+MANIFEST = "deploy/rayservice.yaml"
+
+
+def manifest() -> dict[str, Any]:
+    (document,) = yaml.safe_load_all(text_of(MANIFEST))
+    return dict(document)
+
+
+def serve_configs() -> dict[str, dict[str, Any]]:
+    return {
+        "deploy/serve.yaml": yaml.safe_load(text_of("deploy/serve.yaml")),
+        MANIFEST: yaml.safe_load(manifest()["spec"]["serveConfigV2"]),
+    }
+
+
+@pytest.mark.parametrize("name", serve_configs())
+def test_serve_takes_the_configuration_and_the_service_its_options(name: str) -> None:
+    config = serve_configs()[name]
+    checked = ServeDeploySchema.model_validate(config)
+    (application,) = checked.applications
+    assert application.import_path == "ray_jobs.serving.replica:application"
+    options = parse_settings(application.args)
+    assert options.model == ("s3://YOUR-BUCKET/runs",)
+    assert config["http_options"]["request_timeout_s"] == 60
+    # On a machine the service is for that machine alone; in a pod Kubernetes decides.
+    assert config["http_options"]["host"] == ("0.0.0.0" if name == MANIFEST else "127.0.0.1")
+
+
+def test_the_manifest_fits_the_other_cluster() -> None:
+    service, cluster = manifest()["spec"]["rayClusterConfig"], yaml.safe_load(text_of("deploy/kuberay.yaml"))["spec"]
+    assert service["rayVersion"] == cluster["rayVersion"]
+    assert service["authOptions"] == {"mode": "token"} and service["headGroupSpec"]["serviceType"] == "ClusterIP"
+    options = parse_settings(serve_configs()[MANIFEST]["applications"][0]["args"])
+    (workers,) = service["workerGroupSpecs"]
+    for group in (service["headGroupSpec"], workers):
+        (container,) = group["template"]["spec"]["containers"]
+        assert container["image"] in text_of("deploy/Dockerfile")
+        assert container["resources"]["requests"] == container["resources"]["limits"]
+        assert {"containerPort": 8000, "name": "serve"} in container["ports"]
+    # The head runs no replica, and the least number of workers holds them all.
+    assert service["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    cpus = float(workers["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"])
+    assert workers["minReplicas"] * cpus >= options.replicas
+    assert "[serve]" in text_of("deploy/Dockerfile")
+
+
+def closed(schema: Any) -> Any:
+    """Return a schema of Kubernetes as JSON Schema that refuses fields it does not know, as the API server does."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("x-kubernetes-int-or-string"):
+        return {"type": ["integer", "string"]}
+    result = {name: closed(value) for name, value in schema.items()}
+    if isinstance(schema.get("properties"), dict) and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        result.setdefault("additionalProperties", False)
+    return result
+
+
+def test_kuberay_takes_the_manifest() -> None:
+    path = CRDS / "ray.io_rayservices.yaml.gz"
+    if not path.is_file():
+        pytest.skip(f"KubeRay's schema is not here: {path.name} of its release would be at {path.parent}")
+    crd = yaml.load(gzip.decompress(path.read_bytes()), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    (version,) = [one for one in crd["spec"]["versions"] if one["name"] == "v1"]
+    check = jsonschema.Draft7Validator(closed(version["schema"]["openAPIV3Schema"]))
+
+    def faults(document: dict[str, Any]) -> list[str]:
+        return [f"{'.'.join(map(str, error.path))}: {error.message:.200}" for error in check.iter_errors(document)]
+
+    assert faults(manifest()) == []
+    wrong = manifest()
+    wrong["spec"]["rayClusterConfig"]["headGroupSpec"]["replica"] = 1
+    assert len(faults(wrong)) == 1
+
+
+def test_no_secret() -> None:
+    for name in ("deploy/serve.yaml", MANIFEST):
+        assert not re.findall(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\b\d{12}\b|-----BEGIN", text_of(name))
+        assert Path(ROOT, name).is_file()
