@@ -44,6 +44,7 @@ SCRIPTS = (
     Script("epoch_start", 90, 300),
     Script("start_up", 60, 180),
     Script("predict_rate", 90, 300),
+    Script("serve_load", 100, 220),
     Script("scale_out", 90, 420),
     Script("scale_up", 90, 3600),
     Script("sweep_savings", 0, 480),
