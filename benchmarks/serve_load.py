@@ -165,11 +165,11 @@ def answers(port: int) -> bool:
 
 def sample_films(folder: str) -> list[tuple[bytes, str]]:
     """Return posters and overviews of a films folder."""
+    from datasets.raw.films_folder import ReadOptions, read_films
     from datasets.storage import files
-    from ray_jobs.inference.film_rows import open_films
 
-    table = next(open_films(folder).tables).slice(0, _BODIES)
-    return [(files.read_bytes(row["poster"]), row["overview"]) for row in table.to_pylist()]
+    rows = read_films(folder, ReadOptions(labelled=False)).table.slice(0, _BODIES).to_pylist()
+    return [(files.read_bytes(row["poster"]) if row["poster"] else b"", row["overview"]) for row in rows]
 
 
 def ask_for(options: Options) -> dict[str, float]:

@@ -86,6 +86,6 @@ def require_extra() -> None:
         from ray import serve
     except ImportError as error:
         raise TrainError(
-            f'serving needs the extra `serve`, which is not installed ({error}): pip install -e ".[serve]"'
+            f"serving needs packages that are not installed ({error}): `pip install -e '.[serve]'`"
         ) from error
     del fastapi, prometheus_client, python_multipart, uvicorn, serve
