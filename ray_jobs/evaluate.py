@@ -17,6 +17,9 @@ if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
 
 from dataclasses import dataclass
 
+from datasets.raw.columns import Choices
+from datasets.raw.films_folder import ReadOptions
+from datasets.raw.genres import GenreOptions, read_renames
 from genre_models.models.registry import REGISTRY
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.options import Placement, StoreAndRuns, at_home
@@ -61,11 +64,30 @@ class Options(Placement, StoreAndRuns):
     calibrate: bool = False
     """Calibrate each model's probabilities on the validation films (Platt scaling) before evaluating."""
     films: str = ""
-    """Evaluate on this labelled folder of films (laid out as for prepare_data) instead of the store's test films."""
+    """Evaluate on these labelled films (folder, table or archive, as for prepare_data.py) instead of the store's test
+    films."""
+    id_column: str = ""
+    """Column of the ids of --films; by default as for prepare_data.py."""
+    overview_column: str = ""
+    """Column of the overviews of --films; by default as for prepare_data.py."""
+    genre_column: str = ""
+    """Column of the genres of --films; by default as for prepare_data.py."""
+    poster_column: str = ""
+    """Column of the posters of --films; by default as for prepare_data.py."""
+    rename_genres: str = ""
+    """File of new names for the genres of --films, as for prepare_data.py."""
     resamples: int = 1000
     """Bootstrap resamples for each confidence interval."""
     seed: int = 0
     """Seed of the resamples and of the ensemble's cross-validation."""
+
+    @property
+    def reading(self) -> ReadOptions:
+        """Return the options of reading --films. Raises FilmsError where --rename-genres cannot be used."""
+        columns = Choices(self.id_column, self.overview_column, self.genre_column, self.poster_column)
+        return ReadOptions(
+            columns, GenreOptions(renames=read_renames(self.rename_genres) if self.rename_genres else {})
+        )
 
 
 def main(options: Options) -> None:
@@ -85,7 +107,7 @@ def main(options: Options) -> None:
     if no_ensemble and options.ensemble:
         console.line(f"No ensemble: {no_ensemble}")
     validate = not no_ensemble or options.calibrate or several
-    with open_eval_set(store, options.films, options.report, console) as eval_set:
+    with open_eval_set(store, options.films, options.report, console, options.reading) as eval_set:
         evaluation = Evaluation(store, eval_set, console, options.use_gpu, options.resamples, options.seed)
         scored = {
             kind: [score(run, evaluation, validate=validate) for run in runs] for kind, runs in checkpoints.items()

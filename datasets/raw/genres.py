@@ -34,7 +34,7 @@ class GenreOptions:
     rare: str = ""
     """Name of the genre that takes the place of rare ones; "" drops them."""
     also: tuple[str, ...] = ()
-    """Genres that a list of names may leave out because no film has them."""
+    """Genres under the names by which models know them; a list may leave them out because no film has them."""
 
 
 @dataclass(frozen=True)
@@ -241,8 +241,9 @@ class _Vocabulary:
         )
 
     def _chosen(self, shown: dict[str, str]) -> list[str]:
-        for name in () if self._from_columns else self._options.also:
-            shown.setdefault(name_key(name), name)
+        for name in self._options.also:
+            if not self._from_columns or name_key(name) in shown:
+                shown[name_key(name)] = name
         if self._options.only:
             wanted = list(dict.fromkeys(name_key(name) for name in self._options.only))
             missing = [name for name in self._options.only if name_key(name) not in shown]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from datasets.raw.films_folder import POSTERS_NAME, ReadOptions, find_folder
-from datasets.raw.genres import GenreOptions
 from datasets.raw.posters import PosterError, thumbnail_jpeg, to_jpeg
 from datasets.raw.rejects import FilmsError
 from datasets.storage import files
@@ -17,6 +17,7 @@ from datasets.store.film_store import Store, is_own, poster_array
 from datasets.store.prepare import Preparation, prepare
 from ray_jobs.cli.console import Console
 from ray_jobs.inputs.store_setup import show_progress
+from ray_jobs.inputs.store_setup import tell as tell_reading
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,12 @@ class EvalSet:
 
 
 @contextlib.contextmanager
-def open_eval_set(store: Store, folder: str, report: str, console: Console) -> Iterator[EvalSet]:
+def open_eval_set(
+    store: Store, folder: str, report: str, console: Console, reading: ReadOptions | None = None
+) -> Iterator[EvalSet]:
     """Open the store's test films or, if `folder` is not empty, the films in it.
 
-    A folder's films are prepared into a temporary store in the report's folder.
+    A folder's films are read by the options `reading`, and prepared into a temporary store in the report's folder.
 
     Raises:
         FilmsError: the folder cannot be used, or there are no films to evaluate on.
@@ -72,6 +75,7 @@ def open_eval_set(store: Store, folder: str, report: str, console: Console) -> I
     if not folder:
         yield _evaluated(store, store, f"the test films of {store.path}", {}, console)
         return
+    reading = reading or ReadOptions()
     scratch = files.join(files.absolute(report), ".evaluated-films")
     height, width = store.manifest.poster_shape[:2]
     preparation = Preparation(
@@ -79,10 +83,12 @@ def open_eval_set(store: Store, folder: str, report: str, console: Console) -> I
         width,
         shares={"train": 0.0, "validation": 0.0, "test": 1.0},
         max_rejects=1.0,
-        read=ReadOptions(genres=GenreOptions(also=store.manifest.genres)),
+        read=dataclasses.replace(reading, genres=dataclasses.replace(reading.genres, also=store.manifest.genres)),
     )
     try:
-        manifest = prepare(folder, scratch, preparation, show_progress(console))
+        manifest = prepare(
+            folder, scratch, preparation, show_progress(console), lambda films: tell_reading(films, console)
+        )
         missing = [genre for genre in store.manifest.genres if genre not in manifest.genres]
         if missing:
             raise FilmsError(

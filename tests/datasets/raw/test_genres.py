@@ -164,3 +164,18 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert films.understood[4] == (
         "Missing: 4 films have no poster and 1 film has no overview: kept for models that need the other one"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,overview,genres\n1,One.,science fiction\n2,Two.,drama\n",
+        "id,overview,drama,science fiction\n1,One.,0,1\n2,Two.,1,0\n",
+    ],
+)
+def test_genres_bear_the_names_by_which_models_know_them(text: str, tmp_path: Path) -> None:
+    """Films to evaluate on may spell them otherwise; a list may lack one, columns may not."""
+    (tmp_path / "films.csv").write_text(text)
+    also = ("Drama", "Science Fiction", "War")
+    films = read_films(str(tmp_path), ReadOptions(genres=GenreOptions(also=also)))
+    assert films.genres == (also if "genres" in text else also[:2])
