@@ -111,6 +111,11 @@ def _evaluated(films: Store, models: Store, where: str, rejects: dict[str, int],
         console.line(f"All models are compared on {where}")
     columns = [films.manifest.genres.index(genre) for genre in models.manifest.genres]
     table = films.table("test", ["id", "overview"])
+    if not len(table) and films.needs:
+        raise FilmsError(
+            f"no film can be read by all models: there are {where}. Evaluate those that read less alone: name them with "
+            "--lstm or --cnn, and with --runs a folder that holds no other models"
+        )
     if not len(table):
         raise FilmsError(f"there is no film to evaluate on in {where}")
     return EvalSet(
