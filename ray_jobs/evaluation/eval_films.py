@@ -113,8 +113,8 @@ def _evaluated(films: Store, models: Store, where: str, rejects: dict[str, int],
     table = films.table("test", ["id", "overview"])
     if not len(table) and films.needs:
         raise FilmsError(
-            f"no film can be read by all models: there are {where}. Evaluate those that read less alone: name them with "
-            "--lstm or --cnn, and with --runs a folder that holds no other models"
+            f"no film can be read by all models, which need {where}. Evaluate those that need less alone: name them "
+            "with --lstm or --cnn, and with --runs a folder that holds no other models"
         )
     if not len(table):
         raise FilmsError(f"there is no film to evaluate on in {where}")
