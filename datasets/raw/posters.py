@@ -26,11 +26,18 @@ try:
     import simplejpeg
 except ImportError:  # no wheel for this platform: Pillow decodes to the same pixels in twice the time
     simplejpeg = None
+_strict = simplejpeg  # says where a picture ends early; without it such a picture goes on in grey
 
 MAX_PIXELS = 40_000_000
 """Largest poster decoded, in pixels: 40 million take 150 MB of memory as RGB, 500 with transparency."""
 MOST_PIXELS = 178_956_970
 """Pillow's own limit, in pixels: it never decodes a larger picture."""
+
+MOST_BYTES = 256_000_000
+"""Largest poster file read: 40 million pixels without compression take 160 MB."""
+
+_MOST_SCANS = 200
+"""Scans of a progressive JPEG: encoders write about ten, and each is decoded over the whole picture."""
 
 # No other format is opened: some of Pillow's formats run external programs. Importing the plugins here loads these
 # five only; Pillow would load all of its own.
@@ -61,6 +68,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_CUT = "premature end"  # in libjpeg's warnings
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
@@ -97,6 +105,7 @@ def decode_poster(data: bytes, *, height: int, width: int, max_pixels: int = MAX
     """
     if height < 1 or width < 1:
         raise ValueError(f"A poster of {height} x {width} pixels: height and width must be at least 1.")
+    _require_few_scans(data)
     plain = _plain_jpeg(data, height, width, max_pixels)
     if plain is not None:
         return np.array(_shrunk(plain, (width, height)), order="C")
@@ -186,6 +195,30 @@ def _plain_jpeg(data: bytes, height: int, width: int, max_pixels: int) -> Image.
         return None
 
 
+def _require_few_scans(data: bytes) -> None:
+    """Raise PosterError for a JPEG whose scans would take minutes to decode."""
+    if data.startswith(b"\xff\xd8\xff") and (scans := data.count(b"\xff\xda")) > _MOST_SCANS:
+        raise PosterError(POSTER_TRUNCATED, f"a JPEG of {scans:,} scans; at most {_MOST_SCANS} are decoded")
+
+
+def _require_whole_jpeg(data: bytes) -> None:
+    """Raise PosterError for a JPEG whose picture ends early, which Pillow fills with grey.
+
+    An end marker may have been added to it. Other faults are left to Pillow.
+    """
+    if _strict is None:
+        return
+    try:
+        down, across, colours, _ = _strict.decode_jpeg_header(data)
+        space = {"Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}.get(colours, "RGB")
+        eighth = {"min_height": -(-down // 8), "min_width": -(-across // 8)}
+        _strict.decode_jpeg(data, colorspace=space, strict=True, **eighth)
+    except (ValueError, MemoryError) as error:
+        if _CUT in str(error).lower():
+            detail = f"a JPEG of {len(data):,} bytes ends before its picture does, which goes on in grey"
+            raise PosterError(POSTER_TRUNCATED, detail) from error
+
+
 def _says_more_than_pixels(data: bytes) -> bool:
     """Return whether a JPEG has EXIF or XMP (APP1), which may hold an orientation."""
     place = 2
@@ -218,7 +251,10 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
                 shown = f"a {image.format} of {across} x {down} pixels"
                 if across * down > max_pixels:
                     raise PosterError(POSTER_TOO_LARGE, f"{shown}; at most {max_pixels:,} pixels are decoded")
+                _require_few_scans(data)
                 yield image
+                if image.format == "JPEG":
+                    _require_whole_jpeg(data)
         except PosterError:
             raise
         except Image.DecompressionBombError as error:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow.fs as pafs
+
+MOST_BYTES = 1 << 30
+"""Largest file that is read at once."""
 
 
 class PathError(ValueError):
@@ -74,11 +79,42 @@ def read_text(path: str | Path) -> str:
     return read_bytes(path).decode("utf-8")
 
 
-def read_bytes(path: str | Path) -> bytes:
-    """Read a file. Raises FileNotFoundError where it is missing."""
+def read_bytes(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
+    """Read a file.
+
+    Raises:
+        FileNotFoundError: it is missing.
+        OSError: it is no regular file but a pipe or a device, which may never end, or has more than `most` bytes.
+    """
     filesystem, inner = resolve(path)
+    if is_local(path):
+        return read_regular(inner, most=most)
     with filesystem.open_input_stream(inner) as stream:
-        return bytes(stream.read())
+        data = bytes(stream.read(most + 1))
+    return _within(data, len(data), most, str(path))
+
+
+def read_regular(path: str, *, most: int = MOST_BYTES) -> bytes:
+    """Read a local file. Raises OSError as `read_bytes` does, before anything is read."""
+    # Without O_NONBLOCK, opening a pipe waits for its writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            kind = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
+            raise OSError(kind, "is no file, but a folder, a pipe or a device", path)
+        _within(b"", status.st_size, most, path)
+        with os.fdopen(os.dup(descriptor), "rb") as stream:
+            return stream.read(most + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _within(data: bytes, size: int, most: int, path: str) -> bytes:
+    if size > most:
+        raise OSError(errno.EFBIG, f"has {'at least ' * (len(data) == size)}{size:,} bytes, more than {most:,}", path)
+    return data
 
 
 def this_process() -> str:

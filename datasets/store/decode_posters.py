@@ -6,6 +6,7 @@ per part; tasks return each film's row in the CSV, 16 bytes of its id's hash and
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -19,8 +20,8 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from datasets.raw.films_folder import FilmList, find_folder
-from datasets.raw.posters import MAX_PIXELS, PosterError, decode_poster
-from datasets.raw.rejects import POSTER_MISSING, Reject
+from datasets.raw.posters import MAX_PIXELS, MOST_BYTES, PosterError, decode_poster
+from datasets.raw.rejects import POSTER_MISSING, POSTER_NOT_A_PICTURE, POSTER_TOO_LARGE, Reject
 from datasets.storage import files
 from datasets.storage.malloc_trim import malloc_trim
 from datasets.storage.row_files import taken
@@ -188,10 +189,14 @@ def read_decoded(work: str, name: str) -> pa.Table:
 
 def _read_poster(filesystem: pafs.FileSystem, path: str) -> bytes:
     try:
-        return read_bytes(filesystem, path)
+        return read_bytes(filesystem, path, most=MOST_BYTES)
     except FileNotFoundError as error:
         raise PosterError(POSTER_MISSING, "no such file") from error
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise PosterError(POSTER_TOO_LARGE, f"the file {error.strerror}") from error
+        if error.errno == errno.EINVAL:
+            raise PosterError(POSTER_NOT_A_PICTURE, str(error.strerror)) from error
         raise PosterError(POSTER_MISSING, f"cannot be read ({error})") from error
 
 

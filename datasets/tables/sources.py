@@ -7,6 +7,7 @@ that any process reads it with one request. A file elsewhere is named by its URI
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -60,16 +61,19 @@ class Source:
         return self.name.rpartition("/")[2].rpartition(".")[0]
 
 
-def read_bytes(filesystem: pafs.FileSystem, locator: str) -> bytes:
-    """Read a file by its locator. Raises OSError where that fails."""
+def read_bytes(filesystem: pafs.FileSystem, locator: str, *, most: int = files.MOST_BYTES) -> bytes:
+    """Read a file by its locator. Raises OSError where that fails, or a file that is not in another is too large."""
     path, _, member = locator.partition(_SEPARATOR)
     if not member:
         if "://" in path:
             filesystem, path = files.resolve(path)
         if isinstance(filesystem, pafs.LocalFileSystem):
-            return Path(path).read_bytes()
+            return files.read_regular(path, most=most)
         with filesystem.open_input_stream(path, compression=None) as stream:
-            return bytes(stream.read())
+            data = bytes(stream.read(most + 1))
+        if len(data) > most:
+            raise OSError(errno.EFBIG, f"has more than {most:,} bytes", path)
+        return data
     start, size, method, _ = member.split(_SEPARATOR, 3)
     if method == _SPILLED:
         filesystem, path = files.resolve(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -186,3 +187,18 @@ def test_folders_are_listed_and_removed(place: str | Path, tmp_path: Path) -> No
     files.remove_folder(files.join(place, "never"))
     assert files.folders(place) == ["b"]
     assert files.folders(files.join(place, "never")) == []
+
+
+def test_a_pipe_a_device_and_a_file_too_large_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"12345")
+    for path, most, why in (
+        (tmp_path / "pipe", 9, "is no file"),
+        ("/dev/zero", 9, "is no file"),
+        (tmp_path, 9, "is no file"),
+        (tmp_path / "large", 4, "has 5 bytes, more than 4"),
+    ):
+        with pytest.raises(OSError, match=why) as error:
+            files.read_bytes(path, most=most)
+        assert error.value.filename == str(path)
+    assert files.read_bytes(tmp_path / "large", most=5) == b"12345"

@@ -35,7 +35,6 @@ JOBS = (AblateOptions(), CNNOptions(), EvaluateOptions(), PrepareOptions(), Trai
         (TrainOptions(), {"cpus_per_worker": math.nan}),
         (TrainOptions(), {"object_store_share": -0.5}),
         (TuneOptions(), {"time_budget": math.nan}),
-        (TuneOptions(), {"time_budget": 0.0}),
         (TuneOptions(), {"max_concurrent": -1}),
         (AblateOptions(), {"resamples": 0}),
     ],
