@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,11 @@ REASONS: tuple[str, ...] = (
     POSTER_TRUNCATED,
     POSTER_TOO_LARGE,
 )
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_FORMULA = ("=", "+", "-", "@")
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 
 
 class FilmsError(ValueError):
@@ -64,4 +70,13 @@ def write_rejects(rejects: Iterable[Reject], target: str | Path | TextIO) -> Non
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(["id", "row", "reason", "detail"])
     for reject in sorted(rejects, key=lambda reject: (reject.row, reject.id)):
-        writer.writerow([reject.id, reject.row, reject.reason, reject.detail])
+        writer.writerow([safe_cell(reject.id), reject.row, reject.reason, safe_cell(reject.detail)])
+
+
+def safe_cell(text: str) -> str:
+    """Return a text for a CSV that a spreadsheet opens: on one line, and no formula.
+
+    Control characters are spelled out. What begins as a formula gets an apostrophe; a number stays one.
+    """
+    text = _CONTROL.sub(lambda found: ascii(found.group())[1:-1], text)
+    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text

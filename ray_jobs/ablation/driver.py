@@ -25,7 +25,7 @@ from ray_jobs.runs.resume import check_resume, settings_of
 from ray_jobs.runs.study_files import ABLATIONS
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from ray_jobs.training.job_setup import JobSetup
-from ray_jobs.tuning.ray_tuner import run_trials
+from ray_jobs.tuning.ray_tuner import Stop, held_stop, run_trials
 from ray_jobs.tuning.samplers import RandomSampler
 from ray_jobs.tuning.schedulers import RunAll
 from ray_jobs.tuning.searcher import TrialSearcher
@@ -83,28 +83,34 @@ def _ablate(
         # Before training: a search for models below --runs must see that these trials are variants.
         write(folder, ablation, trials, {}, options, checkpoint)
     report: dict[str, Any] = {}
+    stop = Stop()
     for numbers in rounds:  # one per seed
         unfinished = [trial for trial in callback.trials.values() if trial.number in numbers and not trial.ended]
         minutes = None if options.time_budget is None else options.time_budget - (time.monotonic() - started) / 60
         if unfinished and (minutes is None or minutes > 0):
             specs, key_of = inputs.specs({trial.number: ablation.of(trial.settings) for trial in unfinished})
-            run_trials(
-                ray.tune.with_parameters(run_variant, specs=specs, key_of=key_of),
-                TrialSearcher(RandomSampler({}, 0), start={}, unfinished=unfinished, ended=[], metric=options.metric),
-                RunAll(),
-                callback,
-                setup,
-                folder=folder.path,
-                trials=len(unfinished),
-                minutes=minutes,
+            searcher = TrialSearcher(
+                RandomSampler({}, 0), start={}, unfinished=unfinished, ended=[], metric=options.metric
             )
+            with held_stop() as stop:
+                run_trials(
+                    ray.tune.with_parameters(run_variant, specs=specs, key_of=key_of),
+                    searcher,
+                    RunAll(),
+                    callback,
+                    setup,
+                    folder=folder.path,
+                    trials=len(unfinished),
+                    minutes=minutes,
+                )
         # From the folder: an interrupted trial may have one epoch more than was reported to this process.
         now = folder.earlier(is_finished)
         scores = scorer.scores(now, lambda trial: ablation.of(trial.settings)[1], checkpoint)
         report = write(folder, ablation, now, scores, options, checkpoint)
-        if any(not trial.ended for trial in now if trial.number in numbers):
+        if stop.error or any(not trial.ended for trial in now if trial.number in numbers):
             break
-    print_result(report, console)
+    with stop.raised_after():
+        print_result(report, console)
     return folder.path
 
 

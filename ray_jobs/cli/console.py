@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import shutil
 import sys
 import textwrap
@@ -12,6 +15,8 @@ from typing import Any, TextIO
 
 _EVERY_S = 15.0  # shortest time between status lines in a log, which is no terminal
 _INDENT = " " * 6
+# Control characters but tab and line feed, half characters, and what turns the direction of the text around.
+_NOT_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BLOCK_EVERY_S = 60.0  # shortest time between blocks of lines in a log
 
 
@@ -28,7 +33,7 @@ class Console:
     def line(self, text: str = "") -> None:
         """Print a permanent line."""
         self._clear()
-        print(text, file=self._stream, flush=True)
+        self._print(f"{text}\n")
         self._printed = time.monotonic()
 
     def once(self, text: str) -> None:
@@ -50,10 +55,22 @@ class Console:
     def _show(self, in_place: str, text: str, every: float) -> None:
         if self._live:
             self._clear()
-            self._status = in_place
-            print(self._status, end="", file=self._stream, flush=True)
+            self._status = printable(in_place)
+            self._print(self._status)
         elif time.monotonic() - self._printed >= every:
             self.line(text)
+
+    def _print(self, text: str) -> None:
+        text = printable(text)
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:  # a terminal or a log that takes ASCII alone
+            self._stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+        try:
+            self._stream.flush()
+        except BrokenPipeError:  # what reads the output, such as `head`, has ended: the job goes on without it
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def _clear(self) -> None:
         if self._status:
@@ -89,6 +106,11 @@ class Countdown:
         if now < 1 or done <= before:
             return ""
         return f", about {duration((now - since) * (total - done) / (done - before))} left"
+
+
+def printable(text: str) -> str:
+    """Return a text whose control characters, which could command a terminal, are spelled out."""
+    return _NOT_SHOWN.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
 def counted(number: int, thing: str) -> str:

@@ -19,6 +19,14 @@ class TrainError(RuntimeError):
     """Run or sweep that cannot start or failed; the message is for the user."""
 
 
+class Terminated(KeyboardInterrupt):
+    """A stop by SIGTERM, as `kill`, `ray job stop` and schedulers send it."""
+
+
+class RunError(TrainError):
+    """A run that failed after it had begun; the message is for the user."""
+
+
 class UsageError(TrainError):
     """Options that cannot be used, found before any work; the message is for the user."""
 

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import shutil
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from genre_models.models.renamed_options import with_new_flags
-from ray_jobs.cli.errors import ClusterError, TrainError, cause_chain, message
+from ray_jobs.cli.console import Console
+from ray_jobs.cli.errors import ClusterError, RunError, Terminated, TrainError, cause_chain, message
 from ray_jobs.cli.option_ranges import check_ranges
 from ray_jobs.cli.places import check_places
 
+# Ray's errors by name: importing Ray takes a second, and a job that does not need it has none.
+_DIED = {
+    "OutOfMemoryError": "its machine ran out of memory",
+    "WorkerCrashedError": "it was killed, or its machine ran out of memory",
+    "ActorDiedError": "it was killed, its machine is gone, or ran out of memory",
+    "ActorUnavailableError": "its machine cannot be reached",
+    "NodeDiedError": "its machine is gone",
+    "LocalRayletDiedError": "Ray's own process on this machine was killed",
+    "ObjectLostError": "its machine is gone, and what it held",
+    "OwnerDiedError": "the process that started it is gone",
+}
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # full disk, no write permission
 
 
@@ -35,18 +51,43 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
         parsed = tyro.cli(
             options, args=arguments, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,)
         )
-        require_paths(parsed)
         check_ranges(parsed)
         check_places(parsed)
-        main(parsed)
+        require_paths(parsed)
+        with _stopped_by_sigterm():
+            main(parsed)
     except Exception as error:
         if not (text := _user_message(error)):
             raise
         _print_error(f"\nStopped: {text}")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        _print_error("\nStopped by you. What was finished is kept.")
-        sys.exit(130)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt as error:
+        by = "by SIGTERM" if isinstance(error, Terminated) else "by you"
+        _print_error(f"\nStopped {by}. What was finished is kept.")
+        sys.exit(143 if isinstance(error, Terminated) else 130)
+
+
+@contextlib.contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does; a second one ends the process at once."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def exit_code(error: Exception) -> int:
+    """Return 2 for what the user can mend before any work, else 1."""
+    return 2 if isinstance(error, _expected()) and not isinstance(error, RunError) else 1
 
 
 def _user_message(error: Exception) -> str:
@@ -58,8 +99,30 @@ def _user_message(error: Exception) -> str:
         wraps = isinstance(getattr(cause, "cause", None), BaseException)  # its text is a traceback
         if isinstance(cause, _expected()) and not wraps:
             return message(cause)
-        if isinstance(cause, OSError) and cause.errno in _OF_THE_MACHINE:
-            return f"{message(cause)}. What was finished is kept."
+        if isinstance(cause, OSError) and (cause.errno in _OF_THE_MACHINE or (cause.errno and cause.filename)):
+            return f"{message(cause)}{_free_space(cause)}. What was finished is kept."
+        if isinstance(cause, MemoryError):
+            return "this machine has too little memory for that. What was finished is kept."
+        if why := _of_ray(cause):
+            return f"{why}. What was finished is kept: run the same command again, and it goes on where it can."
+    return ""
+
+
+def _free_space(error: OSError) -> str:
+    """Return the room left on a full disk, if the error names a path."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not isinstance(error.filename, str):
+        return ""
+    place = next((folder for folder in Path(error.filename).absolute().parents if folder.exists()), Path("/"))
+    return f" ({shutil.disk_usage(place).free / 1e6:,.0f} MB are free in {place}: make room, or name another folder)"
+
+
+def _of_ray(error: BaseException) -> str:
+    """Return the message of a process of Ray's that died, in one line; "" for other errors."""
+    if not type(error).__module__.startswith("ray."):
+        return ""
+    name = type(error).__name__
+    if name in _DIED:
+        return f"a process of this job died: {_DIED[name]}"
     return ""
 
 
@@ -75,4 +138,4 @@ def _expected() -> tuple[type[BaseException], ...]:
 
 
 def _print_error(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    Console(sys.stderr).line(text)

@@ -5,10 +5,18 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import os
+import signal
+import socket
 import threading
 import time
 import warnings
 from types import ModuleType
+
+from ray_jobs.cli.console import Console
+from ray_jobs.cli.errors import ClusterError
+
+_TRIES, _TRY_S = 2, 2.0
 
 started: tuple[float, float] | None = None
 """Times at which this process began to import and start Ray, and finished, in seconds since 1970."""
@@ -28,13 +36,48 @@ def start_ray(*, dashboard: bool = False) -> None:
     with warnings.catch_warnings():
         # Ray announces a changed default in its next release, which does not affect this project.
         warnings.simplefilter("ignore", FutureWarning)
+        handler = signal.getsignal(signal.SIGTERM)
         ray.init(
+            address=_address(),
             log_to_driver=False,
             logging_level=logging.ERROR,
             include_dashboard=dashboard,
             configure_logging=True,
         )
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)  # Ray's own would end the process without a word
     started = (before, time.time())
+
+
+def _address() -> str | None:
+    """Return the address to connect to; None for Ray's own choice.
+
+    Ray would try the address of a head that has died for a quarter of an hour.
+
+    Raises:
+        ClusterError: no Ray answers at the address in RAY_ADDRESS.
+    """
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named and not _answers(named):
+        raise ClusterError(f"no Ray answers at RAY_ADDRESS={named}: start it there, or unset that variable")
+    from ray_jobs.cluster.ray_internals import recorded_address, running_addresses
+
+    left = "" if named else recorded_address()
+    if left and not _answers(left) and not running_addresses():
+        Console().line(f"The Ray that ran at {left} is gone: starting one on this machine")
+        return "local"
+    return None
+
+
+def _answers(address: str) -> bool:
+    """Return whether something listens at an address, HOST:PORT; true for other forms, which Ray resolves."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdigit():
+        return True
+    for _ in range(_TRIES):
+        with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=_TRY_S):
+            return True
+    return False
 
 
 def start_ray_while_importing(module: str) -> ModuleType:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def write_models(
         return written
     best = written.get(_ENSEMBLE) or next(iter(written.values()))
     console.line(f"\nModels to predict with: {files.join(files.absolute(report), FOLDER)} ({', '.join(written)})")
-    console.line(f"  python ray_jobs/predict.py --model {best} --films FILMS --out OUT")
+    console.line(f"  python ray_jobs/predict.py --model {shlex.quote(best)} --films FILMS --out OUT")
     return written
 
 

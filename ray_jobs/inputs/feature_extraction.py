@@ -26,7 +26,7 @@ from genre_models.encoders.registry import encoder_of, text_encoder
 from genre_models.models.input_spec import InputSpec
 from genre_models.predictors.encode_films import LOADERS, Encode, tokenizer_of
 from ray_jobs.cli.console import Console, Countdown, duration
-from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.errors import RunError, TrainError
 from ray_jobs.cli.stderr import quiet_stderr
 from ray_jobs.cluster.progress_channel import ProgressChannel
 from ray_jobs.cluster.resources import actors_for
@@ -158,7 +158,7 @@ def _make(
         with quiet_stderr():
             for batch in batches.iter_batches(batch_format="numpy"):
                 for failure in filter(None, batch["failure"]):
-                    raise TrainError(f"the encoder {backbone.name} failed: {failure}")
+                    raise RunError(f"the encoder {backbone.name} failed: {failure}")
                 units = int(batch["units"].max())
         features = replace(features, units=units)
         in_store.finish(work, features, store, split)

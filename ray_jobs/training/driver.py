@@ -11,7 +11,7 @@ from genre_models.models.registry import without_cudnn
 from genre_models.training import history as histories
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console, counted
-from ray_jobs.cli.errors import TrainError
+from ray_jobs.cli.errors import RunError, TrainError
 from ray_jobs.cli.options import TrainOptions
 from ray_jobs.cluster.progress_channel import ProgressChannel
 from ray_jobs.inputs.train_inputs import films_for_workers, fits_in_cache, word_vectors_of
@@ -126,7 +126,7 @@ def _finish(folder: RunFolder, kind: str, metric: str, console: Console) -> str:
     """Print the best epoch, write the run's history into its checkpoint, and return its path."""
     best = find_checkpoints.best_below(folder.path, kind=kind, metric=metric, tell=console.line)
     if best is None:
-        raise TrainError(f"the run {folder.path} left no checkpoint")
+        raise RunError(f"the run {folder.path} left no checkpoint")
     history = find_checkpoints.run_history(best.path)
     atomic.write_text(files.join(best.path, "history.csv"), histories.to_csv(history))
     metrics = history[best.epoch - 1]

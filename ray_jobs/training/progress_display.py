@@ -14,7 +14,7 @@ class ProgressDisplay:
     def __init__(self, epochs: int, console: Console, spans: list[Span]) -> None:
         self._epochs, self._console, self._spans = epochs, console, spans
         self._timer: Countdown | None = None
-        self._before = 0.0
+        self._before = self._last = 0.0
 
     def show(self, message: Progress | Span | EpochGap) -> None:
         """Show a message from rank 0; with `--timing` also the table of the start-up and the epoch gaps."""
@@ -27,8 +27,9 @@ class ProgressDisplay:
                 self._console.line("\n".join(table(self._spans)))
             return
         done = message.epoch - 1 + (message.step / message.steps if message.steps else 0)
-        if self._timer is None:
+        if self._timer is None or done < self._last:  # restarted after a crash, from an earlier epoch
             self._timer, self._before = Countdown(), done
+        self._last = done
         if message.metrics is None:
             position = f"{message.step}/{message.steps}" if message.steps else f"{message.step}"
             activity = f"step {position}" if message.phase == "training" else "validating"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -14,6 +15,7 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 CHECKED_WITH = {"ray": "2.60"}
 """Version in which these interfaces were checked."""
+_ABORT_S = 5
 
 
 class LeanTrainer(DataParallelTrainer):
@@ -26,6 +28,17 @@ class LeanTrainer(DataParallelTrainer):
     def __init__(self, *arguments: Any, ends_with_driver: bool, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._ends_with_driver = ends_with_driver
+        self._controller: Any = None
+
+    def _register_sigint_handler(self, controller: Any) -> None:
+        # Ray Train's own handler would end the process with exit code 1 and no word, and the caller would not know.
+        self._controller = controller
+
+    def abort(self) -> None:
+        """End the run's workers after a stop by the user; wait for them for some seconds."""
+        if self._controller is not None:
+            with contextlib.suppress(Exception):  # it ends itself
+                ray.get(self._controller.abort.remote(), timeout=_ABORT_S)
 
     def _create_default_callbacks(self) -> list[Any]:
         dropped = (PlacementGroupCleanerCallback, *(() if self.datasets else (DatasetsCallback,)))

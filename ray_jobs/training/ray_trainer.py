@@ -15,7 +15,7 @@ import ray.train
 from ray.train.backend import Backend, BackendConfig
 
 from datasets.storage import files
-from ray_jobs.cli.errors import TrainError, reason
+from ray_jobs.cli.errors import RunError, reason
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.training.ray_internals import LeanTrainer
 from ray_jobs.training.train_spec import TrainSpec
@@ -120,4 +120,7 @@ def run_workers(
         # Not where resuming is what has just failed.
         further = last is not None and (before is None or last.epoch > before.epoch)
         hint = " Its epochs so far are kept: go on with --resume." if further else ""
-        raise TrainError(f"the run {spec.run} failed: {reason(error)}.{hint}") from error
+        raise RunError(f"the run {spec.run} failed: {reason(error)}.{hint}") from error
+    except KeyboardInterrupt:
+        trainer.abort()
+        raise

@@ -67,7 +67,7 @@ class Reporter:
             self._save(folder, state)
             self._folder.write_history(state.history)
             if self._tensorboard:
-                self._tensorboard.write(metrics)
+                self._tensorboard.write(state.history)
 
         self._report(reported, save)
         self._send(Progress(metrics.epoch, metrics=metrics))

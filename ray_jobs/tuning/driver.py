@@ -20,7 +20,7 @@ from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from ray_jobs.training.job_setup import JobSetup
 from ray_jobs.tuning.plan import Sweep, check_space, sweep_of
 from ray_jobs.tuning.progress_callback import SweepCallback
-from ray_jobs.tuning.ray_tuner import run_trials
+from ray_jobs.tuning.ray_tuner import Stop, held_stop, run_trials
 from ray_jobs.tuning.samplers import OptunaSampler, RandomSampler, Sampler
 from ray_jobs.tuning.schedulers import ResumableASHA, RunAll
 from ray_jobs.tuning.searcher import TrialSearcher
@@ -86,19 +86,23 @@ def _tune(
         console.status("reading the films")
         spec = _trial_spec(start, encoded, folder, setup)
         searcher = TrialSearcher(sampler, start=sweep.start, unfinished=unfinished, ended=ended, metric=options.metric)
-        run_trials(
-            ray.tune.with_parameters(run_trial, spec=spec),
-            searcher,
-            scheduler,
-            callback,
-            setup,
-            folder=folder.path,
-            trials=remaining,
-            minutes=options.time_budget,
-        )
-    # From the folder: an interrupted trial may have written an epoch that it had not reported.
-    trials = folder.earlier(is_finished)
-    return finish(folder, sweep, start, trials, options, console, seconds=time.monotonic() - started)
+        with held_stop() as stop:
+            run_trials(
+                ray.tune.with_parameters(run_trial, spec=spec),
+                searcher,
+                scheduler,
+                callback,
+                setup,
+                folder=folder.path,
+                trials=remaining,
+                minutes=options.time_budget,
+            )
+    else:
+        stop = Stop()
+    with stop.raised_after():
+        # From the folder: an interrupted trial may have written an epoch that it had not reported.
+        trials = folder.earlier(is_finished)
+        return finish(folder, sweep, start, trials, options, console, seconds=time.monotonic() - started)
 
 
 def _start(sweep: Sweep, setup: JobSetup) -> tuple[Checkpoint, Checkpoint]:

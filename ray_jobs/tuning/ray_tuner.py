@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import ray.tune
 
 from datasets.storage import files
+from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import timestamp
 from ray_jobs.training.job_setup import JobSetup
 from ray_jobs.tuning.progress_callback import SweepCallback
@@ -25,9 +28,38 @@ _TUNE_SETTINGS = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial reports a reason and no metric
     "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # time for a stopped trial to leave its reused process
     "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C reaches the job, which says so and ends with its own exit code
 }
 _WORKERS_GONE_S = 30
 """Longest wait for the workers of stopped trials to end; usually much shorter."""
+
+
+@dataclass
+class Stop:
+    """A stop by Ctrl-C or SIGTERM that waits for the report on what was finished."""
+
+    error: KeyboardInterrupt | None = None
+
+    @contextlib.contextmanager
+    def raised_after(self) -> Iterator[None]:
+        """Raise the stop after the block, in place of an error of the block."""
+        try:
+            yield
+        except TrainError:  # nothing was finished
+            if self.error is None:
+                raise
+        if self.error is not None:
+            raise self.error
+
+
+@contextlib.contextmanager
+def held_stop() -> Iterator[Stop]:
+    """Hold back a stop that comes in the block."""
+    stop = Stop()
+    try:
+        yield stop
+    except KeyboardInterrupt as error:
+        stop.error = error
 
 
 def run_trials(
