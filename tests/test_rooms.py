@@ -18,8 +18,8 @@ ROOMS = {
     "genre_models": (
         *("layers", "encoders", "models", "metrics", "training", "presets", "studies", "checkpoint", "explain"),
         "predictors",
-        *("report.style", "report.findings", "report.study", "report.sweep", "report.ablation", "report.comparison"),
-        *("report.prediction", "report.serving"),
+        *("report.style", "report.charts", "report.findings", "report.study", "report.sweep", "report.ablation"),
+        *("report.comparison", "report.prediction", "report.serving"),
     ),
     "ray_jobs": (
         "cli",
@@ -208,7 +208,7 @@ def test_layers_and_models_run_on_any_keras_backend() -> None:
 
 def test_report_needs_only_results() -> None:
     # markupsafe is a part of jinja2 in a package of its own.
-    allowed = {"matplotlib", "jinja2", "markupsafe", "numpy", *sys.stdlib_module_names}
+    allowed = {"jinja2", "markupsafe", "numpy", *sys.stdlib_module_names}
     # Tables of plain data, such as the one of metrics, are in files that import nothing but the standard library.
     tables = {
         module_of(path): path for path in sources("genre_models") if packages_of(path) <= set(sys.stdlib_module_names)

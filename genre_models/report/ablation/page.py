@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from genre_models.report.ablation.findings import findings, headline
 from genre_models.report.ablation.plots import effect_plot
 from genre_models.report.ablation.query import require_analysis
@@ -27,21 +25,19 @@ NOTE = (
 )
 
 
-def ablation_part(ablation: Mapping[str, Any], prefix: str = "") -> StudyPart:
+def ablation_part(ablation: Mapping[str, Any]) -> StudyPart:
     """Return all that is shown of an ablation.
 
-    Args:
-        ablation: from `genre_models.studies.ablation_effects.analysed`.
-        prefix: makes its SVG ids unique on a page with several studies.
+    `ablation` comes from `genre_models.studies.ablation_effects.analysed`.
     """
     require_analysis(ablation)
-    drawn = {name: (effect_plot(ablation, which, prefix + name), caption) for name, (which, caption) in PLOTS.items()}
+    drawn = {name: (effect_plot(ablation, which), caption) for name, (which, caption) in PLOTS.items()}
     return StudyPart(
         headline=headline(ablation),
         css=css(ablation),
         findings=findings(ablation),
         summary=presets_table(ablation),
-        plots={name: Plot(caption, Markup(svg)) for name, (svg, caption) in drawn.items() if svg},
+        plots={name: Plot(caption, svg) for name, (svg, caption) in drawn.items() if svg},
         tables=components_tables(ablation),
         note=NOTE,
     )

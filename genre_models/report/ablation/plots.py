@@ -1,19 +1,18 @@
-"""Plots of an ablation as inline SVG: each component's effect on test and validation films."""
+"""Charts of an ablation: each component's effect on test and validation films."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from markupsafe import Markup
 
 from genre_models.report.ablation.query import difference, entry, group, side
-from genre_models.report.style.colours import GRID, INK, MUTED, PAPER, colour
-from genre_models.report.style.formats import cut, ends, signed
-from genre_models.report.style.svg import canvas, house_style, inline
+from genre_models.report.charts.chart import Chart, legend
+from genre_models.report.style.colours import INK, MUTED, Style, colour
+from genre_models.report.style.formats import cut, ends, signed, span
 
-WIDTH = 430
+WIDTH = 340
 ROW = 44
-_APART = 0.13  # rows; offset of the dots of a split from the component's line
+_APART = 0.17  # rows; offset of the dots of a split from the component's line
 _GROUPS = {  # groups with the same x axis, since they are compared
     "without": ("without", "with"),
     "with": ("without", "with"),
@@ -21,56 +20,39 @@ _GROUPS = {  # groups with the same x axis, since they are compared
 }
 
 
-@house_style()
-def effect_plot(ablation: Mapping[str, Any], which: str, name: str) -> str:
-    """Return the components' effects on mean average precision, largest first, as SVG; empty where there are none."""
+def effect_plot(ablation: Mapping[str, Any], which: str) -> Markup:
+    """Return the components' effects on mean average precision, largest first; empty where there are none."""
     variants = group(ablation, which)
     if not variants:
-        return ""
+        return Markup("")
     shade = colour(ablation)
-    drawing, axes = canvas(WIDTH, 62 + ROW * len(variants), left=16, right=62, top=34, bottom=28)
-    low, high = _limits([item for other in _GROUPS[which] for item in group(ablation, other)])
-    axes.set(xlim=(low, high), ylim=(len(variants) - 0.55, -0.75))
-    axes.grid(visible=False, axis="y")
-    axes.set_yticks([])
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(lambda value, _: signed(value, 2 if high - low > 0.08 else 3))
-    axes.axvline(0, color=INK, linewidth=1)
+    chart = Chart(WIDTH, 62 + ROW * len(variants), left=14, right=58, top=28, bottom=28)
+    chart.across(*_limits([item for other in _GROUPS[which] for item in group(ablation, other)]))
+    chart.rows(len(variants))
+    chart.x_axis(chart.x.ticks(5), plus=True)
+    chart.rule(chart.x(0), chart.top, chart.x(0), chart.bottom, INK)
     for place, variant in enumerate(variants):
-        axes.annotate(
-            cut(str(variant["component"]), 46), (0, place), (0, 11), xycoords=("axes fraction", "data"),
-            textcoords="offset points", color=INK, fontsize=12.5,
-        )  # fmt: skip
-        axes.axhline(place, color=GRID, linewidth=1, zorder=0)
-        _dot(axes, variant, "validation", place + _APART, MUTED, 5)
-        _dot(axes, variant, "test", place - _APART / 2, shade, 8)
-        axes.annotate(
-            signed(difference(variant, "test")), (1, place), (8, 0), xycoords=("axes fraction", "data"),
-            textcoords="offset points", va="center", color=INK if side(variant) else MUTED, fontsize=13,
-        )  # fmt: skip
-    for across, text, tone in ((0, "● test films", shade), (96, "● validation films", MUTED)):
-        axes.annotate(
-            text, (0, 1), (across, 16), xycoords="axes fraction", textcoords="offset points", color=tone, fontsize=12
-        )
-    described = ", ".join(f"{item['component']} {signed(difference(item, 'test'))}" for item in variants)
-    return inline(
-        drawing, name, f"The effect of each component in mean average precision on the test films: {described}"
-    )
+        y = chart.y(place)
+        chart.text(chart.left, y - 9, cut(str(variant["component"]), 42), colour=INK)
+        chart.rule(chart.left, y + 3, chart.right, y + 3)
+        _effect(chart, variant, "validation", place + _APART + 0.07, MUTED, 2.6)
+        _effect(chart, variant, "test", place + 0.03, shade, 4.2)
+        tone = INK if side(variant) else MUTED
+        chart.text(chart.right + 6, y + 8, signed(difference(variant, "test")), colour=tone, size=13)
+    legend(chart, [("● test films", shade), ("● validation films", MUTED)], 14)
+    return chart.svg("Effect of each component on mean average precision")
 
 
-def _dot(axes: Axes, variant: Mapping[str, Any], split: str, row: float, shade: str, size: float) -> None:
+def _effect(chart: Chart, variant: Mapping[str, Any], split: str, row: float, shade: str, size: float) -> None:
     """Draw one effect with its interval; hollow where it is not clear."""
     effect = entry(variant, split)
     if not effect:
         return
-    clear = bool(effect.get("clear"))
-    both = ends(effect.get("interval"))
-    if both is not None:
-        axes.plot(both, [row, row], color=shade, linewidth=size / 2.6, alpha=0.8 if clear else 0.4)
-    axes.plot(
-        effect["difference"], row, "o", markersize=size, color=shade if clear else PAPER, markeredgecolor=shade,
-        markeredgewidth=1.4, clip_on=False,
-    )  # fmt: skip
+    clear, both = bool(effect.get("clear")), ends(effect.get("interval"))
+    chart.whisker(both, row, shade, width=size / 1.5, opacity=0.8 if clear else 0.45)
+    says = f"{variant['component']}, {split} films: {signed(effect['difference'])}"
+    says += f" ({span(both)})" if both else ""
+    chart.dot(effect["difference"], row, Style(shade, "o", False), says, size=size, hollow=not clear)
 
 
 def _limits(variants: Sequence[Mapping[str, Any]]) -> tuple[float, float]:

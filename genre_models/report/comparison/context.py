@@ -53,11 +53,8 @@ def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "reliability": reliability.reliability(comparison),
         "calibration": tables.calibration_table(comparison),
         "calibration_plots": _calibration_plots(comparison),
-        "sweeps": [
-            sweep_part(sweep, f"sweep-{place}-", most=MOST_TRIALS)
-            for place, sweep in enumerate(comparison.get("sweeps") or [], start=1)
-        ],
-        "ablations": [ablation_part(one, f"ablation-{place}-") for place, one in enumerate(ablations, start=1)],
+        "sweeps": [sweep_part(sweep, most=MOST_TRIALS) for sweep in comparison.get("sweeps") or []],
+        "ablations": [ablation_part(one) for one in ablations],
         "winners": genre_tables.winners_table(comparison),
         "genre_plots": _genre_plots(comparison),
         "genres": genre_tables.genres_table(comparison),
@@ -79,7 +76,7 @@ def _models(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
             "facts": tables.model_facts(comparison, key),
             "runs": tables.runs_table(comparison, key),
             "settings": _settings(comparison["models"][key]),
-            "training": _training(comparison["models"][key], key, look[key]) if key in trained(comparison) else None,
+            "training": _training(comparison["models"][key], look[key]) if key in trained(comparison) else None,
         }
         for key, name in tables.names(comparison).items()
     ]
@@ -93,13 +90,13 @@ def _settings(model: Mapping[str, Any]) -> str:
     return json.dumps(settings, indent=2, ensure_ascii=False)
 
 
-def _training(model: Mapping[str, Any], key: str, style: Style) -> dict[str, Any]:
+def _training(model: Mapping[str, Any], style: Style) -> dict[str, Any]:
     """Return the sentence and the curves of a trained model."""
     history, best = model["history"], model["overfitting"]["best_epoch"]
     return {
         "sentence": model["overfitting"]["sentence"],
         "curves": [
-            _plot(plots.curve_plot(history, name, style, best, f"curve-{key}-{name}"), metric.words or metric.title)
+            _plot(plots.curve_plot(history, name, style, best), metric.words or metric.title)
             for name, metric in CURVES.items()
             if plots.has_curve(history, name)
         ],
@@ -124,9 +121,9 @@ def _genre_plots(comparison: Mapping[str, Any]) -> list[Plot]:
     for a, b in pairs_to_show(comparison):
         left, right = (Cell(f"{label(comparison, key)} better", style=look[key]) for key in (b, a))
         caption = "Difference in average precision, with intervals; filled where the interval leaves out 0"
-        drawn.append(Plot(caption, Markup(plots.difference_plot(comparison, a, b)), left, right))
+        drawn.append(Plot(caption, plots.difference_plot(comparison, a, b), left, right))
     return drawn
 
 
-def _plot(svg: str, caption: str) -> Plot:
-    return Plot(caption[0].upper() + caption[1:], Markup(svg))
+def _plot(svg: Markup, caption: str) -> Plot:
+    return Plot(caption[0].upper() + caption[1:], svg)

@@ -1,12 +1,12 @@
-"""Plots of models, training curves and genres as inline SVG, narrow enough for a phone."""
+"""Charts of models, training curves and genres, narrow enough for a phone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from markupsafe import Markup
 
+from genre_models.report.charts.chart import Chart
+from genre_models.report.charts.scale import round_ticks
 from genre_models.report.findings.comparison_query import (
     FEWEST_FILMS,
     evaluated_with,
@@ -17,50 +17,44 @@ from genre_models.report.findings.comparison_query import (
     label,
     metric_value,
 )
-from genre_models.report.style.colours import GRID, INK, MUTED, PAPER, Style, styles
-from genre_models.report.style.formats import ends, number, show, signed
-from genre_models.report.style.svg import canvas, house_style, inline
+from genre_models.report.style.colours import INK, MUTED, Style, styles
+from genre_models.report.style.formats import count, number, show, signed, span
 
-WIDTH = 430
+WIDTH = 340
 ROW = 24
-GENRE_MARGIN = 138
+GENRE_MARGIN = 132
 PROBABILITIES = (0.0, 0.1, 0.25, 0.5, 1.0)
 
 
-@house_style()
-def models_plot(comparison: Mapping[str, Any], name: str, title: str) -> str:
-    """Plot one metric of every model as a dot with its interval."""
+def models_plot(comparison: Mapping[str, Any], name: str, title: str) -> Markup:
+    """Draw one metric of every model as a dot with its interval."""
     models, look = comparison["models"], styles(comparison)
-    drawing, axes = canvas(WIDTH, 34 + 46 * len(models), left=16, right=56, top=4, bottom=28)
+    chart = Chart(WIDTH, 34 + 46 * len(models), left=14, right=48, top=4, bottom=28)
     values = [metric_value(model, name) or 0.0 for model in models.values()]
     highs = [both[1] for model in models.values() if (both := interval(model, name))]
-    limit = max([*values, *highs, 0.01]) * 1.02
-    axes.set(xlim=(0, limit), ylim=(len(models) - 0.4, -0.7))
-    axes.grid(visible=False, axis="y")
-    axes.set_yticks([])
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    chart.across(0, max([*values, *highs, 0.01]) * 1.02)
+    chart.rows(len(models))
+    chart.x_axis(chart.x.ticks(5))
     for row, (key, model) in enumerate(models.items()):
-        style, value = look[key], metric_value(model, name)
-        axes.annotate(label(comparison, key), (0, row), (0, 11), textcoords="offset points", color=INK, fontsize=13)
-        axes.axhline(row, color=GRID, linewidth=1, zorder=0)
+        style, value, both = look[key], metric_value(model, name), interval(model, name)
+        at = chart.y(row)
+        chart.rule(chart.left, at + 6, chart.right, at + 6)
+        chart.text(chart.left, at - 7, label(comparison, key), colour=INK, size=13, model=key)
         if value is None:
             continue
-        _whisker(axes, row, interval(model, name), style.colour, width=4, alpha=0.45)
-        _dot(axes, value, row, style, size=10)
-        axes.annotate(
-            show(value), (limit, row), (8, 0), textcoords="offset points", va="center", color=INK, fontsize=14
-        )
-    described = ", ".join(f"{label(comparison, key)} {show(metric_value(models[key], name))}" for key in models)
-    return inline(drawing, f"models-{name}", f"{title}: {described}")
+        chart.whisker(both, row + 0.15, style.colour, width=4, opacity=0.45, model=key)
+        says = f"{label(comparison, key)}: {show(value)}" + (f" ({span(both)})" if both else "")
+        chart.dot(value, row + 0.15, style, says, model=key)
+        chart.text(chart.right + 6, at + 10, show(value), colour=INK, size=13.5, model=key)
+    return chart.svg(title)
 
 
-@house_style()
-def genres_plot(comparison: Mapping[str, Any]) -> str:
-    """Plot every model's average precision by genre, most films first."""
+def genres_plot(comparison: Mapping[str, Any]) -> Markup:
+    """Draw every model's average precision by genre, most films first."""
     genres, look = genres_by_films(comparison), styles(comparison)
-    drawing, axes = _genre_canvas(comparison, genres)
-    axes.set_xlim(0, 1)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".50", ".75", "1"])
+    chart = _genre_chart(comparison, genres)
+    chart.across(0, 1)
+    chart.x_axis([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".50", ".75", "1"])
     for row, genre in enumerate(genres):
         precisions = {
             key: value
@@ -69,103 +63,83 @@ def genres_plot(comparison: Mapping[str, Any]) -> str:
         }
         coloured = [value for key, value in precisions.items() if not look[key].baseline]
         if len(coloured) > 1:
-            axes.plot([min(coloured), max(coloured)], [row, row], color=MUTED, linewidth=1.2, alpha=0.6)
+            y = chart.y(row)
+            chart.rule(chart.x(min(coloured)), y, chart.x(max(coloured)), y, MUTED)
         for key, value in sorted(precisions.items(), key=lambda pair: not look[pair[0]].baseline):
-            _dot(axes, value, row, look[key], size=8, alpha=_strength(comparison, genre))
-    return inline(drawing, "genres", "Average precision of each model at each genre; the table below has the numbers")
+            says = f"{genre}, {label(comparison, key)}: {show(value)}"
+            chart.dot(value, row, look[key], says, size=4.2, opacity=_strength(comparison, genre), model=key)
+    return chart.svg("Average precision of each model at each genre")
 
 
-@house_style()
-def difference_plot(comparison: Mapping[str, Any], a: str, b: str) -> str:
-    """Plot the lead of one model over another by genre, with intervals. Clear leads are filled."""
+def difference_plot(comparison: Mapping[str, Any], a: str, b: str) -> Markup:
+    """Draw the lead of one model over another by genre, with intervals. Clear leads are filled."""
     genres, look = genres_by_films(comparison), styles(comparison)
-    drawing, axes = _genre_canvas(comparison, genres)
+    chart = _genre_chart(comparison, genres)
     gaps = {genre: paired for genre in genres if (paired := genre_gap(comparison, a, b, genre)) is not None}
-    # The very wide interval of a genre with few films may be clipped but must not set the scale.
+    # The very wide interval of a genre with few films ends in an arrow at the edge and does not set the scale.
     scale = [gaps[genre] for genre in gaps if evaluated_with(comparison, genre) >= FEWEST_FILMS] or [*gaps.values()]
     reach = [abs(end) for paired in scale for end in (paired.interval or (paired.difference,))]
     limit = max([*reach, 0.05]) * 1.04
-    axes.set_xlim(-limit, limit)
-    axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
-    axes.xaxis.set_major_formatter(lambda value, _: signed(value, 1 if limit > 0.4 else 2))
-    axes.axvline(0, color=INK, linewidth=1)
+    chart.across(-limit, limit)
+    chart.x_axis(round_ticks(-limit, limit, 4), plus=True)
+    chart.rule(chart.x(0), chart.top, chart.x(0), chart.bottom, INK)
     for row, genre in enumerate(genres):
         if genre not in gaps:
             continue
         paired = gaps[genre]
-        style = look[a if paired.difference > 0 else b]
+        winner = a if paired.difference > 0 else b
+        style = Style(look[winner].colour, "o", False)
         strength = _strength(comparison, genre)
-        _whisker(axes, row, paired.interval, style.colour, width=2.5, alpha=strength * (0.8 if paired.clear else 0.4))
-        fill = style.colour if paired.clear else PAPER
-        axes.plot(
-            paired.difference, row, "o", markersize=8, color=fill, markeredgecolor=style.colour,
-            markeredgewidth=1.5, alpha=strength,
-        )  # fmt: skip
-    return inline(
-        drawing,
-        f"difference-{a}-{b}",
-        f"Average precision of {label(comparison, a)} minus that of {label(comparison, b)} at each genre",
-    )
+        chart.whisker(paired.interval, row, style.colour, width=2.5, opacity=strength * (0.8 if paired.clear else 0.45))
+        says = f"{genre}: {signed(paired.difference)}" + (f" ({span(paired.interval)})" if paired.interval else "")
+        chart.dot(paired.difference, row, style, says, size=4.2, hollow=not paired.clear, opacity=strength)
+    return chart.svg(f"Average precision of {label(comparison, a)} minus that of {label(comparison, b)} at each genre")
 
 
-@house_style()
-def curve_plot(
-    history: Sequence[Mapping[str, Any]], measure: str, style: Style, best_epoch: int | None, name: str
-) -> str:
-    """Plot one metric by epoch. Training is a dashed grey line, validation has the model's colour."""
-    drawing, axes = canvas(250, 190, left=40, right=12, top=12, bottom=30)
+def curve_plot(history: Sequence[Mapping[str, Any]], measure: str, style: Style, best_epoch: int | None) -> Markup:
+    """Draw one metric by epoch. Training is a dashed grey line, validation has the model's colour."""
+    chart = Chart(250, 190, left=44, right=10, top=10, bottom=26)
     epochs = [int(row.get("epoch") or place) for place, row in enumerate(history, start=1)]
     lines = {
         "training": [number(row.get(measure)) for row in history],
         "validation": [number(row.get(f"validation_{measure}")) for row in history],
     }
-    mark = "o" if len(epochs) < 4 else ""
-    for which, values in lines.items():
-        if all(value is None for value in values):
-            continue
-        # matplotlib leaves a gap at NaN, as a missing epoch should look.
-        heights = [float("nan") if value is None else value for value in values]
-        grey = which == "training"
-        axes.plot(
-            epochs, heights, marker=mark, markersize=5, color=MUTED if grey else style.colour,
-            linestyle=(0, (4, 2.5)) if grey else "-", linewidth=1.7 if grey else 2.4,
-        )  # fmt: skip
     known = [value for values in lines.values() for value in values if value is not None]
+    room = (max(known) - min(known)) * 0.08 or 0.01
+    chart.across(min(epochs) - 0.5, max(epochs) + 0.5)
+    chart.upwards(min(known) - room, max(known) + room)
+    chart.y_axis(chart.y.ticks(4))
+    chart.x_axis(chart.x.ticks(4, whole=True), grid=False)
+    for which, values in lines.items():
+        grey = which == "training"
+        colour, points = MUTED if grey else style.colour, [*zip(epochs, values, strict=True)]
+        chart.line(points, colour, width=1.7 if grey else 2.4, dashes="4 2.5" if grey else "")
+        for epoch, value in points:
+            if value is not None:
+                says = f"epoch {epoch}, {which}: {show(value)}"
+                chart.dot(epoch, value, Style(colour, "o", False), says, size=1.6 if len(epochs) > 3 else 4)
     if best_epoch is not None:
-        axes.axvline(best_epoch, color=INK, linewidth=1, linestyle=(0, (1, 2)))
-    if known:
-        room = (max(known) - min(known)) * 0.08 or 0.01
-        axes.set_ylim(min(known) - room, max(known) + room)
-    axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
-    axes.grid(visible=False, axis="x")
-    return inline(drawing, name, f"{measure.replace('_', ' ')} over {len(epochs)} epochs, training and validation")
+        chart.rule(chart.x(best_epoch), chart.top, chart.x(best_epoch), chart.bottom, INK, 0.7)
+    return chart.svg(f"{measure.replace('_', ' ').capitalize()} over {len(epochs)} epochs, training and validation")
 
 
-@house_style()
-def reliability_plot(comparison: Mapping[str, Any], key: str, style: Style) -> str:
-    """Plot observed frequency over mean probability. Bins hold equally many pairs; axes are square-root."""
-    drawing, axes = canvas(250, 215, left=40, right=14, top=12, bottom=44)
-    axes.set_xscale("function", functions=(np.sqrt, np.square))
-    axes.set_yscale("function", functions=(np.sqrt, np.square))
-    ends = (0.0, 1.0)
-    axes.set(xlim=ends, ylim=ends)
+def reliability_plot(comparison: Mapping[str, Any], key: str, style: Style) -> Markup:
+    """Draw observed frequency over mean probability. Bins hold equally many pairs; axes are square-root."""
+    chart = Chart(250, 215, left=34, right=12, top=10, bottom=42)
+    chart.across(0, 1, "root")
+    chart.upwards(0, 1, "root")
     named = [f"{tick:g}".replace("0.", ".") for tick in PROBABILITIES]
-    axes.set_xticks(PROBABILITIES, named)
-    axes.set_yticks(PROBABILITIES, named)
-    axes.set_xlabel("probability", color=INK, fontsize=12)
-    axes.plot(ends, ends, color=GRID, linewidth=2.5, zorder=1)
+    chart.y_axis(PROBABILITIES, named)
+    chart.x_axis(PROBABILITIES, named, title="probability")
+    chart.line([(0.0, 0.0), (1.0, 1.0)], MUTED, width=1.4, dashes="5 3")
     bins = comparison["models"][key]["calibration"].get("bins") or []
-    points = [(number(entry.get("score")), number(entry.get("share"))) for entry in bins]
-    known = [(score, share) for score, share in points if score is not None and share is not None]
-    axes.plot(
-        [score for score, _ in known], [share for _, share in known], marker="o", markersize=4.5, linewidth=1.8,
-        color=style.colour, clip_on=False, zorder=2,
-    )  # fmt: skip
-    name = label(comparison, key)
-    return inline(drawing, f"reliability-{key}", f"{name}: how often its probabilities come true, {len(known)} bins")
+    points = [(number(entry.get("score")), number(entry.get("share")), entry.get("pairs")) for entry in bins]
+    known = [(score, share, pairs) for score, share, pairs in points if score is not None and share is not None]
+    chart.line([(score, share) for score, share, _ in known], style.colour, width=1.8)
+    for score, share, pairs in known:
+        says = f"said {show(score)}, true in {show(share)} of {count(pairs)}"
+        chart.dot(score, share, Style(style.colour, "o", False), says, size=2.6)
+    return chart.svg(f"{label(comparison, key)}: how often its probabilities come true")
 
 
 def has_curve(history: Sequence[Mapping[str, Any]], measure: str) -> bool:
@@ -173,40 +147,19 @@ def has_curve(history: Sequence[Mapping[str, Any]], measure: str) -> bool:
     return any(number(row.get(column)) is not None for row in history for column in (measure, f"validation_{measure}"))
 
 
-def _genre_canvas(comparison: Mapping[str, Any], genres: list[str]) -> tuple[Any, Axes]:
-    """Return a canvas with a row for each genre. Both genre plots have the same height, so rows line up."""
-    height = 50 + ROW * max(1, len(genres))
-    drawing, axes = canvas(WIDTH, height, left=GENRE_MARGIN, right=14, top=24, bottom=26)
-    axes.set_ylim(len(genres) - 0.5, -0.5)
-    axes.set_yticks(range(len(genres)), genres, color=INK, fontsize=12.5)
-    axes.tick_params(axis="y", pad=42)
+def _genre_chart(comparison: Mapping[str, Any], genres: list[str]) -> Chart:
+    """Return a chart with a row for each genre. All genre charts have the same height, so rows line up."""
+    chart = Chart(WIDTH, 50 + ROW * max(1, len(genres)), left=GENRE_MARGIN, right=12, top=22, bottom=26)
+    chart.rows(len(genres))
     for row, genre in enumerate(genres):
-        axes.annotate(
-            str(evaluated_with(comparison, genre)), (0, row), (-8, 0), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", va="center", color=MUTED, fontsize=12,
-        )  # fmt: skip
-    axes.annotate(
-        "films", (0, 1), (-8, 8), xycoords="axes fraction", textcoords="offset points", ha="right",
-        color=MUTED, fontsize=11,
-    )  # fmt: skip
-    return drawing, axes
+        y = chart.y(row)
+        chart.rule(chart.left, y, chart.right, y)
+        chart.text(chart.left - 38, y + 4, genre, colour=INK, anchor="end")
+        chart.text(chart.left - 8, y + 4, str(evaluated_with(comparison, genre)), anchor="end")
+    chart.text(chart.left - 8, 13, "films", anchor="end")
+    return chart
 
 
 def _strength(comparison: Mapping[str, Any], genre: str) -> float:
     """Return the opacity of a genre, lower if it has too few films."""
-    return 1.0 if evaluated_with(comparison, genre) >= FEWEST_FILMS else 0.4
-
-
-def _dot(axes: Axes, value: float, row: float, style: Style, *, size: float, alpha: float = 1.0) -> None:
-    tick = style.mark == "|"
-    axes.plot(
-        value, row, style.mark, markersize=size * (1.5 if tick else 0.8 if style.baseline else 1.0), alpha=alpha,
-        color=PAPER if style.baseline and not tick else style.colour, markeredgecolor=style.colour,
-        markeredgewidth=2.5 if tick else 1.5 if style.baseline else 0, clip_on=False,
-    )  # fmt: skip
-
-
-def _whisker(axes: Axes, row: float, both: object, colour: str, *, width: float, alpha: float) -> None:
-    limits = ends(both)
-    if limits is not None:
-        axes.plot(limits, [row, row], color=colour, linewidth=width, alpha=alpha, solid_capstyle="round")
+    return 1.0 if evaluated_with(comparison, genre) >= FEWEST_FILMS else 0.45

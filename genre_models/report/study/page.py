@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from genre_models.report.charts.chart import standalone
 from genre_models.report.style.render import html, markdown, strict_json, write_texts
-from genre_models.report.style.svg import standalone
 from genre_models.report.style.table import Finding, Plot, Table
 
 

@@ -1,1 +1,1 @@
-"""Numbers, colours, SVG and HTML, one way each."""
+"""Numbers, colours, tables and HTML, one way each."""

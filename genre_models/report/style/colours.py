@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Okabe and Ito's palette ("Color Universal Design", 2008), distinguishable with any colour vision.
+# The hues of Okabe and Ito's palette ("Color Universal Design", 2008), distinguishable with any colour vision, darkened
+# until names in them have a contrast of 4.5 to 1 on the page.
 # The names are those of the CSS variables in page.css, which has brighter versions for the dark scheme.
-BLUE, VERMILLION, GREEN = "#0072b2", "#d55e00", "#009e73"
-PURPLE, ORANGE, SKY = "#cc79a7", "#e69f00", "#56b4e9"
-INK, MUTED, GRID, PAPER = "#1d1d1b", "#6a665f", "#dedad2", "#fffffe"
-GREYS = ("#77736c", "#a09b93")
+BLUE, VERMILLION, GREEN = "#0069a5", "#b34a00", "#00755a"
+PURPLE, ORANGE, SKY = "#9d4477", "#8a5d00", "#1d6fa5"
+INK, MUTED, GRID, PAPER = "#1d1d1b", "#615d57", "#dedad2", "#fffffe"
+GREYS = ("#68645d", "#75716a")
 
 VARIABLES = {
     BLUE: "blue",
@@ -30,14 +31,17 @@ VARIABLES = {
 PREFERRED = {"poster": BLUE, "overview": VERMILLION, "both": GREEN}
 OF_OTHERS = PURPLE  # ensembles
 SPARE = (ORANGE, SKY, GREEN, PURPLE, BLUE, VERMILLION)
-SOLID_MARKS, BASELINE_MARKS = ("o", "s", "^", "P", "X"), ("D", "v")
+SPARE_MARKS, BASELINE_MARKS = ("X", "P", "o", "s", "^"), ("D", "v")
+# So does it the sign, which is then the same on every page.
+PREFERRED_MARKS = {"poster": "o", "overview": "s", "both": "^"}
+MARK_OF_OTHERS = "P"
 # The same marks as characters, for tables and cards.
 GLYPHS = {"o": "●", "s": "■", "^": "▲", "P": "✚", "X": "✖", "D": "◇", "v": "▽", "|": "┃"}
 
 
 @dataclass(frozen=True)
 class Style:
-    """The colour and mark of one model. `mark` is a matplotlib marker; `baseline` models are grey and hollow."""
+    """The colour and mark of one model. `mark` names its sign, see GLYPHS; `baseline` models are grey and hollow."""
 
     colour: str
     mark: str
@@ -62,9 +66,10 @@ def styles(comparison: Mapping[str, Any]) -> dict[str, Style]:
             result[key] = Style(GREYS[1], "|", True)
         elif model.get("history") or model.get("sees") == "both":
             solid = [style for style in result.values() if not style.baseline]
-            mark = SOLID_MARKS[len(solid) % len(SOLID_MARKS)]
-            wanted = PREFERRED.get(str(model.get("sees")), GREEN) if model.get("history") else OF_OTHERS
-            result[key] = Style(_colour(wanted, solid), mark, False)
+            sees, own = str(model.get("sees")), bool(model.get("history"))
+            wanted = PREFERRED.get(sees, GREEN) if own else OF_OTHERS
+            mark = PREFERRED_MARKS.get(sees, "^") if own else MARK_OF_OTHERS
+            result[key] = Style(_colour(wanted, solid), _mark(mark, solid), False)
         else:
             hollow = sum(1 for style in result.values() if style.baseline and style.mark != "|")
             result[key] = Style(GREYS[0], BASELINE_MARKS[hollow % len(BASELINE_MARKS)], True)
@@ -75,6 +80,12 @@ def _colour(wanted: str, taken: list[Style]) -> str:
     used = {style.colour for style in taken}
     free = [colour for colour in (wanted, *SPARE) if colour not in used]
     return free[0] if free else SPARE[len(taken) % len(SPARE)]
+
+
+def _mark(wanted: str, taken: list[Style]) -> str:
+    used = {style.mark for style in taken}
+    free = [mark for mark in (wanted, *SPARE_MARKS) if mark not in used]
+    return free[0] if free else SPARE_MARKS[len(taken) % len(SPARE_MARKS)]
 
 
 def colour(sweep: Mapping[str, Any]) -> str:

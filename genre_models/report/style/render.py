@@ -16,19 +16,24 @@ from genre_models.report.style.table import Cell, Table
 
 REPORT = Path(__file__).parents[1]
 
-TEMPLATES = ("style", "study", "comparison", "prediction", "serving")
+TEMPLATES = ("style", "charts", "study", "comparison", "prediction", "serving")
 """Subpackages of the report that contain templates."""
+
+
+SCRIPTS = (REPORT / "style" / "sort.js", REPORT / "charts" / "charts.js")
+"""Scripts of a page with tables and charts."""
 
 
 def html(
     template: str,
     *,
-    script: Path = REPORT / "style" / "sort.js",
+    script: Path | Sequence[Path] = SCRIPTS,
     sources: Mapping[str, str] | None = None,
     **context: object,
 ) -> str:
-    """Render an HTML template; its content security policy allows only the script, and further `sources`."""
-    code = script.read_text("utf-8")
+    """Render an HTML template; its content security policy allows only the script, joined of several, and `sources`."""
+    paths = [script] if isinstance(script, Path) else script
+    code = "".join(path.read_text("utf-8") for path in paths)
     fingerprint = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     # The browser blocks every other script and request.
     allowed = {
@@ -38,9 +43,13 @@ def html(
         "script-src": f"'sha256-{fingerprint}'",
     }
     policy = "; ".join(f"{kind} {source}" for kind, source in {**allowed, **(sources or {})}.items())
-    environment = _environment(autoescape=True)
-    environment.filters["together"] = lambda text: text.replace(" %", "\u00a0%")
+    environment = _environment(autoescape=True, finalize=_together)
     return environment.get_template(template).render(**context, script=Markup(code), policy=policy)
+
+
+def _together(value: object) -> object:
+    """Keep a number and its percent sign on one line."""
+    return value.replace(" %", "\u00a0%") if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def markdown(template: str, **context: object) -> str:

@@ -18,7 +18,7 @@ from genre_models.report.sweep.settings_plot import settings_plot
 from genre_models.report.sweep.tables import gain_table, settings_table, trials_csv, trials_table
 
 # File name of each plot, with its function and its caption.
-PLOTS: dict[str, tuple[Callable[[Mapping[str, Any], str], str], str]] = {
+PLOTS: dict[str, tuple[Callable[[Mapping[str, Any]], Markup], str]] = {
     "curves": (curves_plot, "Every trial over the epochs, the start and the best marked at their best epoch"),
     "saved": (saved_plot, "Epochs that were run, against every trial in full"),
     "settings": (settings_plot, "Each setting, a dot a trial at its best epoch; bars are medians"),
@@ -26,22 +26,21 @@ PLOTS: dict[str, tuple[Callable[[Mapping[str, Any], str], str], str]] = {
 }
 
 
-def sweep_part(sweep: Mapping[str, Any], prefix: str = "", *, most: int | None = None) -> StudyPart:
+def sweep_part(sweep: Mapping[str, Any], *, most: int | None = None) -> StudyPart:
     """Return all that is shown of a sweep.
 
     Args:
         sweep: from `genre_models.studies.sweep_analysis.analysed`.
-        prefix: makes its SVG ids unique on a page with several studies.
         most: limits its table of trials.
     """
     require_analysis(sweep)
-    drawn = {name: (draw(sweep, prefix + name), caption) for name, (draw, caption) in PLOTS.items()}
+    drawn = {name: (draw(sweep), caption) for name, (draw, caption) in PLOTS.items()}
     return StudyPart(
         headline=headline(sweep),
         css=css(sweep),
         findings=findings(sweep),
         summary=gain_table(sweep),
-        plots={name: Plot(caption, Markup(svg)) for name, (svg, caption) in drawn.items() if svg},
+        plots={name: Plot(caption, svg) for name, (svg, caption) in drawn.items() if svg},
         tables=[table for table in (settings_table(sweep), trials_table(sweep, most)) if table.rows],
         failures=failures(sweep),
     )

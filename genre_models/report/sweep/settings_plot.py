@@ -1,111 +1,115 @@
-"""Scatter plots of a sweep: each setting against the metric, a dot a trial."""
+"""Scatter charts of a sweep: each setting against the metric, a dot a trial."""
 
 import math
 from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from markupsafe import Markup
 
-from genre_models.report.style.colours import GRID, INK, MUTED, PAPER
+from genre_models.report.charts.chart import Chart
+from genre_models.report.charts.scale import Scale
+from genre_models.report.style.colours import INK, MUTED, Style
 from genre_models.report.style.formats import cut, number
-from genre_models.report.style.svg import DOTS, house_style, inline
 from genre_models.report.sweep.axes import limits, thin, tone, within
-from genre_models.report.sweep.query import choices, lower_is_better, marks, metric_name, setting
+from genre_models.report.sweep.query import choices, four_digits, lower_is_better, marks, metric_name, setting
 
-WIDTH = 430
-# More plots are unreadable; the table of settings lists them all.
+WIDTH = 340
+# More charts are unreadable; the table of settings lists them all.
 MOST_SETTINGS = 12
 # Pixels: height of a row, height of its axes, and margins.
-ROW, INSIDE, LEFT, RIGHT, TOP, BETWEEN = 182, 122, 46, 14, 38, 20
+ROW, INSIDE, LEFT, RIGHT, TOP, BETWEEN = 182, 118, 46, 12, 40, 18
 
 
-@house_style()
-def settings_plot(sweep: Mapping[str, Any], name: str) -> str:
-    """Return scatter plots of each setting against the metric; empty where no trial has one."""
+def settings_plot(sweep: Mapping[str, Any]) -> Markup:
+    """Return scatter charts of each setting against the metric; empty where no trial has one."""
     shown = [setting_name for setting_name in sweep["space"] if _points(sweep, setting_name)][:MOST_SETTINGS]
     if not shown:
-        return ""
+        return Markup("")
     columns = 1 if len(shown) == 1 else 2
-    lines = math.ceil(len(shown) / columns)
-    height = TOP + ROW * lines
-    drawing = Figure(figsize=(WIDTH / DOTS, height / DOTS), dpi=DOTS)
-    values = [row["value"] for row in sweep["analysis"]["rows"] if row["value"] is not None]
-    low, high = limits(sweep, values)
+    chart = Chart(WIDTH, TOP + ROW * math.ceil(len(shown) / columns))
+    low, high = limits(sweep, [row["value"] for row in sweep["analysis"]["rows"] if row["value"] is not None])
     width = (WIDTH - LEFT - RIGHT - BETWEEN * (columns - 1)) / columns
     for place, setting_name in enumerate(shown):
         line, column = divmod(place, columns)
-        left, top = LEFT + column * (width + BETWEEN), TOP + 26 + line * ROW
-        axes = drawing.add_axes((left / WIDTH, 1 - (top + INSIDE) / height, width / WIDTH, INSIDE / height))
-        _bare(axes)
+        chart.left, chart.top = round(LEFT + column * (width + BETWEEN)), TOP + 28 + line * ROW
+        chart.right, chart.bottom = round(chart.left + width), chart.top + INSIDE
+        chart.upwards(low, high)
+        ticks = chart.y.ticks(4)
         # All columns have the same y axis, so only the first is labelled.
-        axes.tick_params(labelleft=column == 0)
-        axes.set_ylim(low, high)
-        axes.yaxis.set_major_locator(MaxNLocator(4))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
-        axes.annotate(
-            cut(setting_name, width / 6.8), (0, 1), (0, 8), xycoords="axes fraction", textcoords="offset points",
-            color=INK, fontsize=13,
-        )  # fmt: skip
-        _one_setting(axes, sweep, setting_name, width)
-    _legend(drawing, sweep, height)
-    return inline(drawing, name, f"{metric_name(sweep)} of every trial against {', '.join(shown)}")
+        chart.y_axis(ticks, None if column == 0 else [""] * len(ticks))
+        chart.text(chart.left, chart.top - 9, cut(setting_name, width / 7.2), colour=INK, size=13)
+        _one_setting(chart, sweep, setting_name, width)
+    _legend(chart, sweep)
+    return chart.svg(f"{metric_name(sweep).capitalize()} of every trial against {', '.join(shown)}")
 
 
-def _legend(drawing: Figure, sweep: Mapping[str, Any], height: int) -> None:
+def _legend(chart: Chart, sweep: Mapping[str, Any]) -> None:
     """Draw the legend, with the start and the best trial: labels next to the dots would overlap."""
     side = "lower" if lower_is_better(sweep) else "higher"
-    drawing.text(LEFT / WIDTH, 1 - 14 / height, f"{metric_name(sweep)}, {side} is better", color=MUTED, fontsize=12)
-    across = WIDTH - RIGHT
+    chart.text(LEFT, 14, f"{metric_name(sweep)}, {side} is better")
+    across = float(LEFT)
     for trial, row in zip(sweep["trials"], sweep["analysis"]["rows"], strict=True):
         marked = marks(sweep, trial["number"])
         if marked and row["value"] is not None:
             text = f"{'●' if 'best' in marked else '■'} {trial['number']} {' & '.join(marked)}"
-            drawing.text(across / WIDTH, 1 - 32 / height, text, color=tone(sweep, trial), fontsize=12, ha="right")
-            across -= 26 + 7 * len(text)
+            chart.text(across, 32, text, colour=tone(sweep, trial))
+            across += 24 + 7 * len(text)
 
 
-def _one_setting(axes: Axes, sweep: Mapping[str, Any], name: str, width: float) -> None:
+def _one_setting(chart: Chart, sweep: Mapping[str, Any], name: str, width: float) -> None:
     """Draw the dots of one setting: on its own scale, or as a jittered column for each choice."""
-    low, high = axes.get_ylim()[0], axes.get_ylim()[1]
-    categories, log = choices(sweep, name), bool(sweep["space"][name].get("log"))
-    points = _points(sweep, name)
+    categories, points = choices(sweep, name), _points(sweep, name)
+    places: dict[str, float] = {}
     if categories is not None:
         places = {setting(value): float(place) for place, value in enumerate(categories)}
-        axes.set_xlim(-0.5, len(categories) - 0.5)
-        every = math.ceil(len(categories) / max(1, width // 30))
-        room = width / math.ceil(len(categories) / every) / 6.6
-        ticks = range(0, len(categories), every)
-        axes.set_xticks([*ticks], [cut(setting(categories[place]), room) for place in ticks], fontsize=11)
-        axes.grid(visible=False, axis="x")
+        _columns(chart, sweep, categories, points, width)
     else:
-        spots = [_scaled(value, log) for _, value, _ in points]
-        bounds = [_scaled(sweep["space"][name].get(end), log) for end in ("low", "high")]
-        known = [spot for spot in [*spots, *bounds] if spot is not None]
-        room = (max(known) - min(known)) * 0.05 or 0.5
-        axes.set_xlim(min(known) - room, max(known) + room)
-        _ticks(axes, log, min(known), max(known))
-    if categories is not None:
-        for text, place in places.items():
-            group = [result for _, value, result in points if setting(value) == text]
-            if len(group) > 2:
-                middle = within(median(group), low, high)
-                axes.plot([place - 0.32, place + 0.32], [middle, middle], color=MUTED, linewidth=2)
+        _range(chart, sweep, name, points)
     for trial, value, height in sorted(points, key=lambda point: len(marks(sweep, point[0]["number"]))):
         # Deterministic jitter: multiples of the golden ratio spread neighbours apart.
         aside = ((trial["number"] * 0.618034) % 1 - 0.5) * 0.5
-        spot = places[setting(value)] + aside if categories is not None else _scaled(value, log)
+        spot = places[setting(value)] + aside if categories is not None else number(value)
         if spot is None:
             continue
-        marked, inside = marks(sweep, trial["number"]), within(height, low, high)
-        shape = "o" if "best" in marked else "s" if marked else "o" if inside == height else "^"
-        axes.plot(
-            spot, inside, shape, markersize=9 if marked else 5, color=tone(sweep, trial), clip_on=False,
-            alpha=1 if marked else 0.55 * thin(len(points)), zorder=3,
-            markeredgecolor=PAPER if marked else tone(sweep, trial), markeredgewidth=1 if marked else 0,
-        )  # fmt: skip
+        marked = marks(sweep, trial["number"])
+        style = Style(tone(sweep, trial), "s" if marked == ["start"] else "o", False)
+        says = f"trial {trial['number']}, {name} {setting(value)}: {four_digits(height)}"
+        opacity = 1 if marked else 0.6 * thin(len(points))
+        chart.dot(spot, height, style, says, size=4.6 if marked else 2.6, opacity=opacity)
+
+
+def _columns(
+    chart: Chart, sweep: Mapping[str, Any], categories: list[Any], points: list[tuple[Any, Any, float]], width: float
+) -> None:
+    """Set the scale and labels of choices, and draw medians of three trials or more."""
+    chart.across(-0.5, len(categories) - 0.5)
+    every = math.ceil(len(categories) / max(1, width // 34))
+    room = width / math.ceil(len(categories) / every) / 7
+    ticks = range(0, len(categories), every)
+    chart.x_axis([*ticks], [cut(setting(categories[place]), room) for place in ticks], grid=False)
+    low, high = limits(sweep, [row["value"] for row in sweep["analysis"]["rows"] if row["value"] is not None])
+    for place, value in enumerate(categories):
+        group = [result for _, own, result in points if setting(own) == setting(value)]
+        if len(group) > 2:
+            y = chart.y(within(median(group), low, high))
+            chart.rule(chart.x(place - 0.32), y, chart.x(place + 0.32), y, MUTED, 2)
+
+
+def _range(chart: Chart, sweep: Mapping[str, Any], name: str, points: list[tuple[Any, Any, float]]) -> None:
+    """Set the scale and labels of numbers between two ends."""
+    space = sweep["space"][name]
+    log = bool(space.get("log"))
+    spots = [_scaled(value, log) for value in (*(value for _, value, _ in points), space.get("low"), space.get("high"))]
+    known = [spot for spot in spots if spot is not None]
+    room = (max(known) - min(known)) * 0.05 or 0.5
+    low, high = min(known) - room, max(known) + room
+    if log:
+        chart.x = Scale(10**low, 10**high, chart.left, chart.right, "log")
+    else:
+        chart.across(low, high)
+    ticks = [tick for tick in chart.x.ticks(4) if not log or tick > 0]
+    chart.x_axis(ticks, [f"{tick:.3g}" for tick in ticks] if log else None)
 
 
 def _points(sweep: Mapping[str, Any], name: str) -> list[tuple[Mapping[str, Any], Any, float]]:
@@ -121,33 +125,8 @@ def _points(sweep: Mapping[str, Any], name: str) -> list[tuple[Mapping[str, Any]
     ]
 
 
-def _bare(axes: Axes) -> None:
-    for edge in axes.spines.values():
-        edge.set_visible(False)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=11, labelcolor=MUTED, pad=6)
-    axes.tick_params(axis="x", pad=8)
-    axes.grid(color=GRID, linewidth=1)
-
-
 def _scaled(value: object, log: bool) -> float | None:
     numeric = number(value)
     if numeric is None or not log:
         return numeric
     return math.log10(numeric) if numeric > 0 else None
-
-
-def _ticks(axes: Axes, log: bool, low: float, high: float) -> None:
-    """Set at most four ticks; a logarithmic axis is labelled with the original values."""
-    if not log:
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
-        return
-    decades = range(math.floor(low), math.ceil(high) + 1)
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
-        spots = [decade + math.log10(step) for decade in decades for step in steps]
-        inside = [spot for spot in spots if low - 1e-9 <= spot <= high + 1e-9]
-        if len(inside) >= 2:
-            break
-    inside = inside[:: math.ceil(len(inside) / 4) or 1] if inside else [low]
-    axes.set_xticks(inside, [f"{10**spot:.3g}" for spot in inside])

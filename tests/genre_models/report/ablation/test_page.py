@@ -116,7 +116,7 @@ def test_the_comparison_s_page_shows_the_effect_of_each_component(
         assert page.count("Overview LSTM: a clear gain from 1 of 2 components of its preset best") == 1
         assert "The effect of each component" in page
         assert "word dropout (+" in page
-    assert ".components {" in html and "ablation-1-effect" in html
+    assert ".components {" in html and "Effect of each component on mean average precision. word dropout, " in html
     assert "effect of each" not in write_report(example_comparison(example_films=0), tmp_path).read_text()
     with pytest.raises(ValueError, match="analysed first"):
         bare = {**ablation, "variants": [{"name": "best"}]}

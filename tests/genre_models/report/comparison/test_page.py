@@ -76,7 +76,7 @@ def test_page_is_well_formed(html: str) -> None:
     page = Page(html)
     assert page.open == []
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
-    assert ids and len(ids) == len(set(ids))
+    assert len(ids) == len(set(ids))
     wanted = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', html)
     assert {a or b for a, b in wanted} <= set(ids)
 

@@ -1,0 +1,1 @@
+"""Charts as SVG, with values by mouse, touch and keyboard."""
