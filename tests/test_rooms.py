@@ -19,7 +19,14 @@ ROOMS = {
         *("layers", "encoders", "models", "metrics", "training", "presets", "studies", "checkpoint", "explain"),
         "predictors",
         *("report.style", "report.charts", "report.findings", "report.study", "report.sweep", "report.ablation"),
-        *("report.comparison", "report.prediction", "report.serving"),
+        *(
+            "report.explore",
+            "report.genres",
+            "report.cards",
+            "report.comparison",
+            "report.prediction",
+            "report.serving",
+        ),
     ),
     "ray_jobs": (
         "cli",

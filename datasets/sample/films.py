@@ -21,6 +21,7 @@ and logistic regression) and about 0.4 from the posters (random forest on 16 by 
 """
 
 import csv
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,6 +229,11 @@ def _write_into(folder: Path, films: int, seed: int, progress: Callable[[int], N
             rows.writerow(csv_row(film))
             if progress is not None:
                 progress(index + 1)
+
+
+def is_sample_id(film: str) -> bool:
+    """Return whether an id is one of the sample's."""
+    return bool(re.fullmatch(r"sample-\d{6,}", film))
 
 
 def write_sample(folder: str | Path, *, films: int, seed: int, progress: Callable[[int], None] | None = None) -> None:

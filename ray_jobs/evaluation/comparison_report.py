@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import base64
 import datetime
-import importlib.metadata
-import shlex
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from datasets.sample.films import is_sample_id
 from datasets.storage import files
 from datasets.storage.atomic import files_into
 from datasets.store.film_store import Store
 from genre_models.metrics import example_films, names
 from genre_models.metrics.classification import top3, top3_recalls
 from genre_models.metrics.comparison import EvaluatedModel
+from genre_models.metrics.genre_details import GRID, genre_details
 from genre_models.report.comparison.page import write_report
 from ray_jobs.cli.console import Countdown, duration
 from ray_jobs.evaluation.eval_films import EvalSet
+from ray_jobs.evaluation.film_records import film_records
+from ray_jobs.evaluation.provenance import provenance
 from ray_jobs.evaluation.scoring import Evaluation
-
-_LIBRARIES = ("ray", "tensorflow", "keras", "scikit-learn", "numpy")
 
 
 def report(
@@ -40,9 +39,14 @@ def report(
     store, eval_set, console = evaluation.store, evaluation.eval_set, evaluation.console
     console.status(f"evaluating: {evaluation.resamples:,} resamples of {len(eval_set.labels):,} films")
     timer = Countdown()
-    comparison = _metadata(store, eval_set) | evaluation.compare(models)
+    comparison = _metadata(store, eval_set) | {"seed": evaluation.seed} | evaluation.compare(models)
+    genres = store.manifest.genres
+    comparison["genre_details"] = {"thresholds": list(GRID)} | {
+        "models": {m.key: genre_details(eval_set.labels, m.scores, m.thresholds, genres) for m in models}
+    }
     comparison |= {name: list(entries) for name, entries in studies.items() if entries}
-    comparison["example_films"] = _example_films(eval_set, models, store.manifest.genres)
+    comparison["example_films"] = _example_films(eval_set, models, genres)
+    comparison["all_films"] = film_records(eval_set, models, genres)
     with files_into(folder) as local:
         page = write_report(comparison, local).name
     console.line(f"Evaluated {len(models)} models on {len(eval_set.labels):,} films ({eval_set.where})\n")
@@ -62,18 +66,21 @@ def _metadata(store: Store, eval_set: EvalSet) -> dict[str, Any]:
     seen = {split: sum(overview in films for overview in eval_set.overviews) for split, films in known.items()}
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
-        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        **provenance(),
         "films": {
             **manifest.films,
             "rejected": sum(manifest.source["rejects"].values()),
             "evaluated": len(eval_set.labels),
         },
+        "drawn_sample": all(is_sample_id(film) for film in eval_set.ids),
         "evaluated_on": eval_set.where,
         "evaluated_rejects": eval_set.rejects,
         "seen_in_training": seen["train"],
         "seen_in_validation": seen["validation"],
         "source": manifest.source["folder"],
+        "rejects": dict(manifest.source["rejects"]),
+        "understood": list(manifest.source.get("understood") or []),
+        "split": {"seed": manifest.split["seed"], "shares": manifest.split["shares"]},
         "store": store.path,
         "genre_counts": {
             "train": manifest.genre_films["train"],

@@ -56,7 +56,7 @@ def score(candidate: Candidate, evaluation: Evaluation, *, validate: bool = Fals
     inputs = checkpoint.inputs
     for films, split in wanted:
         inputs = with_features(with_encoder(checkpoint), films, (split,), console, use_gpu=use_gpu).inputs
-    number = sum(films.manifest.films[split] for films, split in wanted)
+    number, prepared = sum(films.manifest.films[split] for films, split in wanted), timer.elapsed
     scores = predict_splits(
         wanted,
         candidate.path,
@@ -77,6 +77,7 @@ def score(candidate: Candidate, evaluation: Evaluation, *, validate: bool = Fals
             "epochs": len(checkpoint.history),
             "parameters": checkpoint.parameters,
             "seconds": sum(epoch.seconds for epoch in checkpoint.history),
+            "scoring": {"films": number, "seconds": timer.elapsed - prepared},
             "config": dataclasses.asdict(checkpoint.config),
             "recipe": dataclasses.asdict(checkpoint.recipe),
             "versions": checkpoint.versions,

@@ -68,11 +68,13 @@ class Chart:
             self.rule(self.left, at, self.right, at)
             self.text(self.left - 6, at + 4, label, anchor="end")
 
-    def rule(self, x1: float, y1: float, x2: float, y2: float, colour: str = GRID, width: float = 1) -> None:
+    def rule(
+        self, x1: float, y1: float, x2: float, y2: float, colour: str = GRID, width: float = 1, *, model: str = ""
+    ) -> None:
         """Draw a straight line between two places in pixels."""
         self._parts.append(
             f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" stroke="{_css(colour)}" '
-            f'stroke-width="{width:g}"/>'
+            f'stroke-width="{width:g}"{_of(model)}/>'
         )
 
     def text(

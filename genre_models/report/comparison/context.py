@@ -1,6 +1,5 @@
 """Template context of a comparison, the same for HTML and Markdown."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,12 +8,15 @@ from markupsafe import Markup
 from genre_models.metrics.names import BY_KEY, MEAN_AP
 from genre_models.report.ablation.page import ablation_part
 from genre_models.report.ablation.query import has_findings
+from genre_models.report.cards import cards
 from genre_models.report.comparison import film_cards, genre_tables, glossary, plots, tables
+from genre_models.report.explore.films import films_shown
 from genre_models.report.findings import reliability, verdict
+from genre_models.report.findings.answer import answer, by_guesses, prior
 from genre_models.report.findings.comparison_query import FEWEST_FILMS, genres_by_films, label, pairs_to_show, trained
+from genre_models.report.genres.sections import genre_sections, threshold_data
 from genre_models.report.style.colours import Style, styles
 from genre_models.report.style.formats import number, show
-from genre_models.report.style.render import strict
 from genre_models.report.style.table import Cell, Plot
 from genre_models.report.sweep.page import sweep_part
 
@@ -28,17 +30,25 @@ CURVES = {
 MODEL_PLOTS = (MEAN_AP, BY_KEY["at_tuned_micro_f1"])
 # Trials of each sweep on the comparison page; the sweep's own page lists all.
 MOST_TRIALS = 10
-_SETTINGS = ("checkpoint", "epoch", "epochs", "parameters", "seconds", "config", "recipe", "versions")
 
 
 def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
     """Return the texts, tables and plots of the page by their names in the templates."""
-    genres = comparison["genres"]
     present = genres_by_films(comparison)
     ablations = [ablation for ablation in comparison.get("ablations") or [] if has_findings(ablation)]
-    return {
+    order, sections = by_guesses(comparison), genre_sections(comparison)
+    anchors = {section.genre: f"#genre-{section.place}" for section in sections}
+    shown: dict[str, Any] = {
         "comparison": comparison,
-        "title": verdict.headline(comparison),
+        "drawn_sample": bool(comparison.get("drawn_sample")),
+        "answer": answer(comparison),
+        "answer_plot": plots.answer_plot(comparison),
+        "best": next((key for key in order if key != prior(comparison)), ""),
+        "proofs": film_cards.proofs(comparison),
+        "films": films_shown(comparison),
+        "anchors": anchors,
+        "genre_sections": sections,
+        "threshold_data": threshold_data(comparison),
         "findings": verdict.findings(comparison),
         "warnings": verdict.warnings(comparison),
         "models": _models(comparison),
@@ -47,7 +57,11 @@ def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
             _plot(plots.models_plot(comparison, m.key, m.words or m.title), f"{m.words or m.title}, with intervals")
             for m in MODEL_PLOTS
         ],
+        "matrix": tables.matrix_table(comparison),
         "pairs": tables.pairs_table(comparison),
+        "cost": cards.cost_table(comparison),
+        "cost_plot": cards.cost_chart(comparison),
+        "settings": cards.settings_tables(comparison),
         "references": tables.references_table(comparison),
         "unscaled": reliability.unscaled(comparison),
         "reliability": reliability.reliability(comparison),
@@ -55,15 +69,40 @@ def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "calibration_plots": _calibration_plots(comparison),
         "sweeps": [sweep_part(sweep, most=MOST_TRIALS) for sweep in comparison.get("sweeps") or []],
         "ablations": [ablation_part(one) for one in ablations],
-        "winners": genre_tables.winners_table(comparison),
+        "winners": genre_tables.winners_table(comparison, anchors),
         "genre_plots": _genre_plots(comparison),
-        "genres": genre_tables.genres_table(comparison),
-        "without_film": [genre for genre in genres if genre not in present],
+        "genres": genre_tables.genres_table(comparison, anchors),
+        "genre_answers": genre_tables.answers_tables(comparison),
+        "without_film": [genre for genre in comparison["genres"] if genre not in present],
         "fewest": FEWEST_FILMS,
         "film_groups": film_cards.groups(comparison),
         "definitions": glossary.definitions(comparison),
         "caveats": glossary.caveats(comparison),
+        "data_card": cards.data_card(comparison),
+        "origin": cards.origin(comparison),
+        "commands": cards.commands(comparison),
     }
+    shown["title"] = shown["answer"].title
+    shown["contents"] = _contents(shown)
+    return shown
+
+
+def _contents(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the anchors and names of the contents bar."""
+    entries = (
+        ("answer", "Answer", True),
+        ("genres", "Genres", True),
+        ("films", "Films", shown["films"]),
+        ("examples", "Examples", shown["film_groups"]),
+        ("by-genre", "Genre by genre", True),
+        ("between", "Between models", True),
+        ("trust", "Trust", shown["calibration"]),
+        ("training", "Training", any(model["training"] for model in shown["models"])),
+        ("sweeps", "Searches", shown["sweeps"]),
+        ("ablations", "Components", shown["ablations"]),
+        ("cards", "Cards", True),
+    )
+    return [(anchor, name) for anchor, name, there in entries if there]
 
 
 def _models(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -71,23 +110,16 @@ def _models(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
     look = styles(comparison)
     return [
         {
+            "key": key,
             "name": name,
             "what": comparison["models"][key].get("what"),
             "facts": tables.model_facts(comparison, key),
             "runs": tables.runs_table(comparison, key),
-            "settings": _settings(comparison["models"][key]),
+            "card": cards.model_card(comparison, key),
             "training": _training(comparison["models"][key], look[key]) if key in trained(comparison) else None,
         }
         for key, name in tables.names(comparison).items()
     ]
-
-
-def _settings(model: Mapping[str, Any]) -> str:
-    """Return the settings of a model with a checkpoint as JSON."""
-    if not model.get("checkpoint"):
-        return ""
-    settings = strict({name: model[name] for name in _SETTINGS if model.get(name) is not None})
-    return json.dumps(settings, indent=2, ensure_ascii=False)
 
 
 def _training(model: Mapping[str, Any], style: Style) -> dict[str, Any]:

@@ -48,6 +48,34 @@ def groups(comparison: Mapping[str, Any]) -> list[tuple[str, list[Card]]]:
     return list(kinds.items())
 
 
+@dataclass(frozen=True)
+class Proof:
+    """A film of the first screen that one model gets right and another wrong."""
+
+    title: str
+    card: Card
+
+
+def proofs(comparison: Mapping[str, Any]) -> list[Proof]:
+    """Return a film where the poster beats the overview and one the other way.
+
+    Without models of one input each, they are a film that the first model gets right and one that it gets wrong.
+    """
+    models = comparison["models"]
+    sees = {str(models[key].get("sees")): key for key in reversed(trained(comparison))}
+    poster, overview = sees.get("poster", ""), sees.get("overview", "")
+    wanted = [
+        (f"{poster} right, {overview} wrong", "The poster says more"),
+        (f"{overview} right, {poster} wrong", "The overview says more"),
+    ]
+    films = comparison.get("example_films") or []
+    if not poster or not overview:
+        first = next(iter(trained(comparison)), "")
+        wanted = [(f"{first} right", "Found"), (f"{first} wrong", "Not found")]
+    chosen = [(next((film for film in films if film.get("kind") == kind), None), title) for kind, title in wanted]
+    return [Proof(title, _card(comparison, film)) for film, title in chosen if film is not None]
+
+
 def _title(comparison: Mapping[str, Any], kind: str) -> str:
     """Replace model keys by their labels, `cnn right` by `Poster CNN right`."""
     words, models = kind.replace(",", " ,").split(" "), comparison["models"]

@@ -29,6 +29,12 @@ def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
             "Of two models on the same resampled films, so that films hard for both cancel out. It is clear where its "
             "interval leaves out 0.",
         ),
+        ("epoch", "One pass of training over all training films."),
+        (
+            "calibration",
+            "Of the films to which a model gives a genre with 30 %, 30 in 100 should have it. Where more have it, the "
+            "model is too careful, where fewer, too bold.",
+        ),
         (
             "calibration error",
             "Mean distance of probability and share of true pairs, over 15 bins of equally many pairs of film and "

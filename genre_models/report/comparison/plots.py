@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from genre_models.report.charts.chart import Chart
 from genre_models.report.charts.scale import round_ticks
+from genre_models.report.findings.answer import by_guesses, found_of_100
 from genre_models.report.findings.comparison_query import (
     FEWEST_FILMS,
     evaluated_with,
@@ -17,13 +18,37 @@ from genre_models.report.findings.comparison_query import (
     label,
     metric_value,
 )
-from genre_models.report.style.colours import INK, MUTED, Style, styles
-from genre_models.report.style.formats import count, number, show, signed, span
+from genre_models.report.style.colours import INK, MUTED, PAPER, Style, styles
+from genre_models.report.style.formats import count, cut, number, show, signed, span
 
 WIDTH = 340
 ROW = 24
 GENRE_MARGIN = 132
 PROBABILITIES = (0.0, 0.1, 0.25, 0.5, 1.0)
+
+
+def answer_plot(comparison: Mapping[str, Any]) -> Markup:
+    """Draw the genres of 100 that each model finds with three guesses, with intervals."""
+    order, look = by_guesses(comparison), styles(comparison)
+    if not order:
+        return Markup("")
+    chart = Chart(380, 8 + 24 * len(order), left=182, right=32, top=2, bottom=6)
+    shares = {key: found_of_100(comparison, key) for key in order}
+    chart.across(0, max([*(value for value, _ in shares.values()), *(both[1] for _, both in shares.values() if both)]))
+    chart.rows(len(order))
+    for row, (key, (value, both)) in enumerate(shares.items()):
+        style, y = look[key], chart.y(row)
+        chart.text(0, y + 4.5, style.glyph, colour=style.colour, size=13.5, model=key)
+        chart.text(17, y + 4.5, cut(label(comparison, key), 26), colour=INK, size=13, model=key)
+        says = f"{label(comparison, key)}: {show(value, 0)} of 100" + (f", between {span(both, 0)}" if both else "")
+        chart.block((chart.left, chart.x(value)), (y - 8, y + 8), style.colour, says, model=key)
+        if both is not None:
+            chart.rule(chart.x(both[0]), y, chart.x(both[1]), y, PAPER, 3.4, model=key)
+            chart.rule(chart.x(both[0]), y, chart.x(both[1]), y, INK, 1.6, model=key)
+        chart.text(chart.width, y + 5, show(value, 0), colour=INK, anchor="end", size=14.5, bold=True, model=key)
+    return chart.svg(
+        "Genres found of 100, with three guesses a film; the thin line is where it would be with other films"
+    )
 
 
 def models_plot(comparison: Mapping[str, Any], name: str, title: str) -> Markup:

@@ -100,6 +100,17 @@ def pairs_table(comparison: Mapping[str, Any]) -> Table:
     return Table("Lead of each model over each other", head, rows, "runs", folded=True)
 
 
+def matrix_table(comparison: Mapping[str, Any]) -> Table:
+    """Return the lead of every model over every other in mean average precision, best first."""
+    order, named = ranked(comparison, list(comparison["models"])), names(comparison)
+    rows = [
+        [named[a], *(Cell("") if a == b else _lead(gap(comparison, a, b, MEAN_AP.key), MEAN_AP) for b in order)]
+        for a in order
+    ]
+    head = ["lead over", *(label(comparison, key) for key in order)]
+    return Table("Lead of every model over every other", head, rows, "runs matrix")
+
+
 def _lead(paired: PairedDifference | None, metric: Metric) -> Cell:
     if paired is None:
         return Cell(show(None))

@@ -108,6 +108,11 @@ def listed(items: Sequence[str], most: int | None = None) -> str:
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
+def slug(text: str) -> str:
+    """Return a text as a part of an anchor: lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+
+
 def cut(text: str, most: float) -> str:
     """Truncate a text to `most` characters."""
     limit = max(2, int(most))

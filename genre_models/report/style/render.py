@@ -16,7 +16,7 @@ from genre_models.report.style.table import Cell, Table
 
 REPORT = Path(__file__).parents[1]
 
-TEMPLATES = ("style", "charts", "study", "comparison", "prediction", "serving")
+TEMPLATES = ("style", "charts", "study", "explore", "genres", "cards", "comparison", "prediction", "serving")
 """Subpackages of the report that contain templates."""
 
 
@@ -64,7 +64,9 @@ def _environment(**options: Any) -> Environment:
         loader=FileSystemLoader([REPORT / name for name in TEMPLATES]), undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, **options,
     )  # fmt: skip
-    environment.globals.update(count=formats.count, percent=formats.percent, sentence=formats.sentence)
+    environment.globals.update(
+        count=formats.count, percent=formats.percent, sentence=formats.sentence, slug=formats.slug
+    )
     return environment
 
 

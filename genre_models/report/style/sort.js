@@ -1,5 +1,5 @@
 // Sorts a table by the clicked column. Without this, rows stay in the order in which they are written.
-for (const button of document.querySelectorAll("th > button")) {
+for (const button of document.querySelectorAll("th > .sort")) {
   button.addEventListener("click", () => {
     const head = button.parentElement, table = head.closest("table"), body = table.tBodies[0];
     const place = Number(head.dataset.column);

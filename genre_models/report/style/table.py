@@ -35,6 +35,10 @@ class Cell:
     marks: Sequence[str] = ()
     """Badges behind the text."""
     faint: bool = False
+    link: str = ""
+    """Where the text leads on an HTML page."""
+    genre: str = ""
+    """Genre that a link to the films filters them by."""
 
     @property
     def sort_key(self) -> str | None:

@@ -1,0 +1,1 @@
+"""Model cards, the data card, settings side by side, and cost against quality."""

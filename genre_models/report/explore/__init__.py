@@ -1,0 +1,1 @@
+"""All evaluated films: thumbnails, search, filters, and a dialog for each."""

@@ -1,0 +1,1 @@
+"""Each genre in detail: curves, thresholds, calibration and confusions."""
