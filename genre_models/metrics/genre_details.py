@@ -23,15 +23,16 @@ def genre_details(
 ) -> dict[str, dict[str, Any]]:
     """Return details of every genre that some film has, by its name.
 
-    `curve` has [recall, precision] at falling thresholds; `answers` at each threshold of GRID [films named, of them
-    right]; `tuned` the same at the genre's own threshold; `calibration` bins of equally many films: mean `score`,
-    `share` of films with the genre, its 95 % Wilson `interval`, number of `films`; `named_instead` the wrong genres
-    that were named most often where this one was missed, `true_instead` the true genres of films for which it was
-    named wrongly, both as [genre, films], at the tuned thresholds.
+    `films` is the number of films with the genre; `curve` has [recall, precision] at falling thresholds; `answers` at
+    each threshold of GRID [films named, of them right]; `tuned` the same at the genre's own threshold; `calibration`
+    bins of equally many films: mean `score`, `share` of films with the genre, its 95 % Wilson `interval`, number of
+    `films`; `named_instead` the wrong genres that were named most often where this one was missed, `true_instead` the
+    true genres of films for which it was named wrongly, both as [genre, films], at the tuned thresholds.
     """
     named = scores >= thresholds
     return {
         genre: {
+            "films": int(labels[:, g].sum()),
             "curve": _curve(labels[:, g], scores[:, g]),
             "answers": [_answers(labels[:, g], scores[:, g] >= threshold) for threshold in GRID],
             "tuned": _answers(labels[:, g], named[:, g]),

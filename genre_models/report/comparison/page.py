@@ -46,14 +46,14 @@ def write_report(comparison: dict[str, Any], folder: Path) -> Path:
         model["overfitting"] = overfitting(model["history"], name=label(extended, key))
     films = list(comparison.get("all_films") or [])
     shown = context({**extended, "all_films": films})
+    posters = shown["films"].files if shown["films"] else {}
     texts = {
         "comparison.json": _json(extended | ({"film_findings": [*map(_without_text, films)]} if films else {})),
         "comparison.md": markdown("page.md", **shown),
-        PAGE: html("page.html", script=SCRIPTS, **shown),
+        PAGE: html("page.html", script=SCRIPTS, images_beside=bool(posters), **shown),
         SCORES: scores_csv(comparison) if films else None,
     }
     write_texts(folder, texts)
-    posters = shown["films"].files if shown["films"] else {}
     for name, data in posters.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from genre_models.report.charts.chart import Chart
 from genre_models.report.findings.comparison_query import label
 from genre_models.report.style.colours import GREYS, MUTED, Style, styles
-from genre_models.report.style.formats import count, number, percent, span
+from genre_models.report.style.formats import count, percent, span
 
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NAMED = ("0", ".25", ".50", ".75", "1")
@@ -30,11 +30,11 @@ def precision_recall(comparison: Mapping[str, Any], genre: str, details: Mapping
         for recall, precision in points[:: max(1, len(points) // _MARKS)]:
             says = f"{name}: finds {percent(recall)} of the films, {percent(precision)} of those named right"
             chart.dot(recall, precision, Style(style.colour, "o", False), says, size=1.8, model=key)
-        entry = (comparison["models"][key].get("per_genre") or {}).get(genre, {}).get("at_tuned") or {}
-        own = number(entry.get("recall")), number(entry.get("precision"))
-        if own[0] is not None and own[1] is not None and model["tuned"][0]:
-            says = f"{name}, at its threshold: finds {percent(own[0])}, {percent(own[1])} right"
-            chart.dot(own[0], own[1], style, says, size=5, model=key)
+        named, right = model["tuned"]
+        if named:
+            recall, precision = right / model["films"], right / named
+            says = f"{name}, at its threshold: finds {percent(recall)}, {percent(precision)} right"
+            chart.dot(recall, precision, style, says, size=5, model=key)
     return chart.svg(f"{genre}: precision over recall of each model, its own threshold marked")
 
 

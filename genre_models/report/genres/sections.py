@@ -110,10 +110,9 @@ def threshold_data(comparison: Mapping[str, Any]) -> Markup:
     for key, model in (details.get("models") or {}).items():
         for genre, entry in model.items():
             own = number(genre_entry(comparison["models"][key], genre).get("threshold"))
-            genres.setdefault(genre, {"films": 0, "models": {}})["models"][key] = {
+            genres.setdefault(genre, {"films": entry["films"], "models": {}})["models"][key] = {
                 "answers": entry["answers"],
                 "tuned": entry["tuned"],
                 "threshold": own,
             }
-            genres[genre]["films"] = int(comparison["genre_counts"]["evaluated"].get(genre) or 0)
     return script_json({"thresholds": details.get("thresholds") or [], "genres": genres})

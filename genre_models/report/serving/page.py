@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genre_models.report.style.colours import GLYPHS, OF_OTHERS, PREFERRED, SOLID_MARKS, SPARE, VARIABLES
+from genre_models.report.style.colours import GLYPHS, OF_OTHERS, PREFERRED, SPARE, SPARE_MARKS, VARIABLES
 from genre_models.report.style.formats import count, listed
 from genre_models.report.style.render import html
 
@@ -62,7 +62,7 @@ def _styled(service: Mapping[str, Any]) -> list[dict[str, Any]]:
             wanted = OF_OTHERS
         free = [colour for colour in (wanted, *SPARE) if colour not in taken]
         taken.append(free[0] if free else SPARE[place % len(SPARE)])
-        glyph = GLYPHS[SOLID_MARKS[place % len(SOLID_MARKS)]]
+        glyph = GLYPHS[SPARE_MARKS[place % len(SPARE_MARKS)]]
         name = model["label"].split(", epoch ")[0]
         name = name if short.count(name) == 1 else model["label"]
         result.append({**model, "name": name, "colour": f"var(--{VARIABLES[taken[-1]]})", "glyph": glyph})

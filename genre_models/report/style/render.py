@@ -28,17 +28,22 @@ def html(
     template: str,
     *,
     script: Path | Sequence[Path] = SCRIPTS,
+    images_beside: bool = False,
     sources: Mapping[str, str] | None = None,
     **context: object,
 ) -> str:
-    """Render an HTML template; its content security policy allows only the script, joined of several, and `sources`."""
+    """Render an HTML template; its content security policy allows only the script, joined of several, and `sources`.
+
+    With `images_beside` images may also be files in the page's folder.
+    """
     paths = [script] if isinstance(script, Path) else script
     code = "".join(path.read_text("utf-8") for path in paths)
     fingerprint = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    images = "data: 'self'" if images_beside else "data:"
     # The browser blocks every other script and request.
     allowed = {
         "default-src": "'none'",
-        "img-src": "data:",
+        "img-src": images,
         "style-src": "'unsafe-inline'",
         "script-src": f"'sha256-{fingerprint}'",
     }

@@ -21,7 +21,7 @@ def test_answers_are_counted_at_every_threshold() -> None:
     at = dict(zip(GRID, drama["answers"], strict=True))
     # Named from .05 on: all four films, two of them right; from .5 on: the first and the third, one right.
     assert (at[0.05], at[0.5], at[0.85], at[0.95]) == ([4, 2], [2, 1], [1, 1], [0, 0])
-    assert drama["tuned"] == at[0.5]
+    assert drama["tuned"] == at[0.5] and drama["films"] == 2
 
 
 def test_a_genre_without_a_film_is_left_out() -> None:
