@@ -256,6 +256,8 @@ def _sizes(films: int, parts: list[int], names: list[str]) -> np.ndarray:
     A subset with a share gets at least 1. Raises FilmsError where there are fewer films than subsets with a share.
     """
     wanted = [name for name, part in zip(names, parts, strict=True) if part > 0]
+    if not films:
+        raise FilmsError("no film is left to split: each was rejected, or none has a genre. See the rejects.")
     if films < len(wanted):
         raise FilmsError(
             f"{films} films cannot fill the {len(wanted)} subsets {', '.join(wanted)}: "

@@ -14,7 +14,7 @@ from genre_models.report.ablation.query import (
     seeds_of,
     side,
 )
-from genre_models.report.style.formats import count, listed, narrow, show, signed, span
+from genre_models.report.style.formats import count, ends, listed, narrow, show, signed, span
 from genre_models.report.style.table import Finding
 
 # With fewer seeds than this, chance may decide which components look clear.
@@ -55,13 +55,22 @@ def findings(ablation: Mapping[str, Any]) -> list[Finding]:
 def _of_group(ablation: Mapping[str, Any], name: str) -> str:
     """Return which variants of a group helped, had no clear effect, or hurt."""
     variants = group(ablation, name)
+    torn = [variant for variant in variants if not side(variant) and _leaves_out_zero(variant)]
     words = {1: "Clear gain", 0: "No clear effect", -1: "Clear loss"}
     parts = [
         f"{word}: {listed([_with_effect(variant) for variant in some])}."
         for sign, word in words.items()
-        if (some := [variant for variant in variants if side(variant) == sign])
+        if (some := [variant for variant in variants if side(variant) == sign and variant not in torn])
     ]
+    if torn:
+        parts.append(f"Not the same with every seed: {listed([_with_effect(variant) for variant in torn])}.")
     return " ".join(parts)
+
+
+def _leaves_out_zero(variant: Mapping[str, Any]) -> bool:
+    """Return whether the interval of an effect leaves out 0, whatever the seeds say."""
+    both = ends(entry(variant, "test").get("interval"))
+    return both is not None and (both[0] > 0 or both[1] < 0)
 
 
 def _with_effect(variant: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genre_models.report.style.formats import number, percent, show
+from genre_models.report.style.formats import number, show, some_percent
 
 # Epoch-to-epoch noise of the validation loss on a few hundred films is about this much of its value.
 NOISE = 0.01
@@ -113,14 +113,14 @@ def _sentence(name: str, course: Course, kind: str) -> str:
     last = course.epochs[-1]
     best = f"({show(course.validation[course.best])}) at epoch {course.epochs[course.best]} of {last}"
     lowest = f"validation loss was lowest {best}"
-    fell, rose = percent(abs(course.training_fall), 1), percent(course.rise, 1)
+    fell, rose = some_percent(abs(course.training_fall), 1), some_percent(course.rise, 1)
     match kind:
         case "broke down":
             return f"{name} broke down: its training loss is no number after epoch {last}. Until then {lowest}."
         case "one epoch":
             return f"{name} has one readable epoch, so nothing can be said on overfitting."
         case "still falling":
-            gain = percent(course.late_gain, 1)
+            gain = some_percent(course.late_gain, 1)
             return f"{name} was stopped too early: {lowest}, and it still fell by {gain} at the end. Train longer."
         case "level":
             return f"{name} does not overfit to speak of: {lowest}, and it has levelled off."

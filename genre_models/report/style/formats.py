@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 NOTHING = "–"
+_MOST_DIGITS = 9
 
 
 def number(value: object) -> float | None:
@@ -50,7 +51,14 @@ def ends(interval: object) -> tuple[float, float] | None:
 def span(interval: object, digits: int = 3, joint: str = " to ") -> str:
     """Format an interval as `0.121 to 0.163`, or as an empty string if missing."""
     both = ends(interval)
-    return "" if both is None else f"{show(both[0], digits)}{joint}{show(both[1], digits)}"
+    return "" if both is None else f"{_bound(both[0], digits)}{joint}{_bound(both[1], digits)}"
+
+
+def _bound(value: float, digits: int) -> str:
+    """Format the end of an interval; one that is not 0 gets the decimals that show it."""
+    while value and digits < _MOST_DIGITS and float(f"{value:.{digits}f}") == 0:
+        digits += 1
+    return show(value, digits)
 
 
 def narrow(interval: object, digits: int = 3) -> str:
@@ -62,6 +70,14 @@ def percent(share: object, digits: int = 0) -> str:
     """Format a fraction as `42 %`."""
     finite = number(share)
     return NOTHING if finite is None else f"{show(finite * 100, digits)} %"
+
+
+def some_percent(share: object, digits: int = 0) -> str:
+    """Format a fraction as `42 %`; one that is not 0 but rounds to it as `under 1 %`."""
+    finite = number(share)
+    if finite and float(f"{abs(100 * finite):.{digits}f}") == 0:
+        return f"under {10.0**-digits:g} %"
+    return percent(share, digits)
 
 
 def count(value: object) -> str:

@@ -4,15 +4,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from genre_models.report.style.formats import count, cut, duration, films, listed, number, percent
+from genre_models.report.style.formats import count, cut, duration, films, listed, number, percent, some_percent
 from genre_models.report.style.table import Finding
 from genre_models.report.sweep.query import (
     START,
     best,
+    best_by_other,
     four_digits,
     label,
     lower_is_better,
     metric_name,
+    other_name,
     row,
     trial,
 )
@@ -32,6 +34,9 @@ def headline(sweep: Mapping[str, Any]) -> str:
         return f"{name}: no trial has a result"
     if _with_result(sweep) == 1:
         return f"{name}: one trial, nothing to compare it with"
+    other = best_by_other(sweep)
+    if other not in (None, winner):
+        return f"{name}: {metric_name(sweep)} favours trial {winner}, {other_name(sweep)} favours trial {other}"
     if winner == START:
         return f"{name}: no trial beat the starting point"
     if lead is None:
@@ -71,7 +76,21 @@ def outcome(sweep: Mapping[str, Any]) -> str:
             parts.append(f"Part of its lead is luck: it was picked out of {_with_result(sweep)} by these very films.")
     if own["best_epoch"] == sweep["epochs"] and int(sweep["epochs"]) > 1:
         parts.append("Its best epoch is the last one allowed, so more epochs may gain.")
-    return " ".join([*parts, _better_but_failed(sweep)]).strip()
+    return " ".join([*parts, _by_other(sweep), _better_but_failed(sweep)]).strip()
+
+
+def _by_other(sweep: Mapping[str, Any]) -> str:
+    """Return the winner's place by the metric that did not choose it."""
+    winner, other, name = best(sweep), best_by_other(sweep), other_name(sweep)
+    own = number(row(sweep, winner).get("other"))
+    if own is None or other is None or _with_result(sweep) < 2:
+        return ""
+    if other == winner:
+        return f"It is the best by {name}, too: {four_digits(own)}."
+    return (
+        f"By {name} trial {other} is the best ({four_digits(row(sweep, other)['other'])}); "
+        f"that of trial {winner} is {four_digits(own)}."
+    )
 
 
 def searched(sweep: Mapping[str, Any]) -> str:
@@ -131,7 +150,7 @@ def _against_start(sweep: Mapping[str, Any], lead: float | None, start: Mapping[
     if lead is None:
         return "; trial 1, the starting point, has no result"
     side = "lower" if lower_is_better(sweep) else "higher"
-    share = f" ({percent(lead / abs(start['value']), 1)})" if start["value"] else ""
+    share = f" ({some_percent(lead / abs(start['value']), 1)})" if start["value"] else ""
     return f", {four_digits(lead)}{share} {side} than the {four_digits(start['value'])} of trial 1, the starting point"
 
 

@@ -68,11 +68,13 @@ def _commands(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
     if winner is None:
         return []
     store = ["--store", str((sweep.get("store") or {}).get("path") or "STORE")]
-    config = f"{str(sweep['path']).rstrip('/')}/best_config.yaml"
-    train = ["python", f"ray_jobs/train_{kind}.py", "--config", config, *store]
+    path = str(sweep["path"]).rstrip("/")
+    runs = ["--runs", path.rpartition("/")[0] or "."]
+    train = ["python", f"ray_jobs/train_{kind}.py", "--config", f"{path}/best_config.yaml", *store, *runs]
     steps = [(f"Train with the settings of trial {winner}:", train)]
     if checkpoint := trial(sweep, winner).get("checkpoint"):
-        evaluate = ["python", "ray_jobs/evaluate.py", *store, f"--{kind}", str(checkpoint)]
+        evaluate = ["python", "ray_jobs/evaluate.py", *store, *runs, f"--{kind}", str(checkpoint)]
+        evaluate += ["--report", f"{path}/report"]
         steps.append((f"Evaluate the checkpoint of trial {winner} on the test films:", evaluate))
     return [(why, shlex.join(command)) for why, command in steps]
 

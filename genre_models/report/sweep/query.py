@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from genre_models.metrics.names import SELECTING, other_selecting
 from genre_models.report.style.formats import NOTHING, number, show
 
 # Trial 1 always has the model's starting settings.
@@ -43,6 +44,22 @@ def best(sweep: Mapping[str, Any]) -> int | None:
     """Return the number of the best trial, or None."""
     best_number = sweep["analysis"]["best"]
     return None if best_number is None else int(best_number)
+
+
+def other_name(sweep: Mapping[str, Any]) -> str:
+    """Return the name of the metric that does not rank the trials."""
+    return words(other_selecting(str(sweep["metric"])))
+
+
+def best_by_other(sweep: Mapping[str, Any]) -> int | None:
+    """Return the number of the best trial by the other metric, at each trial's chosen epoch; None if unknown."""
+    sign = 1 if SELECTING[other_selecting(str(sweep["metric"]))] == "min" else -1
+    known = [
+        (sign * value, int(record["number"]))
+        for record in sweep["analysis"]["rows"]
+        if (value := number(record.get("other"))) is not None and trial(sweep, record["number"])["status"] != "failed"
+    ]
+    return min(known)[1] if known else None
 
 
 def trial(sweep: Mapping[str, Any], wanted: int | None) -> Mapping[str, Any]:

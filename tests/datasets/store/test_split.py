@@ -236,3 +236,9 @@ def test_all_films_may_go_into_one_subset() -> None:
     ids, labels = films(6)
     shares = {"train": 0.0, "validation": 0.0, "test": 1.0}
     assert set(stratified_split(ids, labels, shares=shares, seed=0)) == {"test"}
+
+
+def test_without_a_film_the_split_says_why() -> None:
+    ids, labels = films(6)
+    with pytest.raises(FilmsError, match="no film is left to split"):
+        stratified_split(ids[:0], labels[:0], shares={"train": 1.0}, seed=0)

@@ -54,6 +54,14 @@ def test_the_words_say_what_helped_and_what_did_not(runs: dict[str, dict[int, Ru
     assert any(line.startswith("word dropout") and line.endswith("+") for line in screen_table(ablation))
 
 
+def test_an_effect_that_seeds_disagree_on_is_not_called_none(runs: dict[str, dict[int, RunScores]]) -> None:
+    ablation = made_ablation(evaluated=runs)
+    idle = next(variant for variant in ablation["variants"] if variant["component"] == "idle")
+    idle["effect"]["test"]["mean_average_precision"] |= {"interval": [0.001, 0.009], "clear": False}
+    (text,) = [finding.text for finding in findings(ablation) if finding.title == "Components in the preset"]
+    assert "No clear effect" not in text and "Not the same with every seed: idle (" in text
+
+
 def test_one_component_that_nobody_described_reads_well(runs: dict[str, dict[int, RunScores]], tmp_path: Path) -> None:
     ablation = made_ablation(evaluated=runs)
     kept = ("best", "best with mixup")

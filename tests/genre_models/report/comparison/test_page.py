@@ -175,6 +175,12 @@ def test_joint_models_are_shown_like_the_first_ones(tmp_path: Path) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_a_model_has_the_same_sign_on_every_page() -> None:
+    alone, among = styles(example_comparison(models=["ensemble", "prior"])), styles(example_comparison(models=ALL))
+    assert alone["ensemble"] == among["ensemble"] and alone["ensemble"].glyph == "✚"
+    assert styles(example_comparison(models=["lstm"]))["lstm"] == among["lstm"]
+
+
 def test_every_model_has_a_colour_of_its_own_whoever_else_is_there() -> None:
     all_of_them = styles(example_comparison(models=ALL))
     shown = [all_of_them[key].colour for key in ("cnn", "lstm", "fusion", "ensemble")]

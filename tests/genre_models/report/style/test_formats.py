@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genre_models.report.style.formats import duration, listed, narrow, percent, show, signed
+from genre_models.report.style.formats import duration, listed, narrow, percent, show, signed, some_percent, span
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,17 @@ def test_signs_shares_and_intervals() -> None:
     assert percent(0.417) == "42 %"
     assert narrow([0.231, 10.5]) == ".231–10.500"
     assert narrow([0.231, None]) == ""
+
+
+def test_the_end_of_an_interval_that_is_not_0_never_reads_0() -> None:
+    assert span([-0.18, -0.0004], 2) == "−0.18 to −0.0004"
+    assert narrow([0.00021, 0.5]) == ".0002–.500"
+    assert span([0.0, 0.1], 2) == "0.00 to 0.10"
+
+
+def test_a_share_that_is_not_0_never_reads_0() -> None:
+    assert some_percent(0.0004, 1) == "under 0.1 %" and some_percent(0.004) == "under 1 %"
+    assert some_percent(0.0, 1) == "0.0 %" and some_percent(0.0123, 1) == "1.2 %"
 
 
 def test_durations_read_like_a_clock() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from genre_models.report.comparison.page import write_report
 from genre_models.report.style.table import Cell
-from genre_models.report.sweep.findings import failures, mattered, outcome, stopping
+from genre_models.report.sweep.findings import failures, headline, mattered, outcome, stopping
 from genre_models.report.sweep.page import write_sweep
 from genre_models.report.sweep.tables import gain_table, trials_csv
 from genre_models.studies.sweep_analysis import analysed
@@ -151,10 +151,13 @@ def test_page_shows_settings_trials_and_how_to_go_on(written: tuple[Page, Path])
     best = json.loads((folder / "sweep.json").read_text("utf-8"))["analysis"]["best"]
     for name, space in SPACES["cnn"].items():
         assert name in page.text and space["why"] in page.text
-    assert "python ray_jobs/train_cnn.py --config runs/tune-cnn/best_config.yaml --store runs/store" in page.text
-    assert f"--cnn runs/tune-cnn/trial-{best:03}/checkpoint" in page.text
+    train = "python ray_jobs/train_cnn.py --config runs/tune-cnn/best_config.yaml --store runs/store --runs runs"
+    assert train in page.text
+    evaluate = f"--runs runs --cnn runs/tune-cnn/trial-{best:03}/checkpoint --report runs/tune-cnn/report"
+    assert evaluate in page.text
     assert sum(tag == "tr" for tag, _ in page.tags) == (1 + 3) + (1 + 6) + (1 + 30)
     assert sum(tag == "svg" for tag, _ in page.tags) == 4
+    assert [attrs["href"] for tag, attrs in page.tags if tag == "a"] == ["#result", "#result", "#next", "#made"]
     assert f"Trial {best} was the best" in page.text
     assert "trials 10, 20 and 30: the loss of epoch 3 is nan" in page.text
 
@@ -301,6 +304,27 @@ def test_words_are_honest_where_nothing_was_gained() -> None:
     assert "next to nothing" not in clear
     assert "Trial 2 had reached 0.1500 before it failed" in outcome(two([0.3, 0.2], [0.3, 0.15], "failed"))
     assert "Only 2 trials have a figure" in mattered(two([0.3], [0.2]))
+
+
+def with_ranking(values: list[float]) -> dict[str, Any]:
+    """Two trials whose first has the lower loss, with these mean average precisions."""
+    sweep = two([0.2], [0.3])
+    trials = [
+        {**trial, "history": [{**trial["history"][0], "validation_mean_average_precision": value}]}
+        for trial, value in zip(sweep["trials"], values, strict=True)
+    ]
+    return analysed({**sweep, "trials": trials})
+
+
+def test_a_sweep_says_where_its_two_metrics_disagree() -> None:
+    torn = with_ranking([0.2, 0.4])
+    assert headline(torn).endswith("validation loss favours trial 1, validation mean average precision favours trial 2")
+    assert "By validation mean average precision trial 2 is the best (0.4000); that of trial 1 is 0.2000." in outcome(
+        torn
+    )
+    agreed = with_ranking([0.4, 0.2])
+    assert headline(agreed) == "Poster CNN: no trial beat the starting point"
+    assert "It is the best by validation mean average precision, too: 0.4000." in outcome(agreed)
 
 
 def test_words_on_what_was_saved() -> None:
