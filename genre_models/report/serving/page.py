@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genre_models.report.style.colours import GLYPHS, OF_OTHERS, PREFERRED, SPARE, SPARE_MARKS, VARIABLES
+from genre_models.report.style.colours import (
+    GLYPHS,
+    MARK_OF_OTHERS,
+    OF_OTHERS,
+    PREFERRED,
+    PREFERRED_MARKS,
+    SPARE,
+    SPARE_MARKS,
+    VARIABLES,
+)
 from genre_models.report.style.formats import count, listed
 from genre_models.report.style.render import html
 
@@ -57,13 +66,15 @@ def _styled(service: Mapping[str, Any]) -> list[dict[str, Any]]:
     taken: list[str] = []
     for place, model in enumerate(ordered):
         both = model["uses_poster"] and model["uses_overview"]
-        wanted = PREFERRED["both" if both else "poster" if model["uses_poster"] else "overview"]
+        modality = "both" if both else "poster" if model["uses_poster"] else "overview"
+        wanted = (PREFERRED[modality], PREFERRED_MARKS[modality])
         if model["model"] == service["answering"] and len(ordered) > 1:
-            wanted = OF_OTHERS
-        free = [colour for colour in (wanted, *SPARE) if colour not in taken]
-        taken.append(free[0] if free else SPARE[place % len(SPARE)])
-        glyph = GLYPHS[SPARE_MARKS[place % len(SPARE_MARKS)]]
+            wanted = (OF_OTHERS, MARK_OF_OTHERS)
+        spare = [(colour, SPARE_MARKS[i % len(SPARE_MARKS)]) for i, colour in enumerate(SPARE)]
+        free = [style for style in (wanted, *spare) if style[0] not in taken]
+        colour, mark = free[0] if free else spare[place % len(spare)]
+        taken.append(colour)
         name = model["label"].split(", epoch ")[0]
         name = name if short.count(name) == 1 else model["label"]
-        result.append({**model, "name": name, "colour": f"var(--{VARIABLES[taken[-1]]})", "glyph": glyph})
+        result.append({**model, "name": name, "colour": f"var(--{VARIABLES[colour]})", "glyph": GLYPHS[mark]})
     return result
