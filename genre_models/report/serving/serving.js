@@ -201,7 +201,7 @@ function textOf(one) {
       const strength = Math.abs(worth) / most;
       if (strength < 0.05) return [word, " "];
       const colour = worth > 0 ? "var(--hit)" : "var(--vermillion)";
-      return [make("mark", { style: { background: `color-mix(in srgb, ${colour} ${Math.round(70 * strength)}%, transparent)` },
+      return [make("mark", { style: { background: `color-mix(in srgb, ${colour} ${Math.round(45 * strength)}%, transparent)` },
         title: `${worth > 0 ? "for" : "against"} ${one.genre}` }, word), " "];
     });
     const top = (sign) => [...new Set(one.words.filter(([, worth]) => sign * worth > 0.05 * most)

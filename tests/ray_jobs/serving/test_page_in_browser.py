@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
+from axe_playwright_python.sync_playwright import Axe
 
 from genre_models.explain.explanation import Explanation
 from genre_models.predictors.model import Model
@@ -145,6 +146,7 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser: Any, url: str, po
     phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "color_scheme": scheme}
     with opened(browser, url, **phone) as page:
         page.set_input_files("#poster", poster)
+        page.fill("#overview", "A detective hunts a killer.")
         page.tap("#send")
         page.wait_for_selector("#genres > li")
         page.tap("#explain")
@@ -153,6 +155,9 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser: Any, url: str, po
         assert "Poster CNN" in cells_of(page, "Comedy")[1]  # each bar names its model
         colours = page.evaluate("(s => [s.color, s.backgroundColor])(getComputedStyle(document.body))")
         ink, paper = (int(colour.removeprefix("rgb(").split(",")[0]) for colour in colours)
+        # Headings in order, names of all fields, contrasts: the rules of axe.
+        page.wait_for_function("document.getAnimations().length === 0")
+        assert [(rule["id"], len(rule["nodes"])) for rule in Axe().run(page).response["violations"]] == []
         assert (ink < 60, paper > 240) == ((True, True) if scheme == "light" else (False, False))
 
 

@@ -64,7 +64,7 @@ def send_raw(port: int, data: bytes) -> bytes:
 
 def test_served_answers_are_those_of_the_models(models: list[str], ray_head: Head) -> None:
     """One service for all: its start takes ten seconds."""
-    port, wait_ms = free_port(), 400
+    port, wait_ms = free_port(), 1500
     url = f"http://127.0.0.1:{port}"
     options = ("--model", *models, "--port", port, "--batch-wait-ms", wait_ms, "--max-body-mb", 0.5)
     with started_on(ray_head, "serve", *options) as job, ThreadPoolExecutor(4) as pool:
@@ -105,12 +105,12 @@ def test_served_answers_are_those_of_the_models(models: list[str], ray_head: Hea
 
         # Asked to end, it first answers the film that waits for others.
         waiting = pool.submit(predict, films[0])
-        time.sleep(0.1)
+        time.sleep(0.7)
         job.send_signal(signal.SIGTERM)
         assert waiting.result()["genres"] == answers[0]["genres"]
         output, _ = job.communicate(timeout=60)
         assert job.returncode == 0, output
-        assert output.splitlines()[0] == f"mean of 2 models: {url}/" and output.splitlines()[-1] == "Ended"
+        assert f"mean of 2 models: {url}/" in output.splitlines() and output.splitlines()[-1] == "Ended"
         assert "Traceback" not in output and "(raylet)" not in output
 
 
