@@ -41,6 +41,7 @@ PREDICTS, RESUMES = (_WEIGHTS, *_TEXTS), (_WEIGHTS, *_TEXTS, _STATE)
 """Files that a checkpoint needs to predict, and to resume training from it."""
 _FILES = (_ABOUT, *RESUMES)
 _AT_A_TIME = 1 << 20
+_ROOM = 64 << 20
 
 
 class CheckpointError(ValueError):
@@ -332,6 +333,7 @@ def load_model(folder: Path) -> Any:
         _require(folder, parse((folder / _ABOUT).read_text(encoding="utf-8"), where=str(folder / _ABOUT)), (_WEIGHTS,))
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: take another checkpoint, or copy this one again")
+    _require_bounded(path)
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # zipfile's, h5py's and Keras' own, of many types
@@ -340,6 +342,31 @@ def load_model(folder: Path) -> Any:
         if not np.isfinite(np.sum(weight.numpy(), dtype=np.float64)):  # any that is no number makes it none
             raise CheckpointError(f"{path} holds weights that are no numbers ({weight.path}): train it again")
     return model
+
+
+def _require_bounded(path: Path) -> None:
+    """Raise CheckpointError for an archive that takes far more memory than its file has bytes.
+
+    Keras stores without compression, and its weights are arrays as long as their data.
+    """
+    import h5py
+
+    sizes: list[int] = []
+    most = 2 * path.stat().st_size + _ROOM
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size <= most:
+                with archive.open("model.weights.h5") as stream, h5py.File(stream, "r") as weights:
+                    weights.visititems(lambda _, one: sizes.append(getattr(one, "nbytes", 0)))
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path} is cut or damaged ({error})") from error
+    size = max(size, sum(sizes))
+    if size > most:
+        raise CheckpointError(
+            f"{path} of {path.stat().st_size:,} bytes would take {size:,} in memory, which no model of this project "
+            "does: it is not loaded"
+        )
 
 
 def restore(folder: Path, model: Any, optimizer: Any) -> list[EpochMetrics]:

@@ -18,6 +18,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from genre_models.encoders.pickle_checks import PickleError, check_pickle
+
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the legacy format
 _PROTOCOL = 1001  # the second
 # Data types of PyTorch's storages (flat arrays). bfloat16 is missing: numpy does not support it.
@@ -102,6 +104,17 @@ class _Unpickler(pickle.Unpickler):
         return _Tensor(storage, _count(offset), tuple(map(_count, shape)), tuple(map(_count, strides)))
 
 
+def _load(file: BinaryIO) -> Any:
+    """Load the pickle at the file's position, after a check of its size when loaded."""
+    start = file.tell()
+    try:
+        check_pickle(file)
+    except PickleError as error:
+        raise WeightsError(f"{error}: it is not loaded") from error
+    file.seek(start)
+    return _Unpickler(file).load()
+
+
 def _count(value: Any) -> int:
     if type(value) is not int or value < 0:
         raise WeightsError(f"counts {value!r} elements")
@@ -111,13 +124,13 @@ def _count(value: Any) -> int:
 def _from_pickles(file: BinaryIO, size: int) -> dict[str, np.ndarray]:
     """Read the legacy format: magic number, protocol, machine, values, storage keys, and raw data."""
     # A new unpickler for each pickle, as in PyTorch: the memo is not shared.
-    magic, protocol, machine = (_Unpickler(file).load() for _ in range(3))
+    magic, protocol, machine = (_load(file) for _ in range(3))
     if (magic, protocol) != (_MAGIC, _PROTOCOL) or machine.get("little_endian") is not True:
         raise WeightsError(f"is of a form that is not read here (protocol {protocol!r}, {machine!r})")
-    tensors = _tensors(_Unpickler(file).load())
+    tensors = _tensors(_load(file))
     storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
     numbers: dict[str, bytes] = {}
-    for key in _Unpickler(file).load():
+    for key in _load(file):
         (count,) = struct.unpack("<q", file.read(8))
         if key not in storages or not 0 <= count * storages[key].dtype.itemsize <= size:
             raise WeightsError(f"has {count:,} numbers in storage {key!r}: more than the file, or of no tensor")
@@ -135,7 +148,7 @@ def _from_zip(file: BinaryIO) -> dict[str, np.ndarray]:
             raise WeightsError("is a compressed ZIP archive: PyTorch writes none")
         if "byteorder" in entries and archive.read(entries["byteorder"]) != b"little":
             raise WeightsError("was written with the highest byte first, which is not read here")
-        tensors = _tensors(_Unpickler(io.BytesIO(archive.read(entries["data.pkl"]))).load())
+        tensors = _tensors(_load(io.BytesIO(archive.read(entries["data.pkl"]))))
         return {
             name: _array(tensor, archive.read(entries[f"data/{tensor.storage.key}"]), name)
             for name, tensor in tensors.items()

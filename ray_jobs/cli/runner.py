@@ -61,7 +61,11 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
             raise
         _print_error(f"\nStopped: {text}")
         sys.exit(exit_code(error))
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, SystemExit) as error:
+        if isinstance(error, SystemExit):
+            if error.code != signal.SIGTERM:
+                raise
+            error = Terminated()  # while Ray starts, the signal is its own, and ends in this code
         by = "by SIGTERM" if isinstance(error, Terminated) else "by you"
         _print_error(f"\nStopped {by}. What was finished is kept.")
         sys.exit(143 if isinstance(error, Terminated) else 130)

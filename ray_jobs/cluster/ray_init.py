@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 import warnings
+from pathlib import Path
 from types import ModuleType
 
 from ray_jobs.cli.console import Console
@@ -60,13 +61,29 @@ def _address() -> str | None:
     named = os.environ.get("RAY_ADDRESS", "")
     if named and not _answers(named):
         raise ClusterError(f"no Ray answers at RAY_ADDRESS={named}: start it there, or unset that variable")
-    from ray_jobs.cluster.ray_internals import recorded_address, running_addresses
-
-    left = "" if named else recorded_address()
-    if left and not _answers(left) and not running_addresses():
+    left = "" if named else _recorded_address()
+    if left and not _answers(left) and not _runs_here():
         Console().line(f"The Ray that ran at {left} is gone: starting one on this machine")
         return "local"
     return None
+
+
+def _recorded_address() -> str:
+    """Return the address of the Ray last started on this machine, which may be gone; "" without any."""
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    try:
+        return Path(folder, "ray", "ray_current_cluster").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _runs_here() -> bool:
+    """Return whether the head of any Ray runs on this machine; Ray finds it by its process."""
+    for process in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            if process.read_text(encoding="utf-8", errors="replace").startswith("gcs_server"):
+                return True
+    return False
 
 
 def _answers(address: str) -> bool:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ray._private.services import find_gcs_addresses
-from ray._private.utils import read_ray_address
 from ray.data._internal.execution.execution_callback import ExecutionCallback
 
 CHECKED_WITH = {"ray": "2.60"}
@@ -51,19 +49,6 @@ class IdleThrottle(SchedulerThrottle):
     """
 
     longest_s = LONGEST_S
-
-
-def recorded_address() -> str:
-    """Return the address of the Ray last started on this machine, "" without any.
-
-    It may be gone.
-    """
-    return read_ray_address() or ""
-
-
-def running_addresses() -> set[str]:
-    """Return the addresses of the Rays whose heads run on this machine."""
-    return set(find_gcs_addresses())
 
 
 def autoscaler_limit(config: Path = _LAUNCHED) -> dict[str, float]:

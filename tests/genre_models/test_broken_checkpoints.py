@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -99,7 +102,7 @@ def test_what_is_whole_is_read(folder: Path) -> None:
     (folder / "history.csv").write_text(later)
     (folder / "tokenizer.json").write_text("of nobody")
     found = checkpoints.read(folder)
-    assert len(found.history) == 2 and found.figures == EPOCHS[0] and found.tokenizer == ""
+    assert len(found.history) == 2 and found.metrics == EPOCHS[0] and found.tokenizer == ""
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
@@ -184,3 +187,26 @@ def test_a_checkpoint_of_the_version_before_that_is_cut_is_passed_over(folder: P
     lines: list[str] = []
     assert first_sound(checkpoints_below(str(folder)), lines.append) is None
     assert "model.keras is cut or damaged" in lines[0]
+
+
+def test_a_model_that_inflates_to_gigabytes_is_not_loaded(folder: Path) -> None:
+    edit(folder / "checkpoint.json", lambda values: values.pop("files"))
+    path = folder / "model.keras"
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+        archive.writestr("assets/zeros", bytes(200 << 20))
+    with pytest.raises(CheckpointError, match=r"model.keras of [\d,]+ bytes would take 2\d\d,"):
+        checkpoints.load_model(folder)
+    # An array of which no byte is stored: HDF5 gives what is missing as zeros.
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as weights:
+        weights.create_dataset("layers/dense/vars/0", shape=(1 << 34,), dtype="f4", chunks=(1 << 20,))
+    parts["model.weights.h5"] = stream.getvalue()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    with pytest.raises(CheckpointError, match=r"would take 68,719,476,736 in memory"):
+        checkpoints.load_model(folder)

@@ -80,6 +80,9 @@ def test_sigterm_ends_a_job_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, caps
     code, said = ended(monkeypatch, capsys, lambda _: os.kill(os.getpid(), signal.SIGTERM))
     assert code == 143 and "Stopped by SIGTERM. What was finished is kept." in said
     assert signal.getsignal(signal.SIGTERM) is before
+    # As Ray's own handler does, which is in place while Ray starts.
+    assert ended(monkeypatch, capsys, lambda _: sys.exit(signal.SIGTERM))[0] == 143
+    assert ended(monkeypatch, capsys, lambda _: sys.exit(3))[0] == 3
 
 
 def test_a_full_disk_names_the_path_and_the_room(tmp_path: Path) -> None:
@@ -155,16 +158,17 @@ def nobody() -> str:
 
 
 def test_a_head_that_died_is_not_waited_for(
-    nobody: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    nobody: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ray_jobs.cluster import ray_internals
-
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(ray_internals, "recorded_address", lambda: nobody)
-    monkeypatch.setattr(ray_internals, "running_addresses", set)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    assert ray_init._address() is None
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text(f"{nobody}\n")
+    monkeypatch.setattr(ray_init, "_runs_here", lambda: False)
     assert ray_init._address() == "local"
     assert f"The Ray that ran at {nobody} is gone" in capsys.readouterr().out
-    monkeypatch.setattr(ray_internals, "running_addresses", lambda: {"127.0.0.1:1"})
+    monkeypatch.setattr(ray_init, "_runs_here", lambda: True)
     assert ray_init._address() is None
     monkeypatch.setenv("RAY_ADDRESS", nobody)
     with pytest.raises(ClusterError, match=f"no Ray answers at RAY_ADDRESS={nobody}"):
