@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-# Colours of the heat from 0 to 1, and their opacity: cold regions show the poster as it is.
+# Colours of the heat from 0 to 1, and its opacity at 1: cold regions show the poster in grey.
 _COLOURS = np.array([[255, 236, 61], [255, 150, 20], [214, 24, 24]], np.float32)
 _OPAQUE = 0.75
 
@@ -57,7 +57,7 @@ class Explanation:
             poster: a Pillow picture, the bytes or the path of a picture file, or pixels uint8 [height, width, 3].
 
         Returns:
-            An RGB picture of the poster's size: yellow to red where the poster speaks for the genre.
+            An RGB picture of the poster's size, in grey, yellow to red where it speaks for the genre.
 
         Raises:
             ValueError: there is no heat, as the film has no poster or the model takes none.
@@ -71,7 +71,8 @@ class Explanation:
         places = np.linspace(0, 1, len(_COLOURS))
         colours = np.stack([np.interp(values, places, channel) for channel in _COLOURS.T], axis=-1)
         opacity = (_OPAQUE * values)[..., None]
-        pixels = (1 - opacity) * np.asarray(picture, np.float32) + opacity * colours
+        grey = np.asarray(picture.convert("L"), np.float32)[..., None]
+        pixels = (1 - opacity) * grey + opacity * colours
         return Image.fromarray(np.clip(pixels, 0, 255).round().astype(np.uint8))
 
     def heat_png(self, poster: Any) -> bytes:
@@ -103,4 +104,5 @@ def _picture(poster: Any) -> Image.Image:
         poster = io.BytesIO(poster)
     if isinstance(poster, np.ndarray):
         return Image.fromarray(poster).convert("RGB")
-    return (poster if isinstance(poster, Image.Image) else Image.open(poster)).convert("RGB")
+    picture = poster if isinstance(poster, Image.Image) else Image.open(poster)
+    return ImageOps.exif_transpose(picture).convert("RGB")
