@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import re
 import signal
@@ -53,8 +55,8 @@ def serve_until_stopped(options: ServingOptions, host: str, port: int, console: 
         # The application first: with it the replicas end, and until then there is a proxy to carry their answers.
         serve.delete(NAME)
     finally:
-        # Ray prints that Serve's controller, which ends itself, has died.
-        with quiet_stderr(show_on_error=False):
+        # Ray prints, to stdout, that Serve's controller has died, which ends itself.
+        with quiet_stderr(show_on_error=False), contextlib.redirect_stdout(io.StringIO()):
             serve.shutdown()
             ray.shutdown()
     console.line("Ended")

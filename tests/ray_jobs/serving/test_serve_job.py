@@ -15,6 +15,11 @@ import numpy as np
 import pytest
 
 import genre_models as gm
+from genre_models.checkpoint import CheckpointError
+from ray_jobs.cli.console import Console
+from ray_jobs.cli.errors import TrainError
+from ray_jobs.serving.lifetime import serve_until_stopped
+from ray_jobs.serving.settings import ServingOptions
 from tests.genre_models.predictors.tiny_models import GENRES, OVERVIEWS, save
 from tests.jobs import started_on
 from tests.ray_jobs.serving.fake_models import base64_of, picture
@@ -114,11 +119,12 @@ def test_served_answers_are_those_of_the_models(models: list[str], ray_head: Hea
         assert "Traceback" not in output and "(raylet)" not in output
 
 
-def test_mistakes_are_named_before_ray_starts(models: list[str], tmp_path: Path, run_command: Any) -> None:
-    assert "no checkpoint" in run_command("serve", "--model", tmp_path, fails=True).stderr
+def test_mistakes_are_named_before_ray_starts(models: list[str], tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="is no checkpoint"):
+        serve_until_stopped(ServingOptions(model=(str(tmp_path),)), "127.0.0.1", free_port(), Console())
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said = run_command("serve", "--model", models[0], "--port", port, fails=True).stderr
-    assert f"cannot listen at 127.0.0.1:{port}" in said and "Traceback" not in said
+        with pytest.raises(TrainError, match=f"cannot listen at 127.0.0.1:{port} .*: take another --port"):
+            serve_until_stopped(ServingOptions(model=tuple(models)), "127.0.0.1", port, Console())
