@@ -10,6 +10,11 @@ is up in about 20 s on 2 cores.
 
 from __future__ import annotations
 
+import importlib.util
+
+if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
+    importlib.import_module("cli.environment")  # ends with the command that activates the environment
+
 from dataclasses import dataclass
 
 from ray_jobs.cli.console import Console

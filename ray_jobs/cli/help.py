@@ -29,6 +29,7 @@ _FIRST = (
 _PATHS = frozenset(
     {"films", "store", "runs", "report", "out", "config", "init_from", "space", "components", "rename_genres", "poster"}
 )
+_FEW = 20  # options of a job, of which the short help shows all that fit
 _NAME_COLUMN = 26  # characters
 
 
@@ -99,7 +100,8 @@ def help_text(options: type[Any], start: Any, description: str, program: str, *,
     last = ["", f"{ALL} shows all {len(found)} options."]
     by_name = {option.name: option for option in found}
     order = [by_name[name] for name in _FIRST if name in by_name]
-    for option in [*order, *(one for one in found if one.own and one not in order)]:
+    others = [one for one in found if one not in order and (one.own or len(found) <= _FEW)]
+    for option in [*order, *sorted(others, key=lambda one: not one.own)]:
         entry = _entry(option, option.sentence, width)
         if len(lines) + len(entry) + len(last) > MOST_LINES:
             break

@@ -127,3 +127,11 @@ def test_paths_are_checked_before_ray_starts(tmp_path: Path) -> None:
     with pytest.raises(TrainError, match=r"--reference .*nothing: there is no such file"):
         require_paths(evaluate(reference=(str(tmp_path), nothing)))
     require_paths(train(init_from=str(tmp_path)))
+
+
+def test_every_job_says_so_outside_the_environment() -> None:
+    """Before it imports anything of the project's."""
+    for job in JOBS:
+        text = (ROOT / "ray_jobs" / f"{job}.py").read_text("utf-8")
+        imports = [line for line in text.splitlines() if re.match(r"(import|from) (?!__future__|importlib)", line)]
+        assert text.index('importlib.import_module("cli.environment")') < text.index(imports[0]), job
