@@ -151,6 +151,7 @@ class EfficientNetLite(ImageEncoder):
     """EfficientNet-Lite0."""
 
     name = "efficientnet-lite0"
+    known = ("579344248a93", "bf77db")
 
     def weights_file(self, given: Path | None) -> Path:
         """Return the given file or the installed package's; raises as `efficientnet_file`."""

@@ -47,6 +47,8 @@ class Encoder(ABC):
     name: str
     """Value of the option `backbone`, and the name in checkpoints and in a store's features."""
     source: ClassVar[Source]
+    known: ClassVar[tuple[str, str]] = ("", "")
+    """Beginning and end of the SHA-256 of the installed package's weights."""
     digest_needs_keras = False
     """Whether `digest` loads the network, so that it runs in a process of its own."""
 
@@ -85,9 +87,21 @@ class Encoder(ABC):
         return model
 
     def digest(self, backbone: Backbone) -> str:
-        """Return the hexadecimal SHA-256 of the weights file; raises as `build`."""
-        with self.weights_file(backbone.path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        """Return the hexadecimal SHA-256 of the weights file; raises as `build`.
+
+        Raises:
+            ValueError: those of the installed package are not the known ones; others are named by their file.
+        """
+        path = self.weights_file(backbone.path)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        begins, ends = self.known
+        if backbone.path is None and not (digest.startswith(begins) and digest.endswith(ends)):
+            raise ValueError(
+                f"{path} has the SHA-256 {digest}, and the weights of {self.name} have {begins}…{ends}: the file is "
+                "damaged or has been exchanged. Install its package again, or name the file to use it all the same"
+            )
+        return digest
 
 
 class ImageEncoder(Encoder):

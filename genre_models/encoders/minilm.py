@@ -147,6 +147,7 @@ class MiniLM(TextEncoder):
     """all-MiniLM-L6-v2, or another BERT by its folder."""
 
     name = "minilm"
+    known = ("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", "")
     max_tokens = 256
 
     def folder(self, given: Path | None) -> Path:

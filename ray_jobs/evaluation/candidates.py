@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
 
 from datasets.storage import files
 from datasets.store.film_store import Store
@@ -67,7 +68,7 @@ def find_checkpoints(
         hint = f" ({others} trained on other films are there)" if others else ""
         raise CheckpointError(
             f"there is no checkpoint to evaluate below {runs_folder}{hint}: train one with `python "
-            f"ray_jobs/train_cnn.py --store {store.path} --runs {runs_folder}`, or name one by "
+            f"ray_jobs/train_cnn.py --store {quote(store.path)} --runs {quote(runs_folder)}`, or name one by "
             + " or ".join(f"--{kind}" for kind in given)
         )
     for candidate in _all(candidates):

@@ -20,6 +20,7 @@ from genre_models import checkpoint as checkpoints
 from genre_models.models.renamed_options import with_new_names
 from genre_models.training import history as histories
 from genre_models.training.history import EpochMetrics
+from ray_jobs.cli.errors import TrainError
 from ray_jobs.runs.find_checkpoints import CheckpointInfo, checkpoints_below, first_sound, run_history
 
 _EPOCH = "epoch-"
@@ -29,6 +30,21 @@ _EPOCH_FOLDER = re.compile(rf"{_EPOCH}\d{{3,}}")
 def epoch_folder(epoch: int) -> str:
     """Return the name of the folder that holds an epoch's checkpoint."""
     return f"{_EPOCH}{epoch:03d}"
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """Read a JSON object that a job wrote, with the names of this version.
+
+    Raises:
+        TrainError: it is damaged.
+    """
+    try:
+        return dict(with_new_names(json.loads(files.read_text(path))))
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainError(
+            f"{path} is damaged ({error}), so that nobody knows what was run here: copy it back, or start anew under "
+            "another --name"
+        ) from error
 
 
 class RunFolder:
@@ -43,7 +59,7 @@ class RunFolder:
 
     def options(self) -> dict[str, Any]:
         """Return the options the run was started with."""
-        return dict(with_new_names(json.loads(files.read_text(files.join(self.path, "run.json")))))
+        return read_json(files.join(self.path, "run.json"))
 
     def write_options(self, options: dict[str, Any]) -> None:
         """Write the run's options."""

@@ -20,7 +20,8 @@ from datasets.storage import atomic, files
 from genre_models.checkpoint import with_tuples
 from genre_models.models.renamed_options import with_new_names
 from genre_models.training.history import EpochMetrics, best_epoch, sort_key
-from ray_jobs.runs.run_folder import RunFolder
+from ray_jobs.cli.errors import TrainError
+from ray_jobs.runs.run_folder import RunFolder, read_json
 
 _TRIAL = "trial-"
 ENDED = ("finished", "stopped", "failed")
@@ -112,9 +113,14 @@ class SweepFolder(RunFolder):
         for name in files.folders(self.path):
             where = files.join(self.path, name, "trial.json")
             if name.startswith(_TRIAL) and files.exists(where):
-                record = json.loads(files.read_text(where))
-                record["settings"] = with_tuples(with_new_names(record["settings"]))
-                trial = Trial(**record, history=RunFolder(self.path, name).history())
+                record = read_json(where)
+                try:
+                    record["settings"] = with_tuples(with_new_names(record["settings"]))
+                    trial = Trial(**record, history=RunFolder(self.path, name).history())
+                except (KeyError, TypeError, AttributeError) as error:
+                    raise TrainError(
+                        f"{where} is damaged ({error!r}): remove the folder {name}, and the trial is run again"
+                    ) from error
                 if not trial.ended:
                     # If interrupted between an epoch's metrics and its checkpoint, it resumes from the checkpoint.
                     last = self.trial_folder(trial.number).last()

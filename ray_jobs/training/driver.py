@@ -38,6 +38,7 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> str:
     setup = JobSetup.start(kind, options, console, workers=options.workers)
     _require_equal_shares(recipe, options.workers)
     setup.require_inputs_that_fit(kind, config)
+    recipe = _with_batches_that_fit(recipe, setup.store.manifest.films["train"], options.workers, console)
     folder = setup.folder(RunFolder, kind)
     checkpoint = setup.with_vocabulary(setup.checkpoint(kind, config, recipe))
     init_checkpoint = _init_checkpoint(folder, checkpoint, options)
@@ -79,6 +80,15 @@ def _train(
                 spec, films.streams, workers=options.workers, per_worker=setup.per_worker, split=list(films.streams)
             )
     return _finish(folder, kind, options.metric, console)
+
+
+def _with_batches_that_fit(recipe: Recipe, films: int, workers: int, console: Console) -> Recipe:
+    """Return the recipe with a batch of at most all training films: more would be filling, in memory."""
+    most = -(-films // workers) * workers
+    if recipe.batch_size <= most:
+        return recipe
+    console.line(f"--batch-size {recipe.batch_size:,} is more than the {films:,} training films: taking {most:,}")
+    return dataclasses.replace(recipe, batch_size=most)
 
 
 def _require_equal_shares(recipe: Recipe, workers: int) -> None:

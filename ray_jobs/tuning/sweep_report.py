@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from shlex import quote
 from typing import Any
 
 import yaml
@@ -130,10 +131,10 @@ def _print_result(sweep: dict[str, Any], best: dict[str, Any], base: Checkpoint,
         console.line(f"Starting point: trial 1, epoch {start[0]}, {metric_name(metric)} {start[1]:.4f}")
     path, runs = sweep["path"], sweep["path"].rsplit("/", 1)[0]
     if ended < sweep["asked"]:
-        console.line(f"Not all trials have ended: go on with --name {sweep['name']} --resume")
+        console.line(f"Not all trials have ended: go on with --name {quote(sweep['name'])} --resume")
     console.line(
         f"Checkpoint: {best['checkpoint']}\n"
-        f"Train with these settings: python ray_jobs/train_{base.kind}.py --store {sweep['store']['path']} "
-        f"--runs {runs} --config {files.join(path, BEST_CONFIG)}\n"
+        f"Train with these settings: python ray_jobs/train_{base.kind}.py --store {quote(sweep['store']['path'])} "
+        f"--runs {quote(runs)} --config {quote(files.join(path, BEST_CONFIG))}\n"
         f"The page: {files.join(path, 'sweep.html')}"
     )

@@ -122,3 +122,17 @@ def test_a_network_of_keras_sees_posters(tmp_path: Path) -> None:
     named = dataclasses.replace(backbone, name="Mobile")
     with pytest.raises(ValueError, match="there is no backbone Mobile"):
         image_encoder(named).load(named)
+
+
+def test_installed_weights_are_compared_with_the_known_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is named is used whatever it holds; the package's own must be what was published."""
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"exchanged")
+    for encoder in (text_encoder(Backbone("minilm")), image_encoder(Backbone("efficientnet-lite0"))):
+        monkeypatch.setattr(type(encoder), "weights_file", lambda *_: weights)
+        with pytest.raises(ValueError, match=r"model.safetensors has the SHA-256 .* damaged or has been exchanged"):
+            encoder.digest(Backbone(encoder.name))
+        known = hashlib.sha256(b"exchanged").hexdigest()
+        assert encoder.digest(Backbone(encoder.name, str(tmp_path))) == known
+        monkeypatch.setattr(type(encoder), "known", (known[:12], known[-6:]))
+        assert encoder.digest(Backbone(encoder.name)) == known
