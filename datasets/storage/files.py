@@ -18,6 +18,9 @@ MOST_BYTES = 1 << 30
 """Largest file that is read at once."""
 
 
+_GIVES_UP_S = 30
+
+
 class PathError(ValueError):
     """A path or URI without a usable filesystem."""
 
@@ -31,9 +34,16 @@ def resolve(path: str | Path) -> tuple[pafs.FileSystem, str]:
     if "://" not in str(path):
         return pafs.LocalFileSystem(), str(Path(path).expanduser().absolute())
     try:
-        return pafs.FileSystem.from_uri(str(path))
+        return pafs.FileSystem.from_uri(_bounded(str(path)))
     except (OSError, ValueError, ImportError) as error:
         raise PathError(f"cannot reach {path}: {error}") from error
+
+
+def _bounded(uri: str) -> str:
+    """Return a URI whose filesystem gives up after half a minute; Google's would try for a quarter of an hour."""
+    if uri.startswith(("gs://", "gcs://")) and "retry_limit_seconds=" not in uri:
+        return f"{uri}{'&' if '?' in uri else '?'}retry_limit_seconds={_GIVES_UP_S}"
+    return uri
 
 
 def absolute(path: str | Path) -> str:
@@ -61,9 +71,18 @@ def join(path: str | Path, *names: str) -> str:
 
 
 def exists(path: str | Path) -> bool:
-    """Return whether a file or folder exists."""
+    """Return whether a file or folder exists.
+
+    Raises:
+        PathError: its filesystem cannot be reached.
+    """
     filesystem, inner = resolve(path)
-    return bool(filesystem.get_file_info(inner).type != pafs.FileType.NotFound)
+    try:
+        return bool(filesystem.get_file_info(inner).type != pafs.FileType.NotFound)
+    except OSError as error:
+        if is_local(path):
+            raise
+        raise PathError(f"cannot reach {path}: {str(error).splitlines()[0][:300]}") from error
 
 
 def is_empty(path: str | Path) -> bool:

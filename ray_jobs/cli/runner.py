@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import shutil
 import signal
 import sys
@@ -29,6 +30,7 @@ _DIED = {
     "ObjectLostError": "its machine is gone, and what it held",
     "OwnerDiedError": "the process that started it is gone",
 }
+_OF_REMOTE_STORAGE = re.compile(r"AWS Error|google::cloud|curl", re.IGNORECASE)  # Arrow's errors have no number
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # full disk, no write permission
 
 
@@ -105,6 +107,9 @@ def _user_message(error: Exception) -> str:
             return message(cause)
         if isinstance(cause, OSError) and (cause.errno in _OF_THE_MACHINE or (cause.errno and cause.filename)):
             return f"{message(cause)}{_free_space(cause)}. What was finished is kept."
+        if isinstance(cause, OSError) and _OF_REMOTE_STORAGE.search(str(cause)):
+            first = str(cause).splitlines()[0][:300]
+            return f"the remote storage failed: {first}. What was finished is kept: run the same command again"
         if isinstance(cause, MemoryError):
             return "this machine has too little memory for that. What was finished is kept."
         if why := _of_ray(cause):

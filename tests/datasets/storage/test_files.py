@@ -202,3 +202,22 @@ def test_a_pipe_a_device_and_a_file_too_large_are_not_read(tmp_path: Path) -> No
             files.read_bytes(path, most=most)
         assert error.value.filename == str(path)
     assert files.read_bytes(tmp_path / "large", most=5) == b"12345"
+
+
+def test_a_bucket_that_cannot_be_reached_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Google's own limit is a quarter of an hour."""
+
+    class Unreachable(pafs._MockFileSystem):
+        def get_file_info(self, *_: object) -> None:
+            raise OSError("google::cloud::Status(UNAVAILABLE)\nmore")
+
+    for uri, bounded in (
+        ("gs://bucket/films", "gs://bucket/films?retry_limit_seconds=30"),
+        ("gs://bucket/films?anonymous=true", "gs://bucket/films?anonymous=true&retry_limit_seconds=30"),
+        ("gs://bucket/films?retry_limit_seconds=3", "gs://bucket/films?retry_limit_seconds=3"),
+        ("s3://bucket/films", "s3://bucket/films"),
+    ):
+        assert files._bounded(uri) == bounded
+    monkeypatch.setattr(files, "resolve", lambda _: (Unreachable(), "films"))
+    with pytest.raises(files.PathError, match=r"cannot reach gs://bucket/films: .*UNAVAILABLE\)$"):
+        files.exists("gs://bucket/films")

@@ -62,6 +62,11 @@ def full(path: Path) -> OSError:
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/a/file/b"), 1, "'/a/file/b'"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), 1, "File name too long"),
         (PermissionError(errno.EACCES, "Permission denied", "/root/x"), 1, "'/root/x'"),
+        (
+            OSError("When writing part 3: AWS Error ACCESS_DENIED during PutObject\nmore"),
+            1,
+            "storage failed: When writing",
+        ),
         (MemoryError(), 1, "too little memory"),
         (KeyboardInterrupt(), 130, "Stopped by you. What was finished is kept."),
         (StoreError("\x1b[2J half \ud800"), 2, r"\x1b[2J half \ud800"),
