@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Where the demo's films, runs and report go; never into the checkout.
 DEMO ?= $(HOME)/film-genres/demo
 
-.PHONY: demo test test-quick check bench install
+.PHONY: demo picture test test-quick check bench install
 
 FILMS := --store $(DEMO)/store --runs $(DEMO)/runs
 COURSEWORK := --store $(DEMO)/store --runs $(DEMO)/coursework --preset coursework
@@ -27,6 +27,10 @@ demo: install
 	@echo && echo "6/6  Predicting one film with the ensemble of that comparison"
 	@$(BIN)/python ray_jobs/predict.py --model $(DEMO)/runs --overview "A detective hunts a killer through the city." \
 		--poster "$$(ls -d $(DEMO)/store-sample-1200-seed-0/Images/* | tail -n 1)"
+
+# The README's picture, of the page that the demo made; it needs a Chromium.
+picture: install
+	@$(BIN)/python docs/images/make_picture.py $(DEMO)/report/comparison.html
 
 # Two processes of tests, each with a Ray of two CPUs: one waits where the other computes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

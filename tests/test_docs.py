@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from genre_models.report.style.render import look_of_comparison
 from tests.test_rooms import ROOMS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,3 +91,8 @@ def test_rooms_are_described_as_they_describe_themselves() -> None:
 def test_a_name_that_does_not_exist_is_found() -> None:
     assert "learning-rate" in options() and "no-ensemble" in options() and "learning-speed" not in options()
     assert "decisions" in anchors_of("docs/architecture.md") and "choices" not in anchors_of("docs/architecture.md")
+
+
+def test_the_picture_of_the_page_is_of_today_s_templates() -> None:
+    recorded = (ROOT / "docs" / "images" / "look.txt").read_text("utf-8").strip()
+    assert recorded == look_of_comparison(), "the page has changed since the README's picture: run `make picture`"

@@ -17,6 +17,7 @@ from genre_models.report.findings.comparison_query import FEWEST_FILMS, genres_b
 from genre_models.report.genres.sections import genre_sections, threshold_data
 from genre_models.report.style.colours import Style, styles
 from genre_models.report.style.formats import number, show
+from genre_models.report.style.render import look_of_comparison
 from genre_models.report.style.table import Cell, Plot
 from genre_models.report.sweep.page import sweep_part
 
@@ -40,6 +41,7 @@ def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
     anchors = {section.genre: f"#genre-{section.place}" for section in sections}
     shown: dict[str, Any] = {
         "comparison": comparison,
+        "look": look_of_comparison(),
         "drawn_sample": bool(comparison.get("drawn_sample")),
         "answer": answer(comparison),
         "answer_plot": plots.answer_plot(comparison),

