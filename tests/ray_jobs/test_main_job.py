@@ -64,6 +64,10 @@ def test_the_report_holds_what_it_promises(home: Path) -> None:
     assert "<html" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert len(told["example_films"]) == 12
+    assert told["drawn_sample"] and "Invented films" in page
+    assert len(told["film_findings"]) == 40 and set(told["genre_details"]["models"]) == set(told["models"])
+    with (home / "report" / "scores.csv").open(newline="") as stream:
+        assert sum(1 for _ in stream) == 1 + 40 * (1 + 5)
     assert (home / "report" / "comparison.md").stat().st_size > 1000
 
 
@@ -209,6 +213,7 @@ def test_moved_checkpoints_evaluate_a_folder_of_other_films(home: Path, tmp_path
         "comparison.json",
         "comparison.md",
         "models",
+        "scores.csv",
     ]
 
 

@@ -51,6 +51,7 @@ def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "anchors": anchors,
         "genre_sections": sections,
         "threshold_data": threshold_data(comparison),
+        "headline": verdict.headline(comparison),
         "findings": verdict.findings(comparison),
         "warnings": verdict.warnings(comparison),
         "models": _models(comparison),

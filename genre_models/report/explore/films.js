@@ -68,7 +68,7 @@
         cell.style.setProperty("--model", model.css);
         const mark = element("span", model.sign, "mark");
         mark.setAttribute("aria-hidden", "true");
-        cell.append(mark, ` ${model.label}`);
+        cell.append(mark, `\u00a0${model.label}`);
         head.append(cell);
       }
       for (const g of rows) {
