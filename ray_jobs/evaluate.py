@@ -76,6 +76,9 @@ class Options(Placement, StoreAndRuns):
     """Column of the posters of --films; by default as for prepare_data.py."""
     rename_genres: str = ""
     """File of new names for the genres of --films, as for prepare_data.py."""
+    explain: int = 0
+    """Films to explain on the page, first the examples, then the most surprising ones: the regions of the poster and
+    the words that speak for the most probable genre. Takes a few seconds a model."""
     resamples: int = 1000
     """Bootstrap resamples for each confidence interval."""
     seed: int = 0
@@ -108,7 +111,9 @@ def main(options: Options) -> None:
         console.line(f"No ensemble: {no_ensemble}")
     validate = not no_ensemble or options.calibrate or several
     with open_eval_set(store, options.films, options.report, console, options.reading) as eval_set:
-        evaluation = Evaluation(store, eval_set, console, options.use_gpu, options.resamples, options.seed)
+        evaluation = Evaluation(
+            store, eval_set, console, options.use_gpu, options.resamples, options.seed, options.explain
+        )
         scored = {
             kind: [score(run, evaluation, validate=validate) for run in runs] for kind, runs in checkpoints.items()
         }

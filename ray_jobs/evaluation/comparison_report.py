@@ -46,7 +46,8 @@ def report(
     }
     comparison |= {name: list(entries) for name, entries in studies.items() if entries}
     comparison["example_films"] = _example_films(eval_set, models, genres)
-    comparison["all_films"] = film_records(eval_set, models, genres)
+    examples = [film["id"] for film in comparison["example_films"]]
+    comparison["all_films"] = film_records(eval_set, models, genres, explained=evaluation.explained, examples=examples)
     with files_into(folder) as local:
         page = write_report(comparison, local).name
     console.line(f"Evaluated {len(models)} models on {len(eval_set.labels):,} films ({eval_set.where})\n")

@@ -31,6 +31,8 @@ class Evaluation:
     resamples: int
     """Bootstrap resamples for each interval."""
     seed: int
+    explained: int = 0
+    """Films to explain on the page."""
 
     def compare(self, models: Sequence[EvaluatedModel]) -> dict[str, Any]:
         """Compare models on the evaluated films, see `genre_models.metrics.comparison.compare`."""

@@ -60,7 +60,10 @@ def _together(value: object) -> object:
 
 
 def look_of_comparison() -> str:
-    """Return a digest of all files that decide the look of a comparison's page, as it stands on the page too."""
+    """Return a digest of the templates, styles and scripts of the comparison page.
+
+    It stands on the page, too.
+    """
     digest = hashlib.sha256()
     for room in OF_COMPARISON:
         for path in sorted((REPORT / room).iterdir()):

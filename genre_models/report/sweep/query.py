@@ -52,7 +52,10 @@ def other_name(sweep: Mapping[str, Any]) -> str:
 
 
 def best_by_other(sweep: Mapping[str, Any]) -> int | None:
-    """Return the number of the best trial by the other metric, at each trial's chosen epoch; None if unknown."""
+    """Return the number of the best trial by the other metric, or None.
+
+    Each trial counts with the epoch that the first metric chose.
+    """
     sign = 1 if SELECTING[other_selecting(str(sweep["metric"]))] == "min" else -1
     known = [
         (sign * value, int(record["number"]))
