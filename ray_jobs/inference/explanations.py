@@ -1,4 +1,4 @@
-"""Explanations of a prediction's first films, for its page, and of a single film, for the screen."""
+"""Explanations of films on a prediction's page, and of a single film on screen."""
 
 from __future__ import annotations
 
