@@ -130,7 +130,7 @@ def test_a_folder_that_does_not_serve_is_named(folder: Path, tmp_path_factory: p
 
 def test_without_the_extra_one_is_told_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)  # as if it were not installed
-    with pytest.raises(ImportError, match=r"pip install 'film-genres\[pretrained\]'"):
+    with pytest.raises(ImportError, match=r"pip install -e '\.\[pretrained\]'"):
         WordPiece(folder)
 
 

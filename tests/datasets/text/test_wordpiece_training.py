@@ -83,5 +83,5 @@ def test_overviews_in_pieces() -> None:
 
 def test_the_package_that_learns_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(ImportError, match=r"film-genres\[subwords\]"):
+    with pytest.raises(ImportError, match=r"pip install -e '\.\[subwords\]'"):
         Vocabulary.from_counts([("a", 1)], size=9, tokenizer="subwords")
