@@ -106,18 +106,20 @@
       return canvas;
     };
     const why = (film) => {
-      const part = element("div", undefined, "wide");
+      const part = element("div", undefined, "wide"), hot = film.why.find((one) => one.heat);
       for (const one of film.why) {
         part.append(element("h4", `Why ${one.genre}, by ${one.label} (${percent(one.probability)})`));
         if (one.poster_share !== null && one.poster_share !== undefined)
           part.append(element("p", `${percent(one.poster_share)} of it from the poster, the rest from the overview.`, "note"));
+        if (one === hot) part.append(element("p", "On the poster: the redder a region, the more it speaks for the genre.", "note"));
         const strongest = Math.max(...one.words.map(([, weight]) => Math.abs(weight)), 1e-9), text = element("ul", undefined, "heat");
         for (const [word, weight] of one.words) {
           const made = element("li", word), share = Math.round(70 * Math.abs(weight) / strongest);
+          if (share > 14) made.style.textDecoration = weight > 0 ? "underline" : "underline dotted";
           made.style.background = `color-mix(in srgb, var(--${weight > 0 ? "hit" : "alarm"}) ${share / 2}%, transparent)`;
           text.append(made);
         }
-        if (one.words.length) part.append(element("p", "Words: green speaks for the genre, red against it.", "note"), text);
+        if (one.words.length) part.append(element("p", "Words in green and underlined speak for the genre, in red and dotted against it.", "note"), text);
       }
       return part;
     };

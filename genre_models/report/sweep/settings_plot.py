@@ -85,7 +85,7 @@ def _columns(
     """Set the scale and labels of choices, and draw medians of three trials or more."""
     chart.across(-0.5, len(categories) - 0.5)
     every = math.ceil(len(categories) / max(1, width // 34))
-    room = width / math.ceil(len(categories) / every) / 7
+    room = width / math.ceil(len(categories) / every) / 8
     ticks = range(0, len(categories), every)
     chart.x_axis([*ticks], [cut(setting(categories[place]), room) for place in ticks], grid=False)
     low, high = limits(sweep, [row["value"] for row in sweep["analysis"]["rows"] if row["value"] is not None])

@@ -147,6 +147,17 @@ def test_films_are_found_filtered_and_opened_by_keyboard(tab: Any) -> None:
     ).first.get_attribute("data-film")
 
 
+def test_a_film_of_the_first_screen_opens(browser: Any, page: Path) -> None:
+    """All films are folded then, and the dialog shows all the same."""
+    with opened(browser, page) as tab:
+        button = tab.locator(".proof .open:visible").first
+        button.focus()
+        tab.keyboard.press("Enter")
+        assert tab.locator("dialog h3").is_visible() and not tab.locator(".tiles").is_visible()
+        tab.keyboard.press("Escape")
+        assert button.evaluate("(one) => one === document.activeElement")
+
+
 def test_a_film_shows_why_where_that_is_known(tab: Any) -> None:
     tab.locator("nav a", has_text="Films").click()
     tab.locator(".tiles button").first.click()
@@ -155,6 +166,9 @@ def test_a_film_shows_why_where_that_is_known(tab: Any) -> None:
     assert why.locator("li").all_inner_texts() == ["four", "hundred", "kilos", "icing"]
     colours = why.locator("li").evaluate_all("(all) => all.map((one) => getComputedStyle(one).backgroundColor)")
     assert len(set(colours)) == 4
+    lines = why.locator("li").evaluate_all("(all) => all.map((one) => one.style.textDecoration)")
+    assert lines == ["", "underline dotted", "", "underline"]  # not by colour alone
+    assert "On the poster: the redder" in why.inner_text()
     assert tab.locator("dialog canvas").evaluate("(one) => [one.width, one.height]") == [2, 2]
 
 
