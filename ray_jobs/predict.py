@@ -5,7 +5,7 @@
 
 The first writes predictions.csv (id, a probability for each genre, the genres beyond their thresholds, the three most
 probable), rejects.csv (films that cannot be predicted, with the reason) and predictions.html (a page to look through).
-The second prints bars. A thousand films took 35 s on 2 busy cores, most of it for starting.
+The second prints bars, with --explain also why. A thousand films took 35 s on 2 busy cores, most of it for starting.
 """
 
 from __future__ import annotations
@@ -56,6 +56,9 @@ class Options:
     """Go on with a prediction that was interrupted, of the same films by the same models."""
     overwrite: bool = False
     """Replace existing results, finished or not."""
+    explain: bool = False
+    """Explain predictions: the words and the regions of the poster that speak for the genres. The page explains the
+    most probable genre of its first films; of a single film heat maps are written where --out is given."""
     use_gpu: bool = False
     """Predict on GPUs."""
 
@@ -73,7 +76,8 @@ def main(options: Options) -> None:
     console = Console()
     models = [find_model(path, tell=console.once) for path in options.model]
     if not options.films:
-        predict_one(models, options.poster, options.overview, console)
+        out = options.out if options.out != Options.out else ""
+        predict_one(models, options.poster, options.overview, console, explain=options.explain, out=out)
         return
     # Imported here: a single film needs no Ray.
     from ray_jobs.inference.predict_films import Request, predict_films
@@ -88,6 +92,7 @@ def main(options: Options) -> None:
         resume=options.resume,
         overwrite=options.overwrite,
         use_gpu=options.use_gpu,
+        explain=options.explain,
     )
     predict_films(request, console)
 

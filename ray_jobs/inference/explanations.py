@@ -1,10 +1,9 @@
-"""Explanations of films on a prediction's page, and of a single film on screen."""
+"""Explanations of a prediction on its page and on screen."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,20 +16,19 @@ MOST_EXPLAINED = 48
 """Films of a page that are explained, at most: the first ones. A picture of heat takes some 10 kB."""
 _WORDS = 5  # for and against, on screen
 _HEIGHT = 888  # pixels of a single film's heat, at most
-_LEAST_SHARE = 0.1  # of the strongest word: weaker ones are not shown
+_LEAST = 0.05  # logits: weaker words are not shown
 
 
-def explain_first(predictor: Any, films: Any, scores: np.ndarray, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
+def explain_first(predictor: Any, films: Any, scores: np.ndarray) -> dict[int, dict[str, Any]]:
     """Explain the most probable genre of the first films that have scores.
 
     Args:
         predictor: the model, of `genre_models.predictors`.
         films: its `Films`.
         scores: float32 [films, genres], NaN for films without.
-        rows: number of each film.
 
     Returns:
-        By the film's number, `Explanation.to_plain` without members.
+        By the film's index, `Explanation.to_plain` without members.
     """
     from genre_models.predictors.explain_films import explain_films
 
@@ -38,7 +36,7 @@ def explain_first(predictor: Any, films: Any, scores: np.ndarray, rows: Sequence
     pairs = [(int(film), int(scores[film].argmax())) for film in scored]
     explained = explain_films(predictor, films, pairs)
     films_explained = zip(pairs, explained, strict=True)
-    return {rows[film]: {**one.to_plain(), "members": {}} for (film, _), one in films_explained}
+    return {film: {**one.to_plain(), "members": {}} for (film, _), one in films_explained}
 
 
 def heat_jpeg(plain: dict[str, Any], poster: bytes) -> bytes | None:
@@ -57,10 +55,9 @@ def in_words(explanation: Explanation) -> list[str]:
     if explanation.poster_share is not None:
         share = round(100 * explanation.poster_share)
         lines[0] += f": poster {share} %, overview {100 - share} %"
-    strongest = max((abs(contribution) for _, contribution in explanation.words), default=0.0)
     for label, against in (("for", False), ("against", True)):
         ranked = explanation.top_words(_WORDS, against=against)
-        if shown := [f"{word} {value:+.1f}" for word, value in ranked if abs(value) >= _LEAST_SHARE * strongest]:
+        if shown := [f"{word} {value:+.1f}" for word, value in ranked if abs(value) >= _LEAST]:
             lines.append(f"  words {label} it: {', '.join(shown)}".replace(" -", " −"))
     return lines
 

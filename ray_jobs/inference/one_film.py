@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import genre_models as gm
+from datasets.storage import files
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.stderr import quiet_stderr
+from ray_jobs.inference.explanations import in_words, write_heat
 
 _WIDTH = 40  # characters of a bar of probability 1
 _FEWEST, _LEAST = 5, 0.05  # genres shown: these many, and all that are as probable
 
 
-def predict_one(models: Sequence[str], poster: str, overview: str, console: Console) -> None:
+def predict_one(
+    models: Sequence[str], poster: str, overview: str, console: Console, *, explain: bool = False, out: str = ""
+) -> None:
     """Predict a film by its poster file, its overview or both, and print its genres.
+
+    Args:
+        models: paths of models.
+        poster: path of the poster; empty for none.
+        overview: text of the overview; empty for none.
+        console: prints the result.
+        explain: whether to print why, too.
+        out: folder for pictures of the poster's regions that speak for the genres; empty for none.
 
     Raises:
         TrainError: the poster is unusable, or the models need the other input too.
@@ -31,6 +43,16 @@ def predict_one(models: Sequence[str], poster: str, overview: str, console: Cons
     probabilities = dict(zip(model.genres, film.to_list(), strict=True))
     for line in bars(probabilities, dict(zip(model.genres, model.thresholds.to_list(), strict=True))):
         console.line(line)
+    if not explain:
+        return
+    console.status("explaining")
+    with quiet_stderr():
+        [explanations] = model.explain([poster or None], [overview or None])
+    for explanation in explanations:
+        for line in in_words(explanation):
+            console.line(line)
+        if poster and out and (path := write_heat(explanation, poster, files.absolute(out))):
+            console.line(f"  heat map: {path}")
 
 
 def bars(probabilities: dict[str, float], thresholds: dict[str, float]) -> list[str]:

@@ -33,6 +33,8 @@ class Request:
     resume: bool = False
     overwrite: bool = False
     use_gpu: bool = False
+    explain: bool = False
+    """Whether the page explains its first films."""
 
 
 def predict_films(request: Request, console: Console) -> Summary | None:
@@ -64,6 +66,7 @@ def predict_films(request: Request, console: Console) -> Summary | None:
             films=total,
             max_pixels=request.max_pixels,
             use_gpu=request.use_gpu,
+            explain=plan.explain,
             progress=lambda films: console.status(f"predicting: {films:,} of {total:,}{timer.left(films, total)}"),
         )
     console.status("writing the results")
@@ -93,6 +96,9 @@ def _unfinished(request: Request, outputs: Outputs, work: WorkFolder, console: C
     films = read_films(request.films, ReadOptions(request.columns, labelled=False))
     if (plan.films, plan.fingerprint) != (files.absolute(request.films), films.fingerprint):
         raise TrainError(f"the unfinished prediction is of {plan.films} as it was then: begin again by --overwrite")
+    if plan.explain != request.explain:
+        had = "with" if plan.explain else "without"
+        raise TrainError(f"the unfinished prediction was begun {had} --explain: go on {had} it")
     console.line(f"Going on: {len(work.done())} of {plan.parts} parts are predicted")
     return plan
 
@@ -108,7 +114,13 @@ def _begun(request: Request, work: WorkFolder, console: Console) -> Plan:
         first = next(iter(films.rejects), None)
         why = f": {len(films.rejects):,} rows cannot be read; {first.row}: {first.detail}" if first else ""
         raise FilmsError(f"{request.films} holds no film{why}")
-    return work.begin(request.films, films, model_digests(request.models), films_a_part=films_a_part(poster_bytes))
+    return work.begin(
+        request.films,
+        films,
+        model_digests(request.models),
+        films_a_part=films_a_part(poster_bytes),
+        explain=request.explain,
+    )
 
 
 def _report(summary: Summary, outputs: Outputs, timer: Countdown, console: Console) -> None:

@@ -20,6 +20,7 @@ from genre_models.training.prefetch import prefetch
 from ray_jobs.cli.stderr import quiet_stderr
 from ray_jobs.cluster.progress_channel import ProgressChannel
 from ray_jobs.cluster.resources import actors_for, cpus_per_task
+from ray_jobs.inference.explanations import explain_first
 from ray_jobs.inference.work_folder import WorkFolder
 
 _FILMS_AN_ACTOR = 2_000
@@ -46,6 +47,7 @@ def predict_parts(
     max_pixels: int,
     progress: Callable[[int], None] = lambda _: None,
     use_gpu: bool = False,
+    explain: bool = False,
 ) -> None:
     """Predict parts and write their scores into the work folder.
 
@@ -58,6 +60,7 @@ def predict_parts(
         max_pixels: a poster of more pixels is not decoded.
         progress: called in the driver with the number of films done so far.
         use_gpu: one GPU for each actor.
+        explain: whether the first films of part 0 are explained.
     """
     done = 0
 
@@ -79,6 +82,7 @@ def predict_parts(
                 "max_pixels": max_pixels,
                 "threads": max(1, cpus // actors),
                 "use_gpu": use_gpu,
+                "explain": explain,
             },
             # Two calls of each actor at least, so that all have work.
             batch_size=max(1, min(_MOST_PARTS_A_CALL, len(parts) // (2 * actors))),
@@ -107,13 +111,14 @@ class PartPredictor:
         max_pixels: int,
         threads: int,
         use_gpu: bool = False,
+        explain: bool = False,
     ) -> None:
         """Load the models; arguments as in `predict_parts`, and `threads` of this process."""
         from genre_models.predictors.load import load_predictor
         from genre_models.predictors.network import PIECE, PIECE_ON_GPU
 
         self._work, self._parts = WorkFolder(work), parts
-        self._channel, self._max_pixels = channel, max_pixels
+        self._channel, self._max_pixels, self._explain = channel, max_pixels, explain
         self._read_poster = functools.partial(read_bytes, find_folder(source)[0])
         threads = min(threads, os.cpu_count() or 1)
         self._pool = ThreadPoolExecutor(threads)
@@ -126,6 +131,9 @@ class PartPredictor:
         with prefetch([self._parts[index] for index in batch["id"].tolist()], self._read) as ready:
             for part, rows, films, unusable in ready:
                 scores = self._predictor.scores(films)
+                if self._explain and part == 0:
+                    # Before the scores, with which the part counts as done.
+                    self._work.write_explanations(explain_first(self._predictor, films, scores))
                 self._work.write_scores(part, self._table(rows, films, unusable, scores))
                 if self._channel is not None:
                     self._channel.send.remote(len(rows))

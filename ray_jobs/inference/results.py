@@ -26,6 +26,7 @@ from genre_models.metrics.classification import top3
 from genre_models.predictors.predictor import ModelInfo
 from genre_models.report.prediction.page import MOST_FILMS, MOST_POSTERS, prediction_page
 from ray_jobs.cli.errors import TrainError
+from ray_jobs.inference.explanations import heat_jpeg
 from ray_jobs.inference.work_folder import Plan, WorkFolder
 
 _FORMATS = (".csv", ".parquet")
@@ -70,6 +71,7 @@ class Summary:
 
 def write_results(work: WorkFolder, plan: Plan, info: ModelInfo, outputs: Outputs) -> Summary:
     """Write the tables and the page from a finished work folder, then remove it."""
+    explanations = work.explanations()
     summary = Summary(chosen=Counter(dict.fromkeys(info.genres, 0)))
     shown: list[dict[str, Any]] = []
     read_poster = functools.partial(read_bytes, find_folder(plan.films)[0])
@@ -90,7 +92,9 @@ def write_results(work: WorkFolder, plan: Plan, info: ModelInfo, outputs: Output
             summary.rejects.update(left["reason"].to_pylist())
             rejects += zip(*(left[name].to_pylist() for name in ("id", "row", "reason", "problem")), strict=True)
             if len(shown) < MOST_FILMS:
-                shown += _shown(work.rows(part).take(pa.array(good)), predicted, chosen, info, len(shown), read_poster)
+                rows = work.rows(part).take(pa.array(good))
+                whys = [explanations.get(film) if part == 0 else None for film in good.tolist()]
+                shown += _shown(rows, predicted, chosen, info, len(shown), read_poster, whys)
     _write_rejects(outputs.rejects, rejects)
     page = prediction_page(_prediction(plan, info, outputs, summary, shown))
     atomic.write_text(outputs.page, page.encode("utf-8", "replace").decode())
@@ -160,6 +164,7 @@ def _shown(
     info: ModelInfo,
     already: int,
     read_poster: Callable[[str], bytes],
+    whys: Sequence[dict[str, Any] | None],
 ) -> list[dict[str, Any]]:
     """Return films for the page, up to its limit; the first ones with posters."""
     scores = _scores(predicted, info)
@@ -168,23 +173,37 @@ def _shown(
         best = np.argsort(-scores[film], kind="stable")[:_BARS].tolist()
         problem = predicted["problem"][film].as_py()
         path = rows["poster"][film].as_py() if already + film < MOST_POSTERS and not problem else None
+        poster = _thumbnail(path, read_poster) if path else None
         films.append(
             {
                 "id": predicted["id"][film].as_py(),
                 "overview": rows["overview"][film].as_py(),
-                "poster_jpeg": _thumbnail(path, read_poster) if path else None,
+                "poster_jpeg": _base64(poster),
                 "top": [[info.genres[g], float(scores[film, g])] for g in best],
                 "chosen": chosen[film],
                 "note": problem,
+                "why": _why(whys[film], poster),
             }
         )
     return films
 
 
-def _thumbnail(path: str, read_poster: Callable[[str], bytes]) -> str | None:
+def _thumbnail(path: str, read_poster: Callable[[str], bytes]) -> bytes | None:
     with contextlib.suppress(OSError, PosterError):
-        return base64.b64encode(thumbnail_jpeg(read_poster(path))).decode("ascii")
+        return thumbnail_jpeg(read_poster(path))
     return None
+
+
+def _base64(data: bytes | None) -> str | None:
+    return base64.b64encode(data).decode("ascii") if data else None
+
+
+def _why(plain: dict[str, Any] | None, poster: bytes | None) -> dict[str, Any] | None:
+    """Return a film's explanation as the page takes it."""
+    if plain is None:
+        return None
+    heat = heat_jpeg(plain, poster) if poster else None
+    return {key: plain[key] for key in ("genre", "words", "poster_share")} | {"heat_jpeg": _base64(heat)}
 
 
 def _prediction(

@@ -4,6 +4,7 @@ plan.json               what is predicted by which models; written last of the f
 rows/part-*.parquet     films of each part: row, id, overview, and poster, its locator on the films' filesystem
 pictures/               posters that cannot be read where they are: in the table, or in a compressed tar
 scores/part-*.parquet   their scores, written atomically by the actor that predicted them
+explanations.json       of the first films of part 0, by their place in it, where they are asked for
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -26,8 +28,8 @@ from genre_models.predictors.folder import MODEL_FILE
 from ray_jobs.cli.errors import TrainError
 
 FORMAT = 2
-_PLAN = "plan.json"
-_OWN = re.compile(r"plan\.json|(rows|scores)/part-\d+\.parquet")
+_PLAN, _EXPLANATIONS = "plan.json", "explanations.json"
+_OWN = re.compile(r"plan\.json|explanations\.json|(rows|scores)/part-\d+\.parquet")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Plan:
     parts: int = 0
     malformed: tuple[tuple[str, int, str, str], ...] = ()
     """Rows that are no films (id, row, reason, detail)."""
+    explain: bool = False
+    """Whether the first films are explained."""
     format: int = FORMAT
 
 
@@ -68,13 +72,15 @@ class WorkFolder:
         """Return the folder for posters that cannot be read where they are."""
         return files.join(self.path, "pictures")
 
-    def begin(self, path: str, films: FilmList, models: dict[str, str], *, films_a_part: int) -> Plan:
+    def begin(
+        self, path: str, films: FilmList, models: dict[str, str], *, films_a_part: int, explain: bool = False
+    ) -> Plan:
         """Write the films of `path` in parts, then the plan; what was there before must be removed first."""
         starts = range(0, len(films.table), films_a_part)
         for part, start in enumerate(starts):
             _write(films.table.slice(start, films_a_part), files.join(self.path, "rows", part_name(part)))
         malformed = tuple((film.id, film.row, film.reason, film.detail) for film in films.rejects)
-        plan = Plan(files.absolute(path), films.fingerprint, models, len(films.table), len(starts), malformed)
+        plan = Plan(files.absolute(path), films.fingerprint, models, len(films.table), len(starts), malformed, explain)
         atomic.write_text(files.join(self.path, _PLAN), json.dumps(asdict(plan), indent=2, ensure_ascii=False))
         return plan
 
@@ -95,6 +101,17 @@ class WorkFolder:
     def write_scores(self, part: int, scores: pa.Table) -> None:
         """Write the scores of a part atomically."""
         _write(scores, files.join(self.path, "scores", part_name(part)))
+
+    def explanations(self) -> dict[int, dict[str, Any]]:
+        """Read the explanations of the first films, by their place in part 0; empty without any."""
+        path = files.join(self.path, _EXPLANATIONS)
+        if not files.exists(path):
+            return {}
+        return {int(film): one for film, one in json.loads(files.read_text(path)).items()}
+
+    def write_explanations(self, explanations: Mapping[int, dict[str, Any]]) -> None:
+        """Write the explanations of the first films, by their place in part 0, atomically."""
+        atomic.write_text(files.join(self.path, _EXPLANATIONS), json.dumps(explanations, ensure_ascii=False))
 
     def remove(self) -> None:
         """Remove the folder's own files."""

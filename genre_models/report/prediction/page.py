@@ -1,6 +1,6 @@
 """The page of a prediction: films with their bars, a search, and what was predicted of all films."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ MOST_FILMS = 1_000
 MOST_POSTERS = 200
 """Films with a poster, at most: each takes some 10 kB."""
 _MOST_CHARACTERS = 600  # of an overview
+_LEAST_SHARE, _LEAST = 0.2, 0.1  # of a film's strongest word, and in logits: weaker words are not marked
+_STRONG = 0.5  # logits of a word in full colour, if no other is stronger
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,29 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word of an explained overview."""
+
+    text: str
+    strength: str = ""
+    """0 to 1, relative to the film's strongest word, as CSS takes it; empty for a word that is not marked."""
+    against: bool = False
+    """Whether it speaks against the genre."""
+
+
+@dataclass(frozen=True)
+class Why:
+    """The explanation of a film's most probable genre."""
+
+    genre: str
+    words: list[Word]
+    shares: str
+    """Shares of poster and overview, in words; empty for a model that takes only one."""
+    heat: str | None
+    """The poster with its heat, a JPEG in base64."""
+
+
+@dataclass(frozen=True)
 class Card:
     """A film on the page."""
 
@@ -46,6 +71,7 @@ class Card:
     bars: list[Bar]
     chosen: list[str]
     note: str
+    why: Why | None
 
 
 def prediction_page(prediction: Mapping[str, Any]) -> str:
@@ -56,7 +82,8 @@ def prediction_page(prediction: Mapping[str, Any]) -> str:
             predicted), "rejects" (numbers by reason), "problems" (number predicted without their poster), "counts"
             (films by chosen genre), "files" (names of the table and of the rejects), "created", "command", and
             "shown": for some films "id", "overview", "poster_jpeg" (base64 or None), "top" ([genre, probability],
-            best first), "chosen" and "note".
+            best first), "chosen", "note", and "why" where it is explained: "genre", "words" ([word, contribution]),
+            "poster_share" (or None) and "heat_jpeg" (base64 or None).
     """
     return html(
         "prediction.html",
@@ -66,6 +93,7 @@ def prediction_page(prediction: Mapping[str, Any]) -> str:
         lead=_lead(prediction),
         cards=[_card(film, prediction) for film in prediction["shown"][:MOST_FILMS]],
         genres=_genres(prediction),
+        explained=sum(1 for film in prediction["shown"][:MOST_FILMS] if film.get("why")),
     )
 
 
@@ -109,4 +137,26 @@ def _card(film: Mapping[str, Any], prediction: Mapping[str, Any]) -> Card:
         bars=bars,
         chosen=list(film["chosen"]),
         note=str(film["note"] or ""),
+        why=_why(film["why"]) if film.get("why") else None,
     )
+
+
+def _why(why: Mapping[str, Any]) -> Why:
+    share = why["poster_share"]
+    shares = "" if share is None else f"poster {percent(share)}, overview {percent(1 - share)}"
+    return Why(str(why["genre"]), _words(why["words"]), shares, why["heat_jpeg"] or None)
+
+
+def _words(words: Sequence[tuple[str, float]]) -> list[Word]:
+    """Return the words of an overview that a card shows, the strong ones marked."""
+    strongest = max([_STRONG, *(abs(contribution) for _, contribution in words)])
+    marked, characters = [], 0
+    for word, contribution in words:
+        characters += len(word) + 1
+        if characters > _MOST_CHARACTERS:
+            marked.append(Word("…"))
+            break
+        size = abs(contribution)
+        is_marked = size >= max(_LEAST, _LEAST_SHARE * strongest)
+        marked.append(Word(word, f"{size / strongest:.2f}" if is_marked else "", contribution < 0))
+    return marked

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import genre_models as gm
 from datasets.text.vocabulary import Vocabulary
 from genre_models.checkpoint import CheckpointError
 from genre_models.models.registry import REGISTRY
@@ -161,6 +162,25 @@ def test_features_of_frozen_encoders_are_made_on_the_way(kind: str, tmp_path: Pa
         inputs = {"cnn": views, "fusion": {"poster": views, "tokens": states}}[kind]
         assert found[film] == pytest.approx(np.asarray(model(inputs))[0], abs=2e-4)
     assert np.ptp(found, axis=0).max() > 0.001
+
+
+def test_frozen_encoders_are_explained_by_occlusion(tmp_path: Path, stand_in: None) -> None:
+    """A word's contribution is what the film's logit loses without it; half of the poster is of another colour."""
+    del stand_in
+    save_on_features("fusion", tmp_path)
+    model, picture = gm.load(tmp_path), np.full((8, 6, 3), 20, np.uint8)
+    picture[:4] = 250
+    [[why]] = model.explain([picture], ["the spaceship returns"], genres=["Action"])
+    shorter = ["the spaceship returns", "spaceship returns", "the returns", "the spaceship"]
+    scores = model.predict([picture] * 4, shorter)["Action"].to_numpy(np.float64)
+    logits = np.log(scores / (1 - scores))
+    assert [word for word, _ in why.words] == shorter[0].split()
+    assert [contribution for _, contribution in why.words] == pytest.approx(logits[0] - logits[1:], abs=1e-5)
+    assert np.ptp(logits) > 1e-3 and why.probability == pytest.approx(scores[0], abs=1e-6)
+    assert why.heat is not None and why.heat.shape == (8, 8) and why.heat.max() == 1
+    # Covering bright regions takes the mean down, dark ones up: only one of them speaks for the genre.
+    assert (why.heat[:3].max() == 0) != (why.heat[5:].max() == 0)
+    assert why.poster_share is not None and 0 < why.poster_share < 1
 
 
 def test_posters_for_a_frozen_encoder_have_the_size_of_the_store(tmp_path: Path) -> None:

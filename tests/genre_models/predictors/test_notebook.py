@@ -61,11 +61,16 @@ def test_notebook_runs(runs: None) -> None:
     assert len(cells) == 10
     names: dict[str, Any] = {}
     shown = [run("".join(cell["source"]), names) for cell in cells if cell["cell_type"] == "code"]
-    assert repr(shown[1]).startswith("<Ensemble: 25 genres")
+    assert repr(shown[0]).startswith("<Ensemble: 25 genres")
     frame = names["frame"]
     assert isinstance(frame, pd.DataFrame) and frame.shape == (12, 25) and frame.notna().all(axis=None)
     assert list(frame.index) == list(names["films"].index)
-    assert shown[5].tolist() == [True, True, False]
+    assert shown[4].tolist() == [True, True, False]
     assert list(names["top"]) == sorted(names["top"], reverse=True) and len(names["top"]) == 3
+    why = names["why"]
+    assert why.probability == pytest.approx(frame.iloc[0][why.genre], abs=1e-6)
+    assert [word for word, _ in why.words] == names["films"]["Overview"].iloc[0].split()
+    # The weight of the CNN, which alone takes posters.
+    assert why.poster_share == pytest.approx(0.1) and shown[6].size == (300, 444)
     # It is kept as it was written, without results of whoever ran it last.
     assert all(not cell["outputs"] for cell in cells if cell["cell_type"] == "code")

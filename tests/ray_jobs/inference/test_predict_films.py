@@ -154,6 +154,20 @@ def test_what_is_left_on_disk(results: Path) -> None:
     assert page.count("data:image/jpeg;base64,") == 57
 
 
+def test_the_page_explains_its_first_films(folder: Path, models: Path, tmp_path: Path) -> None:
+    """Those of the first part that are predicted: 16 of 17, of which two have no usable poster."""
+    predict_films(request_for(folder, models / "ensemble", tmp_path / "out", explain=True), Console(io.StringIO()))
+    page = (tmp_path / "out" / "predictions.html").read_text()
+    assert "The first 16 films are explained" in page and page.count('class="note why"') == 16
+    assert page.count("The same poster, red where it speaks for") == 14
+    assert page.count("data:image/jpeg;base64,") == 57 + 14 and "<mark" in page
+    work = WorkFolder(Outputs.at(str(tmp_path / "other")).work)
+    digests = model_digests([str(models / "tfidf")])
+    work.begin(str(folder), unlabelled(folder), digests, films_a_part=17, explain=True)
+    with pytest.raises(TrainError, match="begun with --explain: go on with it"):
+        predict_films(request_for(folder, models / "tfidf", tmp_path / "other", resume=True), Console(io.StringIO()))
+
+
 def test_parquet_of_one_checkpoint(folder: Path, models: Path, tmp_path: Path) -> None:
     """A model of posters alone: films without a usable one are set aside, whatever their overview."""
     predict_films(request_for(folder, models / "cnn", tmp_path / "cnn.parquet"), Console(io.StringIO()))

@@ -71,3 +71,31 @@ def test_its_size_is_bounded() -> None:
     html = prediction_page(prediction(films=100_000, shown=many))
     assert html.count("<article") == MOST_FILMS
     assert len(html) < 3_000_000
+
+
+def test_explained_films() -> None:
+    """Words from a fifth of the strongest are marked, those against the genre in another way; the rest is plain."""
+    words = [["A", 0.3], ["quiet", 1.0], ["<town>", -0.5], ["rests.", 0.15], ["Weak", 0.0]]
+    why = {"genre": "Drama", "words": words, "poster_share": 0.25, "heat_jpeg": "REVG"}
+    shown = [film("a", poster_jpeg="QUJD", why=why), film("b")]
+    page = Page(prediction_page(prediction(shown=shown)))
+    text = " ".join(page.text.split())
+    assert "The first film is explained, for the most probable genre" in text
+    assert "Why Drama: poster 25 %, overview 75 %" in text and "A quiet <town> rests. Weak" in text
+    marks = [(attrs.get("class"), attrs["style"]) for tag, attrs in page.tags if tag == "mark"][2:]
+    assert marks == [(None, "--strength: 0.30"), (None, "--strength: 1.00"), ("against", "--strength: 0.50")]
+    assert [attrs["src"] for tag, attrs in page.tags if tag == "img"] == [
+        "data:image/jpeg;base64,QUJD", "data:image/jpeg;base64,REVG",
+    ]  # fmt: skip
+    assert [attrs["alt"] for tag, attrs in page.tags if tag == "img"][1].endswith("red where it speaks for Drama")
+    assert page.open == []
+
+
+def test_weak_words_are_not_marked_and_long_overviews_are_cut() -> None:
+    why = {"genre": "Drama", "words": [["weak", 0.09], ["some", -0.12], *[["word", 0.0]] * 500], "poster_share": None,
+           "heat_jpeg": None}  # fmt: skip
+    page = Page(prediction_page(prediction(shown=[film("a", why=why)])))
+    marks = [(attrs.get("class"), attrs["style"]) for tag, attrs in page.tags if tag == "mark"][2:]
+    assert marks == [("against", "--strength: 0.24")]
+    assert 100 < page.text.count("word") < 130 and "…" in page.text
+    assert "Why Drama" in page.text and "Why Drama:" not in page.text
