@@ -102,7 +102,7 @@ def build(options: ServingOptions, *, cpus_per_replica: float = 1.0) -> serve.Ap
     """
     # The same checkpoint for every replica, and for those that come later.
     resolved = {**asdict(options), "model": [find_model(path) for path in options.model]}
-    actors = [DeploymentActorConfig(name=_COUNTERS, actor_class=SharedCounters)] if options.replicas > 1 else None
+    counters = DeploymentActorConfig(name=_COUNTERS, actor_class=SharedCounters, actor_options={"num_cpus": 0})
     deployment = serve.deployment(
         ModelReplica,
         name="models",
@@ -114,7 +114,7 @@ def build(options: ServingOptions, *, cpus_per_replica: float = 1.0) -> serve.Ap
         graceful_shutdown_timeout_s=_DRAIN_S,
         graceful_shutdown_wait_loop_s=0.2,
         logging_config={"enable_access_log": False},
-        deployment_actors=actors,
+        deployment_actors=[counters] if options.replicas > 1 else None,
     )
     return deployment.bind(resolved)
 
