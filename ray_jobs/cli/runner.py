@@ -63,11 +63,7 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
             raise
         _print_error(f"\nStopped: {text}")
         sys.exit(exit_code(error))
-    except (KeyboardInterrupt, SystemExit) as error:
-        if isinstance(error, SystemExit):
-            if error.code != signal.SIGTERM:
-                raise
-            error = Terminated()  # while Ray starts, the signal is its own, and ends in this code
+    except KeyboardInterrupt as error:
         by = "by SIGTERM" if isinstance(error, Terminated) else "by you"
         _print_error(f"\nStopped {by}. What was finished is kept.")
         sys.exit(143 if isinstance(error, Terminated) else 130)
@@ -77,7 +73,11 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
 def _stopped_by_sigterm() -> Iterator[None]:
     """Let SIGTERM end the block as Ctrl-C does; a second one ends the process at once."""
 
+    terminated = False
+
     def stop(*_: object) -> None:
+        nonlocal terminated
+        terminated = True
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         raise Terminated
 
@@ -87,6 +87,11 @@ def _stopped_by_sigterm() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        # Where Ray waits it raises an interrupt of its own, and while it starts the handler is its own, with this code.
+        if terminated or getattr(error, "code", None) == signal.SIGTERM:
+            raise Terminated from error
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
 

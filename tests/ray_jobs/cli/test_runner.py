@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -85,6 +86,13 @@ def test_sigterm_ends_a_job_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, caps
     code, said = ended(monkeypatch, capsys, lambda _: os.kill(os.getpid(), signal.SIGTERM))
     assert code == 143 and "Stopped by SIGTERM. What was finished is kept." in said
     assert signal.getsignal(signal.SIGTERM) is before
+
+    def waiting_in_ray(_: Options) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise KeyboardInterrupt  # in place of ours, as Ray does
+
+    assert ended(monkeypatch, capsys, waiting_in_ray)[0] == 143
     # As Ray's own handler does, which is in place while Ray starts.
     assert ended(monkeypatch, capsys, lambda _: sys.exit(signal.SIGTERM))[0] == 143
     assert ended(monkeypatch, capsys, lambda _: sys.exit(3))[0] == 3
