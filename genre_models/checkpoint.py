@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from genre_models.models.input_spec import InputSpec
+from genre_models.models.option_checks import in_short
 from genre_models.models.registry import REGISTRY, ModelSpec
 from genre_models.models.renamed_options import with_new_names
 from genre_models.training import history as histories
@@ -233,7 +234,7 @@ def parse(text: str, *, where: str) -> dict[str, Any]:
                 f"and knows {', '.join(REGISTRY)}"
             )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{where} is not a checkpoint of film-genres ({error!r})") from error
+        raise CheckpointError(f"{where} is not a checkpoint of film-genres ({in_short(error)})") from error
     return metadata
 
 
@@ -251,7 +252,7 @@ def read(folder: Path) -> Checkpoint:
     except CheckpointError:
         raise
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise CheckpointError(f"{folder} is not a whole checkpoint of film-genres ({error!r})") from error
+        raise CheckpointError(f"{folder} is not a whole checkpoint of film-genres ({in_short(error)})") from error
 
 
 def _read(folder: Path, metadata: dict[str, Any]) -> Checkpoint:
@@ -360,7 +361,7 @@ def _require_bounded(path: Path) -> None:
                 with archive.open("model.weights.h5") as stream, h5py.File(stream, "r") as weights:
                     weights.visititems(lambda _, one: sizes.append(getattr(one, "nbytes", 0)))
     except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} is cut or damaged ({error})") from error
+        raise CheckpointError(f"{path} is cut or damaged ({in_short(error)})") from error
     size = max(size, sum(sizes))
     if size > most:
         raise CheckpointError(

@@ -155,9 +155,10 @@ class Store:
         except StoreError:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            why = f"{type(error).__name__}: {str(error)[:100]}"
             raise StoreError(
-                f"{where} is damaged, or not that of a film store ({error!r}): name another --store, or move that "
-                "folder away and prepare the films again"
+                f"{where} is damaged, or not that of a film store ({why}): name another --store, or move that folder "
+                "away and prepare the films again"
             ) from error
         store.check_rows()
         return store

@@ -84,6 +84,11 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def in_short(error: BaseException) -> str:
+    """Return an error's type and text in short: that of a text that is none holds all its bytes."""
+    return f"{type(error).__name__}: {str(error)[:_MOST_SHOWN]}"
+
+
 def shown(value: Any) -> str:
     """Return a value for a message, in short: a file may name one list a billion times."""
     text = reprlib.repr(value)

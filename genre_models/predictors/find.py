@@ -11,6 +11,7 @@ from typing import Any
 from datasets.storage import files
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import CheckpointError
+from genre_models.models.option_checks import in_short
 from genre_models.predictors import folder as model_folders
 from genre_models.training import history as histories
 
@@ -152,7 +153,7 @@ def checkpoints_below(place: str, *, tell: Tell = lambda _: None) -> list[Found]
         except FileNotFoundError:
             continue
         except (CheckpointError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            tell(f"{folder} is passed over: {error if isinstance(error, CheckpointError) else repr(error)}")
+            tell(f"{folder} is passed over: {error if isinstance(error, CheckpointError) else in_short(error)}")
             continue
         if usable and not _is_member(folder):
             found.append((folder, metadata))

@@ -26,6 +26,7 @@ from genre_models.checkpoint import CheckpointError, read
 from genre_models.metrics.baselines import TfidfWeights
 from genre_models.metrics.calibration import PlattScaling
 from genre_models.metrics.stacking import StackingModel
+from genre_models.models.option_checks import in_short
 from genre_models.predictors.encoder_files import ENCODERS, copy_encoders
 from genre_models.predictors.tfidf import write_weights
 
@@ -150,7 +151,7 @@ def read_model_json(folder: Path) -> ModelFolder:
     except CheckpointError:
         raise
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path} is not a model of film-genres ({error!r})") from error
+        raise CheckpointError(f"{path} is not a model of film-genres ({in_short(error)})") from error
 
 
 def _parse(values: Mapping[str, Any]) -> ModelFolder:

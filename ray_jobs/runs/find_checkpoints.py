@@ -8,6 +8,7 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models import checkpoint as checkpoints
+from genre_models.models.option_checks import in_short
 from genre_models.predictors import find
 from genre_models.training import history as histories
 from genre_models.training.history import EpochMetrics
@@ -124,5 +125,5 @@ def run_history(path: str) -> list[EpochMetrics]:
         return []
     except (OSError, ValueError) as error:
         raise checkpoints.CheckpointError(
-            f"{where} is damaged ({error}): remove it; each checkpoint has a history of its own"
+            f"{where} is damaged ({in_short(error)}): remove it; each checkpoint has a history of its own"
         ) from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from datasets.storage import atomic, files
 from genre_models import checkpoint as checkpoints
+from genre_models.models.option_checks import in_short
 from genre_models.models.renamed_options import with_new_names
 from genre_models.training import history as histories
 from genre_models.training.history import EpochMetrics
@@ -42,8 +43,8 @@ def read_json(path: str) -> dict[str, Any]:
         return dict(with_new_names(json.loads(files.read_text(path))))
     except (OSError, ValueError, TypeError) as error:
         raise TrainError(
-            f"{path} is damaged ({error}), so that nobody knows what was run here: copy it back, or start anew under "
-            "another --name"
+            f"{path} is damaged ({in_short(error)}), so nobody knows what was run here: copy it back, or start anew "
+            "under another --name"
         ) from error
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from datasets.storage import atomic, files
 from genre_models.checkpoint import with_tuples
+from genre_models.models.option_checks import in_short
 from genre_models.models.renamed_options import with_new_names
 from genre_models.training.history import EpochMetrics, best_epoch, sort_key
 from ray_jobs.cli.errors import TrainError
@@ -119,7 +120,7 @@ class SweepFolder(RunFolder):
                     trial = Trial(**record, history=RunFolder(self.path, name).history())
                 except (KeyError, TypeError, AttributeError) as error:
                     raise TrainError(
-                        f"{where} is damaged ({error!r}): remove the folder {name}, and the trial is run again"
+                        f"{where} is damaged ({in_short(error)}): remove the folder {name}, and the trial is run again"
                     ) from error
                 if not trial.ended:
                     # If interrupted between an epoch's metrics and its checkpoint, it resumes from the checkpoint.
