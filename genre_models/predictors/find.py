@@ -134,8 +134,8 @@ def _resolved(runs: str, place: str) -> str:
 
 
 def sort_key(metadata: dict[str, Any], metric: str) -> float:
-    """Return the sort key of a checkpoint for a metric; less is better."""
-    return histories.sort_key(float(metadata["figures"][metric]), metric)
+    """Return the sort key of a checkpoint for a metric; less is better, and one without it is last."""
+    return histories.sort_key(float(metadata["figures"].get(metric, "nan")), metric)
 
 
 def checkpoints_below(place: str, *, tell: Tell = lambda _: None) -> list[Found]:

@@ -210,3 +210,10 @@ def test_a_model_that_inflates_to_gigabytes_is_not_loaded(folder: Path) -> None:
             archive.writestr(name, data)
     with pytest.raises(CheckpointError, match=r"would take 68,719,476,736 in memory"):
         checkpoints.load_model(folder)
+
+
+def test_a_checkpoint_without_the_metric_is_chosen_last(written: Path, tmp_path: Path) -> None:
+    for epoch, names in ((1, {"loss": 0.1}), (2, {"validation_loss": 0.5})):
+        place = Path(shutil.copytree(written, tmp_path / f"epoch-{epoch:03d}"))
+        edit(place / "checkpoint.json", lambda values, e=epoch, n=names: values.update(epoch=e, figures=n))
+    assert find_model(str(tmp_path)) == str(tmp_path / "epoch-002")
