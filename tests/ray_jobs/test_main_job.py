@@ -307,4 +307,4 @@ def test_a_folder_without_a_table_ends_with_one_message_and_no_store(tmp_path: P
     with (tmp_path / "films" / "IMDB_overview_genres.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([["Id", "text", "Drama"], ["a", "Somebody waits.", 1]])
     said = run_job("prepare_data", "--films", tmp_path / "films", "--store", tmp_path / "store", fails=True)
-    assert "Name a column with --overview-column or --poster-column; left are text" in said.stderr
+    assert "name a column with --overview-column or --poster-column; left are text" in said.stderr
