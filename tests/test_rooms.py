@@ -18,6 +18,7 @@ ROOMS = {
     "genre_models": (
         *("layers", "encoders", "models", "metrics", "training", "presets", "studies", "checkpoint", "explain"),
         "predictors",
+        "export",
         *("report.style", "report.charts", "report.findings", "report.study", "report.sweep", "report.ablation"),
         *(
             "report.explore",
@@ -39,6 +40,7 @@ ROOMS = {
         "ablation",
         "inference",
         "serving",
+        "exporting",
     ),
 }
 MOST_FILES = 12
@@ -191,14 +193,17 @@ def test_only_predictors_know_films() -> None:
     assert list(breaches(others, {"datasets"})) == []
 
 
-def test_tensorflow_is_in_two_files() -> None:
-    """The training loop, and the gradients of explanations: Keras has none that are independent of the backend."""
+def test_tensorflow_is_in_few_files() -> None:
+    """The training loop; the gradients of explanations, as Keras has none that are independent of the backend; and what
+    of an export is TensorFlow's own: pictures and text in its graph, its SavedModel, its converters and its runtime."""
     using = [path for path in sources(*ROOMS) if "tensorflow" in packages_of(path)]
     internals = {path for path in using if path.stem.endswith("_internals")}
     assert {path.parent for path in internals} == {ROOT / "genre_models" / "training"}
+    exported = {"pictures", "text", "saved_model", "numeric_files", "runtimes"}
     assert {module_of(path) for path in set(using) - internals} == {
         "genre_models.training.trainer",
         "genre_models.explain.gradients",
+        *(f"genre_models.export.{name}" for name in exported),
     }
 
 

@@ -1,0 +1,1 @@
+"""Trained models as artefacts that run without this project: SavedModel, ONNX, LiteRT, Keras."""

@@ -1,0 +1,149 @@
+"""Token ids and TF-IDF scores of overviews in a TensorFlow graph, exactly as in training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from genre_models.export import characters
+from genre_models.export.characters import FINAL_SIGMA, SIGMA
+from genre_models.metrics.baselines import TfidfWeights
+
+_UNKNOWN, _FIRST_WORD = 1, 2
+_PUNCTUATION = r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']"
+_STEM = "^(.{4,}?)(?:ingly|edly|ing|ied|ies|ed|ly|es|s)$"
+# A character of a private area, which ends words as a blank does; it marks ends of words for a while.
+_MARK = "\ue000"
+_SAME = "(same)"  # longer than a character, shorter than none that a table holds
+_MOST_PARTS = 2  # of a term of TF-IDF
+
+
+class Texts(tf.Module):
+    """Functions on overviews; a module holds their tables, which a SavedModel must keep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lower = _table(characters.lower_cases(), _SAME)
+        self._plain = _table(characters.without_accents(), _SAME)
+        self._vocabularies: dict[str, Any] = {}
+        self._weights: dict[str, Any] = {}
+
+    def have_words(self, overviews: Any) -> Any:
+        """Return whether overviews, string [n], hold more than white space: bool [n]."""
+        return tf.strings.regex_full_match(overviews, f"(?s).*[^{characters.space()}].*")
+
+    def token_ids(self, overviews: Any, vocabulary: Sequence[str], tokenizer: str, max_tokens: int) -> Any:
+        """Return right-padded token ids int32 [n, T], 0 = padding, of overviews string [n]."""
+        key = f"{tokenizer} {hash(tuple(vocabulary))}"
+        if key not in self._vocabularies:
+            ids = {word: number for number, word in enumerate(vocabulary, _FIRST_WORD)}
+            self._vocabularies[key] = _ids(ids, _UNKNOWN)
+        words = self._words(overviews, tokenizer)[:, :max_tokens]
+        ids = tf.ragged.map_flat_values(self._vocabularies[key].lookup, words).to_tensor(0)
+        ids = tf.pad(ids, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(ids)[1])]])
+        # An overview without words is one unknown token.
+        first = tf.maximum(ids[:, :1], _UNKNOWN)
+        return tf.ensure_shape(tf.concat([first, ids[:, 1:]], axis=1), (None, None))
+
+    def tfidf(self, overviews: Any, weights: TfidfWeights) -> Any:
+        """Return the probabilities of a TF-IDF model, float32 [n, genres], of overviews string [n]."""
+        key = str(id(weights))
+        if key not in self._weights:
+            terms = {term: number for number, term in enumerate(weights.terms)}
+            values = {"idf": weights.idf, "coefficients": weights.coefficients.T, "intercepts": weights.intercepts}
+            self._weights[key] = {
+                "terms": _ids(terms, -1),
+                **{name: tf.Variable(np.asarray(value, np.float64), trainable=False) for name, value in values.items()},
+            }
+        result = tf.tile(tf.constant(weights.frequencies, tf.float64)[None], (tf.size(overviews), 1))
+        if not len(weights.learned):
+            return tf.cast(result, tf.float32)
+        held = self._weights[key]
+        parts = tf.strings.ngrams(self.parts(overviews), list(range(1, _MOST_PARTS + 1)), separator=" ")
+        known = tf.ragged.map_flat_values(held["terms"].lookup, parts)
+        known = tf.ragged.boolean_mask(known, known >= 0)
+        counts = tf.sparse.bincount(known, minlength=max(1, len(weights.terms)), axis=-1)
+        rows, columns = counts.indices[:, 0], counts.indices[:, 1]
+        values = (1 + tf.math.log(tf.cast(counts.values, tf.float64))) * tf.gather(held["idf"], columns)
+        films = tf.size(overviews)
+        lengths = tf.sqrt(tf.math.unsorted_segment_sum(values**2, rows, films))
+        products = values[:, None] * tf.gather(held["coefficients"], columns)
+        sums = tf.math.unsorted_segment_sum(products, rows, films) / tf.maximum(lengths, 1e-300)[:, None]
+        scores = tf.sigmoid(sums + held["intercepts"])
+        places = {int(genre): place for place, genre in enumerate(weights.learned)}
+        columns_of = [
+            scores[:, places[genre]] if genre in places else result[:, genre]
+            for genre in range(len(weights.frequencies))
+        ]
+        return tf.cast(tf.stack(columns_of, axis=1), tf.float32)
+
+    # -- words: each result is ragged, string [n, (words)]
+
+    def _words(self, overviews: Any, tokenizer: str) -> Any:
+        """Cut overviews as `datasets.text.vocabulary.words_of` does."""
+        text = self._lowered(overviews)
+        if tokenizer == "split":
+            text = tf.strings.regex_replace(text, _PUNCTUATION, "")
+            return tf.strings.split(tf.strings.regex_replace(text, f"[{characters.space()}]", " "))
+        # Possessives: Python's \b after the s.
+        text = tf.strings.regex_replace(text, _MARK, " ")
+        text = tf.strings.regex_replace(text, f"([^{characters.word()}])", rf"{_MARK}\1") + _MARK
+        text = tf.strings.regex_replace(text, f"['\u2019]s{_MARK}", _MARK)
+        text = self._mapped(tf.strings.regex_replace(text, _MARK, ""), self._plain)
+        text = tf.strings.regex_replace(text, "['\u2019]", "")
+        text = tf.strings.regex_replace(text, f"[^{characters.word()}]|_", " ")
+        text = tf.strings.regex_replace(text, f"[{characters.decimal()}]", "0")
+        words = tf.strings.split(tf.strings.regex_replace(text, "(0+)", r" \1 "))
+        return tf.ragged.map_flat_values(lambda flat: _stemmed(_counted(flat), tokenizer), words)
+
+    def parts(self, overviews: Any) -> Any:
+        r"""Cut overviews as scikit-learn does: no accents, and runs of at least two of `\\w`."""
+        text = self._mapped(self._lowered(overviews), self._plain)
+        parts = tf.strings.split(tf.strings.regex_replace(text, f"[^{characters.word()}]", " "))
+        return tf.ragged.boolean_mask(parts, tf.ragged.map_flat_values(_is_long, parts))
+
+    def _lowered(self, overviews: Any) -> Any:
+        """Return overviews in lower case, as `str.lower`."""
+        text = tf.strings.unicode_transcode(overviews, "UTF-8", "UTF-8")
+        before = f"[{characters.cased()}][{characters.ignorable()}]*"
+        after = f"[{characters.ignorable()}]*(?:[^{characters.cased()}{characters.ignorable()}]|$)"
+        text = tf.strings.regex_replace(text, f"({before}){SIGMA}({after})", rf"\1{FINAL_SIGMA}\2")
+        return self._mapped(text, self._lower)
+
+    def _mapped(self, texts: Any, table: Any) -> Any:
+        """Replace single characters of string [n] by a table."""
+        codes = tf.strings.unicode_decode(texts, "UTF-8")
+        plain = tf.strings.unicode_encode(codes.flat_values[:, None], "UTF-8")
+        found = table.lookup(tf.cast(codes.flat_values, tf.int64))
+        new = codes.with_flat_values(tf.where(tf.equal(found, _SAME), plain, found))
+        return tf.strings.reduce_join(new, axis=-1)
+
+
+def _counted(words: Any) -> Any:
+    """Write a word that begins with a digit as zeros."""
+    is_number = tf.strings.regex_full_match(words, f"[{characters.other_digit()}].*")
+    return tf.where(is_number, tf.strings.regex_replace(words, ".", "0"), words)
+
+
+def _stemmed(words: Any, tokenizer: str) -> Any:
+    return tf.strings.regex_replace(words, _STEM, r"\1") if tokenizer == "stems" else words
+
+
+def _is_long(words: Any) -> Any:
+    return tf.strings.regex_full_match(words, "..+")
+
+
+def _table(replaced: Mapping[str, str], default: str) -> Any:
+    keys, values = [ord(c) for c in replaced], list(replaced.values())
+    initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(keys, tf.int64), tf.constant(values))
+    return tf.lookup.StaticHashTable(initializer, default)
+
+
+def _ids(numbers: Mapping[str, int], default: int) -> Any:
+    # A table cannot be empty; no word has a blank at its ends.
+    numbers = numbers or {" ": default}
+    keys, values = tf.constant(list(numbers)), tf.constant(list(numbers.values()), tf.int32)
+    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), default)
