@@ -27,6 +27,8 @@ demo: install
 	@echo && echo "6/6  Predicting one film with the ensemble of that comparison"
 	@$(BIN)/python ray_jobs/predict.py --model $(DEMO)/runs --overview "A detective hunts a killer through the city." \
 		--poster "$$(ls -d $(DEMO)/store-sample-1200-seed-0/Images/* | tail -n 1)"
+	@echo && echo "Serve the models:  $(BIN)/python ray_jobs/serve.py --model $(DEMO)/runs"
+	@echo "Export them:       $(BIN)/python ray_jobs/export.py --model $(DEMO)/runs --out $(DEMO)/exported"
 
 # The README's picture, of the page that the demo made; it needs a Chromium.
 picture: install
