@@ -80,6 +80,10 @@ class TrainingOptions(Placement, Resumable, StoreAndRuns):
     """CPUs that each worker reserves; by default 1, or slightly less if that would leave none to read films."""
     shuffle_buffer: int = 16_384
     """Films that each worker holds in memory to sample batches from; shuffling is complete if it holds all."""
+    track: Literal["none", "mlflow", "wandb"] = "none"
+    """Tracker beside TensorBoard: options, metrics of every epoch and the best checkpoint of each run. "mlflow" writes
+    to MLFLOW_TRACKING_URI or, without it, to mlflow.db in --runs; "wandb" logs in as `wandb login` left it. Each needs
+    its extra."""
 
 
 @dataclass(frozen=True)

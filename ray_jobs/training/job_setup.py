@@ -23,6 +23,7 @@ from ray_jobs.inputs.train_inputs import (
     vocabulary_of,
 )
 from ray_jobs.runs.run_folder import RunFolder
+from ray_jobs.runs.trackers import tracking_of
 from ray_jobs.training.train_spec import TrainSpec
 
 Folder = TypeVar("Folder", bound=RunFolder)
@@ -59,8 +60,10 @@ class JobSetup:
         Raises:
             ClusterError: the cluster has no room for the workers.
             StoreError: there is no store, or it lacks posters or overviews that the model reads.
+            UsageError: the tracker's package is not installed.
         """
         has_trials = max_concurrent is not None
+        tracking_of(options.track, options.runs)  # an error before any work
         have = resources.connect(console, dashboard=has_trials and workers > 1)
         wanted: dict[str, Any] = {
             "workers": workers, "use_gpu": options.use_gpu, "cpus_per_worker": options.cpus_per_worker, "have": have,
@@ -129,5 +132,6 @@ class JobSetup:
             use_gpu=self.options.use_gpu,
             metric=self.options.metric,
             genre_films=self.store.manifest.films_of_genres("train"),
+            tracking=tracking_of(self.options.track, self.options.runs),
             **more,
         )

@@ -11,9 +11,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from datasets.storage import files
 from genre_models.training.history import EpochMetrics, best_epoch
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.tensorboard import TensorBoard
+from ray_jobs.runs.trackers import Tracker, options_of
 from ray_jobs.training.timing import WORKER, EpochGapTimer, Timer
 from ray_jobs.training.train_spec import Progress, TrainSpec
 
@@ -38,7 +40,11 @@ class Reporter:
         self._weights: Future[_Written] | None = None
         self._executor = ThreadPoolExecutor(1, "checkpoint")
         self._folder = RunFolder(*spec.run.rsplit("/", 1))
-        self._tensorboard = TensorBoard(spec.run) if self._first else None
+        self._tensorboard = TensorBoard(spec.run, spec.settings) if self._first else None
+        self._tracker = None
+        if self._first and spec.tracking:
+            self._tracker = Tracker(spec.tracking, spec.run, options_of(spec.checkpoint))
+        self._best = 0
 
     def step(self, step: Any, steps: int) -> None:
         """Send a step, at most twice a second."""
@@ -68,6 +74,9 @@ class Reporter:
             self._folder.write_history(state.history)
             if self._tensorboard:
                 self._tensorboard.write(state.history)
+            if self._tracker:
+                self._tracker.write(state.history)
+            self._best = best.epoch
 
         self._report(reported, save)
         self._send(Progress(metrics.epoch, metrics=metrics))
@@ -77,6 +86,17 @@ class Reporter:
         self._executor.shutdown()
         if self._tensorboard:
             self._tensorboard.close()
+        if self._tracker:
+            self._close_tracker(self._tracker)
+
+    def _close_tracker(self, tracker: Tracker) -> None:
+        """Upload the best checkpoint, and end the run in the tracker."""
+        best = self._folder.checkpoints().get(self._best)
+        if best is None:
+            tracker.close()
+            return
+        with files.local_copy(best) as folder:
+            tracker.close([("checkpoint", folder)])
 
     def _send(self, progress: Progress) -> None:
         if self._spec.channel is not None:

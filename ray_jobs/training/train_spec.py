@@ -7,6 +7,7 @@ from typing import Any
 
 from genre_models.checkpoint import Checkpoint
 from genre_models.training.history import EpochMetrics
+from ray_jobs.runs.trackers import Tracking
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class TrainSpec:
     """Whether spans and epoch gaps are sent to the progress channel."""
     init_from: str = ""
     """Path of the checkpoint with the initial weights; every worker must be able to read it."""
+    tracking: Tracking | None = None
+    """The tracker that rank 0 writes to, beside TensorBoard."""
+    settings: dict[str, Any] | None = None
+    """The settings of a sweep's trial."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def _train_spec(start: TrainSpec, settings: dict[str, Any], folder: RunFolder) -
     if ids := checkpoint.inputs.own_vocabulary:
         known = checkpoint.vocabulary[: max(0, ids.vocabulary_size - 2)]  # ids 0 and 1 are padding and unknown
         checkpoint = dataclasses.replace(checkpoint, vocabulary=known)
-    return dataclasses.replace(start, checkpoint=checkpoint, run=folder.path)
+    return dataclasses.replace(start, checkpoint=checkpoint, run=folder.path, settings=dict(settings))
 
 
 def _train_here(own: TrainSpec, spec: TrialSpec, folder: RunFolder, started: float) -> None:

@@ -164,7 +164,7 @@ def test_a_run_leaves_history_tensorboard_and_a_whole_checkpoint(home: Path) -> 
     run = home / "runs" / "lstm"
     history = from_csv((run / "history.csv").read_text())
     assert [epoch.epoch for epoch in history] == [1, 2]
-    assert list((run / "tensorboard").glob("events.out.tfevents.*"))
+    assert list((run / "tensorboard").glob("validation/events.out.tfevents.*"))
     best = min(run.glob("epoch-*"), key=lambda folder: checkpoints.read(folder).metrics.validation_loss)
     metadata = checkpoints.read(best)
     assert len(metadata.vocabulary) > 100

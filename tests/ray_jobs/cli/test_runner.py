@@ -213,15 +213,15 @@ def test_tensorboard_holds_no_epoch_twice(tmp_path: Path) -> None:
             board.write(history[:epoch])
         board.close()
     names = sorted(path.name.split(".")[0] for path in (tmp_path / "tensorboard").iterdir())
-    assert names == ["events", "notes"]
+    assert names == ["notes", "training", "validation"]
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.record_writer import RecordWriter  # noqa: F401  (the format that is read below)
 
-    (events,) = (tmp_path / "tensorboard").glob("events*")
+    (events,) = (tmp_path / "tensorboard" / "validation").glob("events*")
     data, place, steps = events.read_bytes(), 0, []
     while place < len(data):
         size = int.from_bytes(data[place : place + 8], "little")
         event = Event.FromString(data[place + 12 : place + 12 + size])
-        steps += [event.step for value in event.summary.value if value.tag == "loss/validation"]
+        steps += [event.step for value in event.summary.value if value.tag == "loss"]
         place += 12 + size + 4
     assert steps == [1, 2]
