@@ -65,7 +65,7 @@ def test_wandb_offline_has_a_run_below_the_run_folder_and_no_key(
 ) -> None:
     # When it is imported it makes a temporary folder, which it removes when the process ends.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    pytest.importorskip("wandb")
+    wandb = pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_API_KEY", SECRET)
     monkeypatch.setenv("WANDB_SILENT", "true")
@@ -75,6 +75,7 @@ def test_wandb_offline_has_a_run_below_the_run_folder_and_no_key(
     assert tracking == Tracking("wandb", mode="offline")
     with caplog.at_level(logging.DEBUG):
         track(tracking, run, checkpoint_folder)
+    wandb.teardown()  # its service, which has a temporary folder as long as it runs
     (written,) = (run / "wandb").glob("offline-run-*/run-*.wandb")
     data = written.read_bytes()
     assert b"validation_loss" in data and b"recipe.learning_rate" in data and b"checkpoint" in data
