@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,9 @@ MOST_BYTES_OF_RAY = 50_000_000
 """Of the session folder of the Ray that the tests share, before it is removed."""
 _HOME = ("film-genres", "ray_results", ".ray", ".keras")
 """What jobs, Ray and Keras would write into the home folder of whoever runs the tests."""
-_PASSING = ("pymp-", "__autograph_generated_file")
-"""Of Python's multiprocessing and of TensorFlow, which remove them when the process ends by itself; Ray kills its
-workers."""
+_PASSING = re.compile(r"pymp-|__autograph_generated_file|tmp\w+wandb-(media|artifacts)$")
+"""Of Python's multiprocessing, of TensorFlow and, by its import, of Weights & Biases, which remove them when the
+process ends by itself; Ray kills its workers."""
 
 
 def checkout(root: Path = ROOT) -> set[str]:
@@ -59,6 +60,6 @@ class Footprint:
 
     def left(self) -> list[str]:
         """Return what stands there now and did not before."""
-        temporary = {str(path) for path in self.folder.iterdir() if not path.name.startswith(_PASSING)}
+        temporary = {str(path) for path in self.folder.iterdir() if not _PASSING.match(path.name)}
         new = (checkout() - self.checkout, at_home() - self.home, ray_sessions() - self.sessions, temporary)
         return sorted(path for paths in new for path in paths)

@@ -51,9 +51,15 @@ def reason(error: BaseException) -> str:
 def message(error: BaseException) -> str:
     """Return an error's message, without the advice that Ray Data adds to task errors."""
     if isinstance(error, OSError) and error.errno is not None:
-        where = f": {error.filename!r}" if error.filename and _ADVICE not in str(error.filename) else ""
+        where = f": {path!r}" if (path := path_of(error)) else ""
         return f"[Errno {error.errno}] {error.strerror}{where}"
     return str(error).split(f"\n{_ADVICE}")[0]
+
+
+def path_of(error: OSError) -> str:
+    """Return the path that an error names, or ""; Ray Data puts its advice in that place."""
+    path = error.filename
+    return path if isinstance(path, str) and _ADVICE not in path else ""
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from genre_models.models.renamed_options import with_new_flags
 from ray_jobs.cli.console import Console
-from ray_jobs.cli.errors import ClusterError, RunError, Terminated, TrainError, cause_chain, message
+from ray_jobs.cli.errors import ClusterError, RunError, Terminated, TrainError, cause_chain, message, path_of
 from ray_jobs.cli.option_ranges import check_ranges
 from ray_jobs.cli.places import check_places
 
@@ -124,9 +124,9 @@ def _user_message(error: Exception) -> str:
 
 def _free_space(error: OSError) -> str:
     """Return the room left on a full disk, if the error names a path."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not isinstance(error.filename, str):
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not (path := path_of(error)):
         return ""
-    place = next((folder for folder in Path(error.filename).absolute().parents if folder.exists()), Path("/"))
+    place = next((folder for folder in Path(path).absolute().parents if folder.exists()), Path("/"))
     return f" ({shutil.disk_usage(place).free / 1e6:,.0f} MB are free in {place}: make room, or name another folder)"
 
 

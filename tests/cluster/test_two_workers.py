@@ -143,7 +143,7 @@ def test_the_train_job_runs_on_two_workers_and_validates_every_film(tmp_path: Pa
     run_job("train_cnn", *common, "--name", "two", "--workers", 2)
     run_job("train_cnn", *common, "--name", "one", "--workers", 1)
     # Films that do not fit the object store are read anew in every epoch, beside workers that hold nearly all CPUs.
-    run_job("train_cnn", *common, "--name", "streamed", "--workers", 2, "--object-store-share", 0)
+    run_job("train_cnn", *common, "--name", "streamed", "--workers", 2, "--object-store-share", 1e-9)
     two, one, streamed = (from_csv((runs / name / "history.csv").read_text()) for name in ("two", "one", "streamed"))
     assert len(two) == len(one) == len(streamed) == 2
     assert two[-1].validation_loss == pytest.approx(one[-1].validation_loss, rel=0.2)

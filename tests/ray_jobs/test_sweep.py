@@ -222,7 +222,7 @@ def test_trials_of_two_workers_take_turns_and_leave_nothing_reserved(
         (("--vary", "learning_rte: [1, 2]"), "did you mean learning_rate"),
         (("--vary", "epochs: [1, 2]"), "epochs cannot be searched"),
         (("--vary", "height: [32, 64]"), "height cannot be searched"),
-        (("--space", "/no/such/file.yaml"), "--space /no/such/file.yaml cannot be read"),
+        (("--space", "/no/such/file.yaml"), "--space /no/such/file.yaml: there is no such file"),
         (("--resume", "--name", "never"), "there is no sweep"),
         (("--height", 32), "--height 64 --width 64"),
     ],

@@ -223,7 +223,10 @@ def test_a_run_gone_on_with_hides_what_the_unbroken_one_hides(strategy: Any, tmp
 
     def save(state: TrainState) -> None:
         if len(state.history) == 1:
-            metadata = Checkpoint("fusion", ("a", "b", "c"), config, recipe, {}, epoch=1, history=tuple(state.history))
+            metadata = Checkpoint(
+                "fusion", ("a", "b", "c"), config, recipe, {}, vocabulary=("word",), epoch=1,
+                history=tuple(state.history),
+            )  # fmt: skip
             checkpoints.save(tmp_path, metadata, state.model, state.optimizer)
 
     def trained(**options: Any) -> list[float]:
