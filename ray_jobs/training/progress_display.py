@@ -27,9 +27,11 @@ class ProgressDisplay:
                 self._console.line("\n".join(table(self._spans)))
             return
         done = message.epoch - 1 + (message.step / message.steps if message.steps else 0)
-        if self._timer is None or done < self._last:  # restarted after a crash, from an earlier epoch
+        moves = message.metrics is None and message.phase == "training"  # other messages count no steps
+        if self._timer is None or (moves and done < self._last):  # restarted after a crash, from an earlier epoch
             self._timer, self._before = Countdown(), done
-        self._last = done
+            self._last = done
+        self._last = max(self._last, float(message.epoch) if message.metrics else done)
         if message.metrics is None:
             position = f"{message.step}/{message.steps}" if message.steps else f"{message.step}"
             activity = f"step {position}" if message.phase == "training" else "validating"
