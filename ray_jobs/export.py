@@ -21,6 +21,7 @@ from genre_models.predictors.find import find_model
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.options import at_home
 from ray_jobs.cli.runner import run_job
+from ray_jobs.cli.stderr import quiet_stderr
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def main(options: Options) -> None:
     """Export a model in this process."""
     models = tuple(find_model(path) for path in options.model)
     # Imported here: it imports TensorFlow.
-    from ray_jobs.exporting.export_model import Request, export_model
+    with quiet_stderr():
+        from ray_jobs.exporting.export_model import Request, export_model
 
     request = Request(
         models,
