@@ -49,7 +49,7 @@ class Options:
     clients: int = 32
     """Clients that ask at the same time."""
     seconds: float = 60.0
-    """How long they ask."""
+    """Duration of the load."""
     replicas: int = 1
     """Replicas of the service."""
     quick: bool = False
@@ -96,7 +96,7 @@ def main(options: Options) -> None:
 
 
 def line(name: str, found: dict[str, float]) -> str:
-    """Return what clients found as a line."""
+    """Return rate, latencies and errors as a line."""
     times = ", ".join(f"{one} {1000 * found[one]:.0f} ms" for one in ("p50", "p95", "p99"))
     return (
         f"{name}: {found['rate']:.1f} requests/s, {times}; {found['requests']:.0f} requests, {found['errors']} errors"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import platform
 import shutil
@@ -11,6 +12,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow.fs as pafs
 
@@ -96,6 +98,15 @@ def is_empty(path: str | Path) -> bool:
 def read_text(path: str | Path) -> str:
     """Read a UTF-8 file. Raises FileNotFoundError where it is missing."""
     return read_bytes(path).decode("utf-8")
+
+
+def read_json_object(path: str | Path) -> dict[str, Any]:
+    """Read a JSON object; empty where the file is missing, cannot be read or holds something else."""
+    try:
+        values = json.loads(read_text(path))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def read_bytes(path: str | Path, *, most: int = MOST_BYTES) -> bytes:

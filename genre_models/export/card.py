@@ -50,7 +50,7 @@ class CardFacts:
     """The store it learned from: {"fingerprint", "films": counts by split}."""
     measured: Measured | None
     checked: str
-    """How its probabilities were compared with the model's."""
+    """Comparison of its probabilities with the model's, in words."""
     licence: str
     versions: Mapping[str, str]
     notes: Sequence[str] = ()

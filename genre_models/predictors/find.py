@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable
@@ -50,7 +49,7 @@ def find_model(path: str, *, metric: str = "", tell: Tell = warn) -> str:
     place = files.absolute(path)
     if any(files.exists(files.join(place, name)) for name in (model_folders.MODEL_FILE, CHECKPOINT)):
         return place
-    run = _json(files.join(place, _RUN))
+    run = files.read_json_object(files.join(place, _RUN))
     if not run and (ensemble := evaluated_models(place).get("ensemble")):
         return ensemble
     metric = metric or run.get("metric", _METRIC)
@@ -125,7 +124,10 @@ def _fault(folder: str, metadata: dict[str, Any], *, training: bool) -> str:
 
 def evaluated_models(runs: str) -> dict[str, str]:
     """Return the model folders that the last evaluation of a runs folder wrote, by kind; those that still exist."""
-    places = {kind: files.absolute(_resolved(runs, place)) for kind, place in _json(files.join(runs, LATEST)).items()}
+    places = {
+        kind: files.absolute(_resolved(runs, place))
+        for kind, place in files.read_json_object(files.join(runs, LATEST)).items()
+    }
     return {kind: place for kind, place in places.items() if files.exists(files.join(place, model_folders.MODEL_FILE))}
 
 
@@ -172,16 +174,7 @@ def variants_below(place: str) -> set[str]:
     found = set()
     for path in files.find(place, "ablation.json"):
         folder = path.rsplit("/", 1)[0]
-        for variant in _json(path).get("variants", []):
+        for variant in files.read_json_object(path).get("variants", []):
             if variant.get("group") != "preset":
                 found |= {files.join(folder, run["path"].rsplit("/", 1)[-1]) for run in variant.get("runs", [])}
     return found
-
-
-def _json(path: str) -> dict[str, Any]:
-    """Return a JSON object; empty where there is none."""
-    try:
-        values = json.loads(files.read_text(path))
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,10 +40,10 @@ def _comparisons(place: str) -> list[tuple[dict[str, Any], str]]:
     """Return the comparisons of a model folder or checkpoint, each with its key there."""
     parent, _, name = place.rstrip("/").rpartition("/")
     if parent.endswith("/models"):
-        return [(_json(files.join(parent.removesuffix("/models"), _COMPARISON)), name)]
+        return [(files.read_json_object(files.join(parent.removesuffix("/models"), _COMPARISON)), name)]
     runs = parent.rpartition("/")[0]
     reports = {model.rsplit("/models/", 1)[0] for model in evaluated_models(runs).values()} if runs else set()
-    comparisons = [_json(files.join(report, _COMPARISON)) for report in sorted(reports)]
+    comparisons = [files.read_json_object(files.join(report, _COMPARISON)) for report in sorted(reports)]
     return [
         (comparison, key)
         for comparison in comparisons
@@ -66,11 +65,3 @@ def _from_comparison(comparison: dict[str, Any], key: str) -> Measured | None:
     films, seen = comparison.get("films", {}).get("evaluated"), comparison.get("seen_in_training")
     known = f", {seen} of which it learned from" if seen else " that it did not learn from"
     return Measured(f"{films} films{known}", tuple(rows))
-
-
-def _json(path: str) -> dict[str, Any]:
-    try:
-        values = json.loads(files.read_text(path))
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}

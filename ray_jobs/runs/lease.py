@@ -36,7 +36,7 @@ def lease(run: str) -> Iterator[None]:
         UsageError: another job trains in this folder; the message names it.
     """
     path = files.join(run, NAME)
-    if (holder := _read(path)) and _lives(path, holder):
+    if (holder := files.read_json_object(path)) and _lives(path, holder):
         raise UsageError(
             f"{run} is being trained by process {holder.get('process')} on {holder.get('host')}, since "
             f"{holder.get('since')}: wait for it, stop it first, or take another --name"
@@ -44,7 +44,7 @@ def lease(run: str) -> Iterator[None]:
     own = {"id": uuid.uuid4().hex, **_this_process(), "since": time.strftime(f"%Y-%m-%d {_SHOWN}"), "beats": 0}
     atomic.write_text(path, json.dumps(own))
     time.sleep(0.05)
-    if (now := _read(path)) and now.get("id") != own["id"]:  # two jobs found the same lease ended
+    if (now := files.read_json_object(path)) and now.get("id") != own["id"]:  # two jobs found the same lease ended
         raise UsageError(f"{run} has just been taken by process {now.get('process')} on {now.get('host')}")
     ended = threading.Event()
     beating = threading.Thread(target=_beat, args=(path, own, ended), daemon=True, name="lease")
@@ -61,27 +61,18 @@ def _beat(path: str, own: dict[str, Any], ended: threading.Event) -> None:
     while not ended.wait(BEAT_EVERY_S):
         # A disk that is full or gone for a moment must not end the training, which says so itself.
         with contextlib.suppress(OSError):
-            if (now := _read(path)) and now.get("id") == own["id"]:
+            if (now := files.read_json_object(path)) and now.get("id") == own["id"]:
                 own["beats"] += 1
                 atomic.write_text(path, json.dumps(own))
 
 
 def _release(run: str, path: str, own: str) -> None:
     with contextlib.suppress(OSError):
-        if (now := _read(path)) and now.get("id") == own:
+        if (now := files.read_json_object(path)) and now.get("id") == own:
             filesystem, inner = files.resolve(path)
             filesystem.delete_file(inner)
         if files.is_local(run):
             Path(files.absolute(run)).rmdir()  # if the run was refused before anything was in it
-
-
-def _read(path: str) -> dict[str, Any]:
-    """Return a lease; empty where there is none."""
-    try:
-        holder = json.loads(files.read_text(path))
-    except (OSError, ValueError):
-        return {}
-    return holder if isinstance(holder, dict) else {}
 
 
 def _lives(path: str, holder: dict[str, Any]) -> bool:
@@ -93,7 +84,7 @@ def _lives(path: str, holder: dict[str, Any]) -> bool:
     until = time.monotonic() + _WATCHED_S
     while time.monotonic() < until:
         time.sleep(min(0.5, BEAT_EVERY_S / 5))
-        now = _read(path)
+        now = files.read_json_object(path)
         if now != holder:
             return bool(now)
     return False

@@ -31,7 +31,7 @@ class Answer:
 
     title: str
     sure: str
-    """How sure the title is, in a few short sentences."""
+    """Certainty of the title, in a few short sentences."""
 
 
 def by_guesses(comparison: Mapping[str, Any]) -> list[str]:
@@ -120,7 +120,7 @@ class Winner:
     """The second best, or an empty string."""
     lead: PairedDifference | None
     sure: str
-    """How sure the lead is, in words."""
+    """Certainty of the lead, in words."""
 
 
 def winner(comparison: Mapping[str, Any], genre: str, *, fewest: int) -> Winner | None:
