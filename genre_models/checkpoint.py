@@ -12,19 +12,27 @@ training_state.npz  the optimizer (with a moving average also the raw weights)
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib.metadata
 import json
 import math
-import zipfile
-import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genre_models.checkpoint_files import (
+    METADATA,
+    STATE,
+    TEXTS,
+    WEIGHTS,
+    CheckpointError,
+    fault,
+    listed,
+    read_arrays,
+    require_bounded,
+)
 from genre_models.models.input_spec import InputSpec
 from genre_models.models.option_checks import in_short
 from genre_models.models.registry import REGISTRY, ModelSpec
@@ -35,18 +43,6 @@ from genre_models.training.recipe import Recipe
 
 FORMAT = 1
 _LIBRARIES = ("ray", "tensorflow", "keras", "numpy")
-_ABOUT = "checkpoint.json"
-_WEIGHTS, _HISTORY, _STATE = "model.keras", "history.csv", "training_state.npz"
-_TEXTS = ("vocabulary.txt", "tokenizer.json", _HISTORY)
-PREDICTS, RESUMES = (_WEIGHTS, *_TEXTS), (_WEIGHTS, *_TEXTS, _STATE)
-"""Files that a checkpoint needs to predict, and to resume training from it."""
-_FILES = (_ABOUT, *RESUMES)
-_AT_A_TIME = 1 << 20
-_ROOM = 64 << 20
-
-
-class CheckpointError(ValueError):
-    """A folder that is not a checkpoint, or does not fit a model."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +105,11 @@ def save_weights(folder: Path, model: Any, optimizer: Any | None = None) -> dict
     Returns:
         Size and SHA-256 of the files, for `save_metadata`.
     """
-    model.save(folder / _WEIGHTS)
+    model.save(folder / WEIGHTS)
     if optimizer is not None:
         state = {f"optimizer-{i:04d}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
-        np.savez(folder / _STATE, **state)
-    return _listed(folder)
+        np.savez(folder / STATE, **state)
+    return listed(folder)
 
 
 def seeds_of(model: Any) -> list[list[int]]:
@@ -157,67 +153,10 @@ def save_metadata(
         "inputs": checkpoint.inputs.to_json(),
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
         "seeds": seeds,
-        "files": _listed(folder, files or {}),
+        "files": listed(folder, files or {}),
     }
     # Written last: a folder with this file is complete.
     (folder / "checkpoint.json").write_text(json.dumps(metadata, indent=2, ensure_ascii=False), encoding="utf-8")
-
-
-def _listed(folder: Path, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return size and SHA-256 of a checkpoint's files, by name."""
-    listed = dict(known or {})
-    for name in _FILES:
-        if name != _ABOUT and name not in listed and (folder / name).is_file():
-            with (folder / name).open("rb") as stream:
-                size, digest = _digest(stream)
-            listed[name] = {"size": size, "sha256": digest}
-    return listed
-
-
-def _digest(stream: Any, most: int | None = None) -> tuple[int, str]:
-    """Return size and SHA-256 of a stream, of its first `most` bytes if given."""
-    digest, size = hashlib.sha256(), 0
-    while data := stream.read(_AT_A_TIME if most is None else min(_AT_A_TIME, most - size)):
-        digest.update(data)
-        size += len(data)
-    return size, digest.hexdigest()
-
-
-def fault(metadata: Mapping[str, Any], open_file: Callable[[str], Any], needed: Collection[str] = PREDICTS) -> str:
-    """Return the fault of a checkpoint's files compared with its checkpoint.json, or "".
-
-    A checkpoint of the version before, which lists no files, has none.
-
-    Args:
-        metadata: content of its checkpoint.json.
-        open_file: opens one of its files by name, or raises FileNotFoundError.
-        needed: the files to compare.
-    """
-    listed = metadata.get("files")
-    if not isinstance(listed, dict):
-        return "" if listed is None else "checkpoint.json lists no files"
-    for name, entry in listed.items():
-        if name not in _FILES or not isinstance(entry, dict):
-            return f"checkpoint.json lists {name!r}, which is no file of a checkpoint"
-        if name not in needed:
-            continue
-        try:
-            with open_file(name) as stream:
-                size, digest = _digest(stream, entry.get("size") if name == _HISTORY else None)
-        except FileNotFoundError:
-            return f"{name} is missing"
-        except OSError as error:
-            return f"{name} cannot be read ({error})"
-        if size != entry.get("size"):
-            return f"{name} has {size:,} bytes, not the {entry.get('size')!r} that were written"
-        if digest != entry.get("sha256"):
-            return f"{name} is not the file that was written"
-    return ""
-
-
-def is_own(path: str) -> bool:
-    """Return whether a path within a checkpoint's folder is that of one of its files."""
-    return path in _FILES
 
 
 def parse(text: str, *, where: str) -> dict[str, Any]:
@@ -256,8 +195,8 @@ def read(folder: Path) -> Checkpoint:
 
 
 def _read(folder: Path, metadata: dict[str, Any]) -> Checkpoint:
-    _require(folder, metadata, _TEXTS)
-    known = metadata.get("files") or dict.fromkeys(_FILES)
+    _require(folder, metadata, TEXTS)
+    known = metadata.get("files") or dict.fromkeys(TEXTS)
     words, tokenizer = (_text(folder / name, listed=name in known) for name in ("vocabulary.txt", "tokenizer.json"))
     config = config_from(REGISTRY[metadata["kind"]].config_class, with_new_names(metadata["config"]))
     checkpoint = Checkpoint(
@@ -327,14 +266,16 @@ def load_model(folder: Path) -> Any:
     """
     import keras
 
-    from genre_models.layers import fused_lstm, modality_dropout, pooling, random_view  # noqa: F401  (registers the custom layers)
+    from genre_models.layers import fused_lstm, modality_dropout, pooling, random_view  # noqa: F401  (they register)
 
-    path = folder / _WEIGHTS
-    if (folder / _ABOUT).is_file():
-        _require(folder, parse((folder / _ABOUT).read_text(encoding="utf-8"), where=str(folder / _ABOUT)), (_WEIGHTS,))
+    path = folder / WEIGHTS
+    if (folder / METADATA).is_file():
+        _require(
+            folder, parse((folder / METADATA).read_text(encoding="utf-8"), where=str(folder / METADATA)), (WEIGHTS,)
+        )
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: take another checkpoint, or copy this one again")
-    _require_bounded(path)
+    require_bounded(path)
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # zipfile's, h5py's and Keras' own, of many types
@@ -345,59 +286,23 @@ def load_model(folder: Path) -> Any:
     return model
 
 
-def _require_bounded(path: Path) -> None:
-    """Raise CheckpointError for an archive that takes far more memory than its file has bytes.
-
-    Keras stores without compression, and its weights are arrays as long as their data.
-    """
-    import h5py
-
-    sizes: list[int] = []
-    most = 2 * path.stat().st_size + _ROOM
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-            if size <= most:
-                with archive.open("model.weights.h5") as stream, h5py.File(stream, "r") as weights:
-                    weights.visititems(lambda _, one: sizes.append(getattr(one, "nbytes", 0)))
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} is cut or damaged ({in_short(error)})") from error
-    size = max(size, sum(sizes))
-    if size > most:
-        raise CheckpointError(
-            f"{path} of {path.stat().st_size:,} bytes would take {size:,} in memory, which no model of this project "
-            "does: it is not loaded"
-        )
-
-
 def restore(folder: Path, model: Any, optimizer: Any) -> list[EpochMetrics]:
     """Restore a model and its optimizer from a checkpoint; return the history until then.
 
     Raises:
         CheckpointError: the checkpoint is not whole, or the model's shapes differ from its own.
     """
-    checkpoint, metadata = read(folder), parse((folder / _ABOUT).read_text(encoding="utf-8"), where=str(folder))
-    _require(folder, metadata, (_STATE,))
+    checkpoint, metadata = read(folder), parse((folder / METADATA).read_text(encoding="utf-8"), where=str(folder))
+    _require(folder, metadata, (STATE,))
     saved = load_model(folder)
     _assign(model.weights, [weight.numpy() for weight in saved.weights], folder)
-    state = _arrays(folder / _STATE)
+    state = read_arrays(folder / STATE)
     _assign(optimizer.variables, [state[name] for name in sorted(state) if name.startswith("optimizer")], folder)
     # Before checkpoint.json had them, the seeds were with the optimizer, as they stood before validation.
     seeds = metadata.get("seeds") or [state[name] for name in sorted(state) if name.startswith("seed")]
     _assign(_seed_states(model), [np.array(seed, np.uint32) for seed in seeds], folder)
     # The best checkpoint of a finished run holds the whole run's history; training resumes from its own epoch.
     return list(checkpoint.history[: checkpoint.epoch])
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of a .npz file; raise CheckpointError if it is none."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing, which resuming needs") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise CheckpointError(f"{path} cannot be read ({error})") from error
 
 
 def load_initial_weights(folder: Path, model: Any, *, where: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models import checkpoint as checkpoints
+from genre_models import checkpoint_files
 from genre_models.checkpoint import CheckpointError
 from genre_models.models.option_checks import in_short
 from genre_models.predictors import folder as model_folders
@@ -107,8 +108,8 @@ def require_sound(folder: str) -> None:
 def _fault(folder: str, metadata: dict[str, Any], *, training: bool) -> str:
     filesystem, inner = files.resolve(folder)
     if "files" in metadata:
-        needed = checkpoints.RESUMES if training else checkpoints.PREDICTS
-        return checkpoints.fault(metadata, lambda name: filesystem.open_input_stream(f"{inner}/{name}"), needed)
+        needed = checkpoint_files.RESUMES if training else checkpoint_files.PREDICTS
+        return checkpoint_files.fault(metadata, lambda name: filesystem.open_input_stream(f"{inner}/{name}"), needed)
     # Of the version before: an archive that was cut lacks its end, which says what is in it.
     for name in ("model.keras", *(("training_state.npz",) if training else ())):
         try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.storage import atomic, files
-from genre_models import checkpoint as checkpoints
+from genre_models import checkpoint_files
 from genre_models.models.option_checks import in_short
 from genre_models.models.renamed_options import with_new_names
 from genre_models.training import history as histories
@@ -88,7 +88,7 @@ class RunFolder:
     def new_checkpoint(self, epoch: int) -> Iterator[Path]:
         """Yield a local folder for an epoch's checkpoint; it is published atomically after the block."""
         place = files.join(self.path, epoch_folder(epoch))
-        with atomic.new_local_folder(place, last="checkpoint.json", own=checkpoints.is_own) as folder:
+        with atomic.new_local_folder(place, last="checkpoint.json", own=checkpoint_files.is_own) as folder:
             yield folder
 
     def prune_checkpoints(self, epochs: Collection[int]) -> None:
@@ -96,7 +96,7 @@ class RunFolder:
         kept = {epoch_folder(epoch) for epoch in epochs}
         for name in files.folders(self.path):
             if _EPOCH_FOLDER.fullmatch(name) and name not in kept:
-                files.remove_own(files.join(self.path, name), checkpoints.is_own)
+                files.remove_own(files.join(self.path, name), checkpoint_files.is_own)
 
     def write_history(self, history: list[EpochMetrics]) -> None:
         """Write the metrics of every epoch so far."""
