@@ -94,8 +94,10 @@ def test_a_model_that_a_format_cannot_hold_is_an_error_for_the_user(
     assert files_in(tmp_path) == set()
 
 
-def test_metrics_are_those_of_the_comparison_with_their_intervals(lstm: str, tmp_path: Path) -> None:
-    runs, report = Path(lstm).parents[1], tmp_path / "report"
+def test_metrics_are_those_of_the_comparison_with_their_intervals(tmp_path: Path) -> None:
+    runs, report = tmp_path / "runs", tmp_path / "report"
+    tiny_models.save("lstm", runs / "run" / "epoch-001")
+    lstm = find_model(str(runs / "run" / "epoch-001"))
     model = {"metrics": {"mean_average_precision": 0.5}, "intervals": {"mean_average_precision": [0.4, 0.6]}}
     comparison = {"models": {"lstm": {"checkpoint": lstm, **model}, "ensemble": model}, "films": {"evaluated": 7}}
     (report / "models" / "ensemble").mkdir(parents=True)
