@@ -32,7 +32,7 @@ class Head:
     address: str
     """Of the cluster, for `ray.init`."""
     jobs: str
-    """Of the jobs API, for `ray job submit`."""
+    """Of the jobs API, for `ray job submit`; empty without a dashboard."""
     folder: Path
     """The node's logs and sockets."""
     above_workers: int
@@ -45,18 +45,22 @@ _WITH_PYTHON = "import sys; sys.executable = sys.argv.pop(1); from ray.scripts.s
 
 @contextlib.contextmanager
 def head_node(*, warm: bool) -> Iterator[Head]:
-    """Run a head node with a dashboard on this machine alone; only this node is ended, and its folder is removed.
+    """Run a head node on this machine alone; only this node is ended, and its folder is removed.
 
     Args:
-        warm: whether its workers are forks of a process that has imported what they need.
+        warm: whether its workers are forks of a process that has imported what they need. It then has neither the
+            dashboard nor the log monitor, which no test on these workers asks, and whose processes would take a tenth
+            of the machine.
     """
     with short_folder() as folder, warm_python(folder) if warm else contextlib.nullcontext(("", 0)) as (python, forks):
         dashboard, port = _free_port(), _free_port()
         ray = [sys.executable, "-c", _WITH_PYTHON, str(python)] if warm else RAY
         command = [*ray, "start", "--head", "--block", f"--num-cpus={CPUS}", f"--port={port}", f"--temp-dir={folder}"]
-        command += ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
+        command += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
         command += [f"--ray-client-server-port={_free_port()}", f"--dashboard-agent-listen-port={_free_port()}"]
-        command += ["--include-log-monitor=false"] if warm else []  # no test on these workers asks for their logs
+        command += (
+            ["--include-dashboard=false", "--include-log-monitor=false"] if warm else ["--include-dashboard=true"]
+        )
         # As in an activated environment: a submitted job's `python` is the first on the head node's path.
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         log = folder / "head.log"
@@ -65,8 +69,8 @@ def head_node(*, warm: bool) -> Iterator[Head]:
             env = {**os.environ, "PATH": path, "TMPDIR": str(folder)}
             node = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True, env=env)
         try:
-            _wait_for(dashboard, node, log)
-            yield Head(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", folder, forks or node.pid)
+            _wait_for(node, folder, log)
+            yield Head(f"127.0.0.1:{port}", "" if warm else f"http://127.0.0.1:{dashboard}", folder, forks or node.pid)
         finally:
             _stop(node)
 
@@ -108,12 +112,10 @@ def _stop(node: subprocess.Popen[bytes]) -> None:
     node.wait()
 
 
-def _wait_for(port: int, node: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(node: subprocess.Popen[bytes], folder: Path, log: Path) -> None:
+    """Wait for the node's last process, the raylet, which its command starts once all others answer."""
     deadline = time.monotonic() + _START_S
-    while True:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
+    while not (folder / "session_latest" / "sockets" / "raylet").exists():
         assert node.poll() is None, log.read_text()
         assert time.monotonic() < deadline, "the head node did not come up"
         time.sleep(0.2)

@@ -186,8 +186,8 @@ def build(config: FusionGMU, *, genres: int, units: Mapping[str, int] | None = N
     if units:
         poster = keras.Input((2, units["poster"]), name="poster")
         tokens = keras.Input((None, units["tokens"]), name="tokens")
-        of_poster = poster_cnn.evaluated(poster_branch, poster)
-        of_overview = overview_lstm.evaluated(overview_branch, _never_all_padding(tokens))
+        of_poster = poster_cnn.from_frozen_features(poster_branch, poster)
+        of_overview = overview_lstm.from_frozen_features(overview_branch, _never_all_padding(tokens))
     else:
         poster = keras.Input((config.height, config.width, 3), name="poster")
         tokens = keras.Input((None,), dtype="int32", name="tokens")

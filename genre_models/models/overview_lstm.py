@@ -165,7 +165,8 @@ def build(config: OverviewLSTM, *, genres: int, units: int = 0) -> keras.Model:
             states = _encode_tokens(config, given)
         else:
             given = states = keras.Input((None, units), name="states")
-        outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(evaluated(config, states))
+        x = from_frozen_features(config, states)
+        outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
         return keras.Model(given, outputs, name="overview_lstm")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = features(config, tokens)
@@ -183,14 +184,14 @@ def features(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTens
     from keras import layers
 
     embedding = layers.Embedding(config.vocabulary_size, config.embedding_units, mask_zero=True, name="embedding")
-    return _read(config, embedding(tokens))
+    return _recurrent_layers(config, embedding(tokens))
 
 
-def evaluated(config: OverviewLSTM, states: keras.KerasTensor) -> keras.KerasTensor:
+def from_frozen_features(config: OverviewLSTM, states: keras.KerasTensor) -> keras.KerasTensor:
     """Apply the LSTMs to a frozen backbone's vectors [batch, tokens, units], all 0 = padding."""
     from keras import layers
 
-    return _read(config, layers.Masking(name="padding")(states))
+    return _recurrent_layers(config, layers.Masking(name="padding")(states))
 
 
 def _encode_tokens(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.KerasTensor:
@@ -208,7 +209,7 @@ def _encode_tokens(config: OverviewLSTM, tokens: keras.KerasTensor) -> keras.Ker
     return states * ops.cast(ops.not_equal(tokens, 0), states.dtype)[:, :, None]
 
 
-def _read(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
+def _recurrent_layers(config: OverviewLSTM, x: keras.KerasTensor) -> keras.KerasTensor:
     """Apply the LSTMs and pooling: masked float [batch, tokens, D] -> float [batch, features]."""
     from keras import layers
 

@@ -158,7 +158,7 @@ def build(config: PosterCNN, *, genres: int, units: int = 0) -> keras.Model:
         x = _head(config, _encode(config, poster))
     else:
         poster = keras.Input((2, units), name="views")
-        x = evaluated(config, poster)
+        x = from_frozen_features(config, poster)
     # float32 at any layer precision: probabilities near 0 and 1 dominate the loss.
     outputs = layers.Dense(genres, activation="sigmoid", dtype="float32", name="genres")(x)
     return keras.Model(poster, outputs, name="poster_cnn")
@@ -180,7 +180,7 @@ def features(config: PosterCNN, poster: keras.KerasTensor) -> keras.KerasTensor:
     return _dense(config, x)
 
 
-def evaluated(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
+def from_frozen_features(config: PosterCNN, views: keras.KerasTensor) -> keras.KerasTensor:
     """Apply the head to a frozen backbone's features [batch, 2, units] -> float [batch, dense_units]."""
     from genre_models.layers.random_view import RandomView
 
