@@ -38,11 +38,11 @@ IMAGES_NAME = "Images"
 
 
 class _GenreDesign(NamedTuple):
-    """Sampling weight, and probabilities that the poster (`shown`) or overview (`told`) has the genre."""
+    """Sampling weight, and probabilities that the poster (`shown`) or overview (`mentioned`) has the genre."""
 
     weight: float
     shown: float
-    told: float
+    mentioned: float
 
 
 # The weights are fitted so that `_draw_genres` reproduces the shares of the real file.
@@ -177,9 +177,9 @@ def _shown_genres(genres: Sequence[str], rng: np.random.Generator) -> list[str]:
     return [shown[k] for k in rng.permutation(len(shown))]
 
 
-def _told_genres(genres: Sequence[str], rng: np.random.Generator) -> list[str]:
+def _mentioned_genres(genres: Sequence[str], rng: np.random.Generator) -> list[str]:
     """Sample the genres that the overview mentions, once for every clause."""
-    mentioned = [genre for genre in genres if rng.random() < _GENRES[genre].told]
+    mentioned = [genre for genre in genres if rng.random() < _GENRES[genre].mentioned]
     mentioned += [genre for genre in mentioned if rng.random() < _SECOND_CLAUSE]
     if rng.random() < _FALSE_CLAUSE:
         mentioned.append(_another_genre(genres, rng))
@@ -200,7 +200,7 @@ def draw_film(index: int, *, seed: int) -> SampleFilm:
     # A random stream for each part: a change to the grammar leaves genres and posters unchanged.
     genre_rng, text_rng, poster_rng = np.random.default_rng([seed, index]).spawn(3)
     genres = _draw_genres(genre_rng)
-    shown, mentioned = _shown_genres(genres, genre_rng), _told_genres(genres, genre_rng)
+    shown, mentioned = _shown_genres(genres, genre_rng), _mentioned_genres(genres, genre_rng)
     overview = write_overview(mentioned, text_rng)
     poster = draw_poster(shown, write_title(text_rng), write_credit(text_rng), poster_rng)
     return SampleFilm(id=f"sample-{index:06d}", genres=genres, overview=overview, poster_jpeg=poster)

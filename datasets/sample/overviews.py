@@ -84,7 +84,7 @@ def _sentence(rng: np.random.Generator, cast: _Cast, frame: str, clauses: Sequen
     return frame.format(clause=filled, **_slots(rng, cast))
 
 
-def _told_clauses(rng: np.random.Generator, genres: Sequence[str]) -> list[str]:
+def _genre_clauses(rng: np.random.Generator, genres: Sequence[str]) -> list[str]:
     """Sample one clause for every mention, in random order and without repetition."""
     clauses: list[str] = []
     for place in rng.permutation(len(genres)):
@@ -92,11 +92,11 @@ def _told_clauses(rng: np.random.Generator, genres: Sequence[str]) -> list[str]:
     return clauses
 
 
-def write_overview(told: Sequence[str], rng: np.random.Generator) -> str:
+def write_overview(genres: Sequence[str], rng: np.random.Generator) -> str:
     """Generate one overview of 1 to 4 sentences, 8 to `MAX_WORDS` words.
 
     Args:
-        told: the genres to mention, at most five; may be empty. A genre given twice is mentioned twice.
+        genres: the genres to mention, at most five; may be empty. A genre given twice is mentioned twice.
         rng: the random generator.
 
     Raises:
@@ -104,7 +104,7 @@ def write_overview(told: Sequence[str], rng: np.random.Generator) -> str:
     """
     cast = _draw_cast(rng)
     neutral, follows, asides = (_shuffled(rng, lines) for lines in (NEUTRAL, FOLLOWS, ASIDES))
-    clauses = _told_clauses(rng, told) or [neutral.pop()]
+    clauses = _genre_clauses(rng, genres) or [neutral.pop()]
     sentences = int(rng.choice([1, 2, 3, 4], p=[0.52, 0.33, 0.11, 0.04]))
     max_concurrent = 2 if len(clauses) > sentences or rng.random() < 0.2 else 1
     parts = [_sentence(rng, cast, _pick(rng, OPENINGS), clauses[:max_concurrent])]
