@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from datasets.raw.genre_values import BLANK, binary_label, names_of
+from datasets.tables.genre_values import BLANK, TMDB_GENRES, binary_label, names_of
+from datasets.tables.ids import simple
+from datasets.tables.tables import FILE_KEY
 
-# Usual names without case, spaces, hyphens and underscores. The second of a pair is looked at where none of the first
-# is there.
-_ID = (("id", "imdbid", "tmdbid", "movieid"), ("showid", "filmid", "titleid", "imdbtitleid", "tconst"))
-_OVERVIEW = (("overview", "plot", "description", "summary"), ("synopsis", "storyline", "plotsynopsis", "plotsummary"))
-_GENRES = (("genres", "genre", "listedin"), ("genrenames", "genrelist", "moviegenre", "moviegenres"))
+# Usual names as `simple` writes them. Each next group is looked at where none of those before is there.
+_ID = (
+    ("id", "imdbid", "tmdbid", "movieid"),
+    ("showid", "filmid", "titleid", "imdbtitleid", "tconst", "const"),
+)
+_OVERVIEW = (
+    ("overview", "plot", "description", "summary"),
+    ("synopsis", "storyline", "plotsynopsis", "plotsummary", "plotoutline", "movieinfo"),
+    ("text", "caption"),
+)
+GENRE_NUMBERS = "genreids"
+"""Column of TMDB's numbers of genres."""
+_GENRES = (
+    ("genres", "genre", "listedin"),
+    ("genrenames", "genrelist", "moviegenre", "moviegenres"),
+    (GENRE_NUMBERS,),
+)
 _POSTER = (
     ("poster", "posterpath", "image"),
     ("posterurl", "posterlink", "imagepath", "imagefile", "img", "imgpath", "filename", "filepath"),
@@ -31,13 +44,9 @@ _NUMBERS = frozenset(
         *("votes", "numvotes", "imdbvotes", "votecount", "voteaverage", "awards", "wins", "nominations", "likes"),
     )
 )
-_SIMPLE = re.compile(r"[\s_\-]+")
-USUAL_NAMES = (
-    *("Id", "id", "imdb_id", "imdbId", "imdbID", "tmdbId", "movieId", "show_id"),
-    *("overview", "plot", "description", "summary", "genres", "genre", "listed_in", "poster", "poster_path", "image"),
-    *("title", "Title"),
-)
+USUAL_NAMES = (*(name for names in (*_ID, *_OVERVIEW[:2], *_GENRES, *_POSTER) for name in names), "title")
 """Names by which a file's delimiter is recognised."""
+_LONGEST_NAME = 40  # characters shown
 ROW = "row"
 """Choice of an id column that numbers the films by their rows."""
 
@@ -52,6 +61,8 @@ class Choices:
     poster: str = ""
     labelled: bool = True
     """Whether genres are needed; without, films that have no id are numbered by their rows."""
+    renamed: frozenset[str] = frozenset()
+    """Genres that get other names, which may be numbers before."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,9 @@ class Columns:
     problems: list[str]
     """Why these columns cannot be used, in sentences."""
     lacks_genres_alone: bool = False
-    """Whether the only problem is that no column says the genres."""
+    """Whether no column says the genres, and nothing else is wrong but which column is the id."""
+    id_places: list[int] = field(default_factory=list)
+    """All columns that may hold ids."""
 
     @property
     def has_genres(self) -> bool:
@@ -93,11 +106,6 @@ class Columns:
         return [self.names[c] for c in (*single, *self.labels, *self.other_ids) if c is not None]
 
 
-def simple(name: str) -> str:
-    """Return a column's name without case, spaces, hyphens and underscores."""
-    return _SIMPLE.sub("", name).casefold()
-
-
 def find_columns(names: Sequence[str], rows: Sequence[Sequence[Any]], chosen: Choices) -> Columns:
     """Assign a table's columns by their names and by the values of its first rows.
 
@@ -112,7 +120,8 @@ def find_columns(names: Sequence[str], rows: Sequence[Sequence[Any]], chosen: Ch
     overview = finder.one("overview", _OVERVIEW, chosen.overview)
     genre = finder.one("genre", _GENRES, chosen.genre) if chosen.labelled else finder.first(_GENRES)
     poster = finder.one("poster", _POSTER, chosen.poster)
-    other_ids = [c for c, name in enumerate(names) if simple(name) in (*_ID[0], *_ID[1]) and c != film]
+    id_places = [c for c, name in enumerate(names) if simple(name) in (*_ID[0], *_ID[1])]
+    other_ids = [c for c, name in enumerate(names) if c != film and (c in id_places or name == FILE_KEY)]
     taken = {film, overview, genre, poster, *other_ids}
     labels = finder.labels(taken)
     lacks_genres_alone = False
@@ -124,16 +133,17 @@ def find_columns(names: Sequence[str], rows: Sequence[Sequence[Any]], chosen: Ch
     elif genre is not None:
         finder.ignored += [f"{names[c]} (0 and 1, but {names[genre]} lists the genres)" for c in labels]
         labels = []
-        finder.check_genre(genre)
+        finder.check_genre(genre, chosen.renamed)
     elif not labels and not finder.problems_of("genre"):
-        lacks_genres_alone = not finder.problems
+        lacks_genres_alone = len(finder.problems_of("id")) == len(finder.problems)
         finder.problems.append(finder.no_genre())
     read = {*taken, *labels} if chosen.labelled else taken - {genre}
     left = [name for c, name in enumerate(names) if c not in read and name]
     told = {text.split(" (")[0] for text in finder.ignored}
     finder.ignored += [name for name in left if name not in told]
     single = (film, overview, genre, labels, poster)
-    return Columns(list(names), *single, other_ids, finder.ignored, finder.problems, lacks_genres_alone)
+    found = (*single, other_ids, finder.ignored, finder.problems)
+    return Columns(list(names), *found, lacks_genres_alone, id_places)
 
 
 class _Finder:
@@ -184,7 +194,8 @@ class _Finder:
         return [c for c in places if any(not is_blank(row[c]) for row in self.rows)]
 
     def _shown(self) -> str:
-        names = [repr(name) for name in self.names if name]
+        names = [repr(f"{name[:_LONGEST_NAME]}…" if len(name) > _LONGEST_NAME else name) for name in self.names]
+        names = [name for name in names if name not in ("''", repr(FILE_KEY))]
         return f"the columns are {', '.join(names[:12])}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
     def _missing(self, option: str, usual: Sequence[Sequence[str]]) -> str:
@@ -223,16 +234,18 @@ class _Finder:
         columns = {simple(self.names[c]) for c in labels}
         return listed <= columns and (not listed or 2 * len(listed) >= len(columns))
 
-    def check_genre(self, genre: int) -> None:
-        """Add a problem for a column that lists numbers or nothing."""
+    def check_genre(self, genre: int, renamed: frozenset[str]) -> None:
+        """Add a problem for a column that lists numbers without names, or nothing."""
         name = self.names[genre]
         listed = [text for row in self.rows[:200] for text in names_of(row[genre]) or ()]
         if self.rows and not any(names_of(row[genre]) != () for row in self.rows):
             self.problems.append(f"the column {name!r} lists no genre in the first {len(self.rows)} films.")
-        elif listed and all(is_number(text) for text in listed):
+        elif listed and all(is_number(text) for text in listed) and not renamed.intersection(listed):
+            if simple(name) == GENRE_NUMBERS and not set(TMDB_GENRES).isdisjoint(listed):
+                return
             self.problems.append(
-                f"the column {name!r} holds numbers ({', '.join(listed[:3])}), not genres. "
-                "Name another with --genre-column."
+                f"the column {name!r} holds numbers ({', '.join(listed[:3])}), not genres. Name another with "
+                f'--genre-column, or write their names into a file for --rename-genres: {{"{listed[0]}": "Drama", …}}.'
             )
 
 

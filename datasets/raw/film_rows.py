@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from array import array
 from collections.abc import Sequence
@@ -11,13 +10,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from datasets.raw.films_path import UsedTable
 from datasets.raw.genres import GenreCodes
+from datasets.raw.joins import Links, UsedTable, poster_key, unite
 from datasets.raw.pictures import PictureTable
 from datasets.raw.poster_index import PosterIndex, is_url
 from datasets.raw.rejects import ID_LEAVES_FOLDER, ROW_MALFORMED, Reject
 from datasets.storage import files
 from datasets.storage.row_files import RowFile
+from datasets.tables.ids import id_text, loose_key
 from datasets.tables.sources import spilled
 from datasets.tables.tables import Table
 
@@ -55,7 +55,7 @@ class Pictures:
         if self._stream is not None:
             self._stream.write(data)
         start, self._size = self._size, self._size + len(data)
-        return spilled(self._path or "the table", start, len(data), name)
+        return spilled(self._path or "", start, len(data), f"the table/{name}")
 
     def close(self) -> None:
         """End writing."""
@@ -67,29 +67,51 @@ class FilmRows:
     """Films read from tables, with a few bytes of each in memory."""
 
     def __init__(
-        self, tables: Sequence[UsedTable], posters: PosterIndex, file: str, spill: str | None, *, labelled: bool
+        self,
+        tables: Sequence[UsedTable],
+        posters: PosterIndex,
+        file: str,
+        spill: str | None,
+        *,
+        labelled: bool,
+        joined: bool = False,
+        links: Links | None = None,
     ) -> None:
-        """Prepare to read into the local `file`; pictures in tables go to the folder `spill`."""
+        """Prepare to read into the local `file`; pictures in tables go to the folder `spill`.
+
+        Of `joined` tables the last has the genres, and those before it the overviews.
+        """
         first = tables[0]
         self.tables = tables
         self.labelled = labelled
         genres = next((one for one in tables if one.columns.has_genres), first)
         self.codes = GenreCodes(genres.columns, genres.rows)
-        self._listed = any(one.columns.genre is not None for one in tables)
+        self._keeps_overview_hashes = joined or any(one.columns.genre is not None for one in tables)
         self.code_of = array("i")
         self.has_overview = array("b")
         self.hashes = array("q")
         """Of ids."""
         self.overview_hashes = array("q")
-        """Kept for tables that list genres, which may have a row for each film and genre."""
+        """Kept for tables that list genres, which may have a row for each film and genre, and for joined ones."""
+        self.joined = joined
+        self.loose_hashes = array("q")
+        """Of ids in joined tables, as `loose_key` compares them."""
+        self.text_rows = 0
+        """Rows of joined tables before those of the table of genres."""
+        self.unlinked = 0
+        """Rows of overviews that belong to no film by the table of links."""
         self.rejects: list[Reject] = []
         self.records = 0
         self.urls = 0
         """Films whose poster column is a web address."""
         self.paths = 0
         """Films whose poster column is a path or a name."""
-        self.key_name, self.key_is_path = best_key(first, posters)
-        self.reads_paths = self.key_is_path and _are_paths(first, posters)
+        self.key_name, self.key_is_path, self._key_of = poster_key(tables, posters, links, joined=joined)
+        by_links = self._key_of is not None and not self.key_is_path
+        self.key_shown = self.key_name if by_links else repr(self.key_name)
+        """The key's name for the user."""
+        self.by_links = by_links
+        self.reads_paths = self.key_is_path and self._key_of is None and _are_paths(first, posters)
         """Whether the poster column has paths of files that were not looked for: outside of the folder, say."""
         self._rows = RowFile(file, SCHEMA)
         self._pictures = Pictures(spill)
@@ -99,6 +121,8 @@ class FilmRows:
     def read(self) -> pa.Table:
         """Read all tables; return the films as `SCHEMA`."""
         for used in self.tables:
+            if used.columns.has_genres and not self.text_rows:
+                self.text_rows = len(self.hashes)
             self._read_table(used)
             self._offset = self._last_row
         self._pictures.close()
@@ -114,7 +138,8 @@ class FilmRows:
 
     def _read_table(self, used: UsedTable) -> None:
         columns = used.columns
-        key = columns.names.index(self.key_name) if self.key_name in columns.names else None
+        key_of, translated = self._key_of, used.translated
+        key = columns.names.index(self.key_name) if key_of is None and self.key_name in columns.names else None
         at_id, at_overview = columns.id, columns.overview
         code_of = self.codes.reader(columns) if self.labelled else lambda _: 0
         width = len(columns.names)
@@ -122,7 +147,7 @@ class FilmRows:
         for record in used.table.records(set(columns.used)):
             self.records += 1
             row, fields, problem = record
-            film = str(self.records) if at_id is None else _text(fields[at_id]) if at_id < len(fields) else ""
+            film = str(self.records) if at_id is None else id_text(fields[at_id]) if at_id < len(fields) else ""
             if self.labelled and not _PLAIN_ID.fullmatch(film):
                 if unsafe := _unsafe_id(film):
                     self._reject(used, film, row, ID_LEAVES_FOLDER, unsafe)
@@ -131,14 +156,19 @@ class FilmRows:
             if problem or len(fields) != width:
                 self._reject(used, film, row, ROW_MALFORMED, problem or "fields are missing")
                 continue
+            if translated is not None and not (film := translated(film)):
+                self.unlinked += 1
+                continue
             overview = _overview(fields[at_overview]) if at_overview is not None else ""
             self._last_row = row + self._offset
             self.hashes.append(hash(film))
+            if self.joined:
+                self.loose_hashes.append(hash(loose_key(film)))
             self.code_of.append(code_of(fields))
             self.has_overview.append(not _is_placeholder(overview))
-            if self._listed:
+            if self._keeps_overview_hashes:
                 self.overview_hashes.append(hash(overview))
-            value = _text(fields[key]) if key is not None and not pictured else ""
+            value = id_text(fields[key]) if key is not None and not pictured else key_of(film) if key_of else ""
             picture = self._picture(fields[columns.poster], film) if pictured else ""  # type: ignore[index]
             if value and self.reads_paths:
                 picture = poster_at(used.table, value)
@@ -178,7 +208,7 @@ def poster_at(table: Table | PictureTable, value: str) -> str:
 
 def _are_paths(used: UsedTable, posters: PosterIndex) -> bool:
     """Return whether the poster column holds paths of files outside of the index."""
-    values = [value for row in used.rows if (value := _text(row[used.columns.poster]))]  # type: ignore[index]
+    values = [value for row in used.rows if (value := id_text(row[used.columns.poster]))]  # type: ignore[index]
     if not values or bool((posters.by_path(values) >= 0).any()):
         return False
     try:
@@ -187,41 +217,12 @@ def _are_paths(used: UsedTable, posters: PosterIndex) -> bool:
         return False
 
 
-def best_key(used: UsedTable, posters: PosterIndex) -> tuple[str, bool]:
-    """Return the column other than the id that names posters, and whether it holds paths.
-
-    The poster column comes first; another id is taken only if it names more of the first films' posters than the id.
-    """
-    columns, rows = used.columns, used.rows
-    if columns.poster is not None:
-        return columns.names[columns.poster], True
-
-    def hits(column: int) -> int:
-        ids = [_text(row[column]) for row in rows]
-        return int(((posters.by_id(ids) >= 0) | (posters.by_loose_id(ids) >= 0)).sum()) if ids else 0
-
-    if columns.other_ids and len(posters):
-        best = max(columns.other_ids, key=hits)
-        if hits(best) > (0 if columns.id is None else hits(columns.id)):
-            return columns.names[best], False
-    return "", False
-
-
-def _text(value: Any) -> str:
-    """Return a value as text without surrounding white space; "" for None and NaN."""
-    if isinstance(value, str):
-        return value.strip()
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return str(value)
-
-
 def _overview(value: Any) -> str:
     """Return an overview on one line; of a list, the longest."""
     if isinstance(value, (list, tuple)):
         value = max((text for text in value if isinstance(text, str)), key=len, default="")
     if not isinstance(value, str):
-        value = _text(value)
+        value = id_text(value)
     lines = value.splitlines()
     return " ".join(filter(None, map(str.strip, lines))) if len(lines) > 1 else value.strip()
 
@@ -259,8 +260,8 @@ def _is_placeholder(overview: str) -> bool:
 
 def row_arrays(rows: FilmRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each film's code, whether it has an overview, and its id's hash."""
-    return (
-        np.frombuffer(rows.code_of, np.int32),
-        np.frombuffer(rows.has_overview, np.int8).astype(bool),
-        np.frombuffer(rows.hashes, np.int64),
-    )
+    hashes = np.frombuffer(rows.hashes, np.int64)
+    if rows.joined:
+        is_text = np.arange(len(hashes)) < rows.text_rows
+        hashes = unite(hashes, np.frombuffer(rows.loose_hashes, np.int64), is_text)
+    return np.frombuffer(rows.code_of, np.int32), np.frombuffer(rows.has_overview, np.int8).astype(bool), hashes

@@ -95,13 +95,22 @@ def read_films(
     options = options or ReadOptions()
     with tempfile.TemporaryDirectory(dir=aside, prefix="reading-") as work:
         posters = PosterIndex(str(Path(work, "posters.arrow")))
-        columns = replace(options.columns, labelled=options.labelled)
+        renamed = frozenset(options.genres.renames)
+        columns = replace(options.columns, labelled=options.labelled, renamed=renamed)
         found = open_path(folder, posters, columns, aside=work, spill=spill)
         if options.problems or found.problems:
             raise _error(folder, [*options.problems, *found.problems])
         try:
             file = str(Path(work, "rows.arrow"))
-            rows = FilmRows(found.tables, posters, file, spill, labelled=options.labelled)
+            rows = FilmRows(
+                found.tables,
+                posters,
+                file,
+                spill,
+                labelled=options.labelled,
+                joined=found.joined,
+                links=found.links,
+            )
             table = rows.read()
         except (OSError, SourceError) as error:
             raise FilmsError(f"{folder} cannot be read: {error}") from error
@@ -139,12 +148,7 @@ def _problems(
     if rows.labelled and not genres.names and not genres.problems:
         problems.append("no genre is left. Choose others with --genres, --genre-column or --min-films-per-genre.")
     if selection.films and not selection.films_with_poster and not selection.films_with_overview:
-        ignored = [name for name in found.tables[0].columns.ignored if " (" not in name]
-        problems.append(
-            "there are neither posters nor overviews, and a film needs one of them: put posters, named as the films' "
-            "ids, into a folder Images/ beside the table, or name a column with --overview-column or --poster-column; "
-            f"left are {', '.join(ignored[:12]) or 'none'}. {report.no_posters(rows)}".rstrip()
-        )
+        problems.append(_neither(rows, found))
     elif selection.films and not selection.films_with_poster and len(posters) >= max(3, len(rows.hashes) // 100):
         used = found.tables[0].columns
         ids = ", ".join(repr(film) for film in selection.some_ids)
@@ -155,6 +159,23 @@ def _problems(
             "or read films without posters from a folder without pictures."
         )
     return problems
+
+
+def _neither(rows: FilmRows, found: FilmsPath) -> str:
+    """Return the sentence on films that have neither posters nor overviews."""
+    columns = found.genre_table.columns
+    names = [repr(columns.id_name)] if columns.id_name else []
+    if found.links is not None:
+        names += [f"{found.links.column(kind)!r} of {found.links.name}" for kind in found.links.kinds]
+    ids = f" ({' or '.join(names)})" if names else ""
+    ignored = [name for name in columns.ignored if " (" not in name]
+    sentences = [
+        "there are neither posters nor overviews, and a film needs one of them: put posters, named as the films' ids"
+        f"{ids}, into a folder Images/ beside the table, or a table of overviews with such ids, and give the folder; "
+        f"or name a column with --overview-column or --poster-column (left are {', '.join(ignored[:12]) or 'none'})."
+    ]
+    sentences += [f"Not read: {note}." for note in found.notes if " (" in note]
+    return " ".join([*sentences, report.no_posters(rows)]).rstrip()
 
 
 def _error(folder: str, problems: list[str]) -> FilmsError:

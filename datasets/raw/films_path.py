@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import pyarrow.fs as pafs
 
-from datasets.raw.columns import USUAL_NAMES, Choices, Columns, find_columns, simple
+from datasets.raw.columns import USUAL_NAMES, Choices, Columns, find_columns
+from datasets.raw.joins import Links, UsedTable, find_links, join, lacks_id_alone
 from datasets.raw.pictures import PictureTable
 from datasets.raw.poster_index import FOLDERS, PosterIndex, is_poster
 from datasets.raw.rejects import FilmsError
@@ -24,6 +25,7 @@ POSTERS_NAME = "Images"
 PROBED_ROWS = 1000
 """Rows by which columns are assigned."""
 _NO_TABLES = frozenset({"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "readme.txt"})
+_READ_ME = re.compile(r"read\W?me|licen[cs]e|(^|/)(about|notice|changelog|requirements)")
 _A_TABLE = "CSV, JSON, JSON Lines, Parquet or Arrow file that has a row for each film"
 _SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _LONGEST_LIST = 5
@@ -51,16 +53,6 @@ def _resolved(path: str) -> tuple[pafs.FileSystem, str, bool]:
     return filesystem, root.rstrip("/"), kind == pafs.FileType.File
 
 
-@dataclass(frozen=True)
-class UsedTable:
-    """A table of films with its columns assigned."""
-
-    table: Table | PictureTable
-    columns: Columns
-    rows: list[Sequence[Any]]
-    """The first records' fields."""
-
-
 @dataclass
 class FilmsPath:
     """The tables and posters below a path."""
@@ -73,6 +65,10 @@ class FilmsPath:
     problems: list[str] = field(default_factory=list)
     joined: bool = False
     """Whether the first tables have the films' overviews and the others their genres."""
+    joined_by: str = ""
+    """By what ids, in words."""
+    links: Links | None = None
+    """Ids of the films elsewhere, from a further table."""
 
     @property
     def genre_table(self) -> UsedTable:
@@ -80,9 +76,7 @@ class FilmsPath:
         return next((one for one in self.tables if one.columns.has_genres), self.tables[0])
 
 
-def open_path(
-    path: str, posters: PosterIndex, chosen: Choices, *, aside: str | None = None, spill: str | None = None
-) -> FilmsPath:
+def open_path(path: str, posters: PosterIndex, chosen: Choices, *, aside: str, spill: str | None = None) -> FilmsPath:
     """Find the tables of films and fill the index of posters.
 
     Args:
@@ -90,7 +84,7 @@ def open_path(
         posters: the index to fill.
         chosen: columns that the user named.
         aside: local folder for temporary copies.
-        spill: folder that every process can read, for what compressed tars hold; None to read names alone.
+        spill: folder that every process can read, for what compressed tars hold; by default `aside`.
 
     Raises:
         FilmsError: there is nothing at `path`.
@@ -100,15 +94,23 @@ def open_path(
     found = FilmsPath(filesystem, root)
     sources = _sources_of_file(filesystem, inner) if is_file else walk(filesystem, inner)
     candidates: list[Source] = []
+    texts: list[str] = []
     unnamed: list[str] = []
-    for source in _opened(filesystem, sources, spill, found.problems):
+    inner_archives: list[str] = []
+    for source in _opened(filesystem, sources, spill or aside, found.problems):
         if not _is_text(source.locator):
             unnamed.append(source.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
         elif is_poster(source.name):
             posters.add(source)
         elif _may_be_table(source, is_given=is_file and source.locator == inner):
             candidates.append(source)
+        elif is_archive(source.name):
+            inner_archives.append(source.name)
+        elif source.name.lower().endswith((".txt", ".dat")) and not _READ_ME.search(source.name.lower()):
+            texts.append(source.name)
     posters.finish()
+    if inner_archives:
+        found.notes.append(f"{_some(inner_archives)} (in another archive: unpack that)")
     if unnamed:
         found.notes.append(f"{_some(unnamed)} (named in another encoding than UTF-8: rename them)")
     coursework = [source for source in candidates if source.name == CSV_NAME]
@@ -119,7 +121,7 @@ def open_path(
         found.tables = [UsedTable(pictures, pictures.columns, [])]
         return found
     if not candidates and not found.problems:
-        found.problems.append(_no_table(filesystem, inner, labelled=chosen.labelled))
+        found.problems.append(_no_table(filesystem, inner, inner_archives, texts, labelled=chosen.labelled))
     _choose(found, _tables(filesystem, coursework or candidates, aside, found), chosen)
     return found
 
@@ -141,7 +143,7 @@ def _sources_of_file(filesystem: pafs.FileSystem, path: str) -> Iterator[Source]
 
 
 def _opened(
-    filesystem: pafs.FileSystem, sources: Iterator[Source], spill: str | None, problems: list[str]
+    filesystem: pafs.FileSystem, sources: Iterator[Source], spill: str, problems: list[str]
 ) -> Iterator[Source]:
     """Yield files, and the members of archives in their place."""
     for source in sources:
@@ -183,7 +185,7 @@ def _tables(filesystem: pafs.FileSystem, sources: list[Source], aside: str | Non
 
 def _table(filesystem: pafs.FileSystem, source: Source, aside: str | None, found: FilmsPath) -> Iterator[Table]:
     try:
-        yield Table(filesystem, source, format_of(source.name) or "CSV", USUAL_NAMES, aside)
+        yield Table(filesystem, source, usual=USUAL_NAMES, aside=aside)
     except SourceError as error:
         if f"{error}." not in found.problems:
             found.problems.append(f"{error}.")
@@ -204,10 +206,11 @@ def _choose(found: FilmsPath, tables: Iterator[Table], chosen: Choices) -> None:
         else:
             usable.setdefault((*sorted(one.columns.used),), []).append(one)
     groups = list(usable.values())
-    if chosen.labelled and (texts := _to_join(groups, unusable)):
-        found.joined = True
-        groups = [[*texts, *groups[0]]]
-        unusable = [one for one in unusable if all(one.table is not text.table for text in texts)]
+    refused: dict[str, str] = {}
+    if chosen.labelled and len(groups) == 1 and groups[0][0].columns.overview is None:
+        groups, refused = _joined(found, groups[0], unusable)
+        used = {id(one.table) for one in groups[0]}
+        unusable = [one for one in unusable if id(one.table) not in used]
     if len(groups) > 1:  # a table of overviews says more than one without, and a list of genres more than numbers
         groups = [group for group in groups if group[0].columns.overview is not None] or groups
         groups = [group for group in groups if group[0].columns.genre is not None] or groups
@@ -221,25 +224,25 @@ def _choose(found: FilmsPath, tables: Iterator[Table], chosen: Choices) -> None:
         found.tables = groups[0]
         kept = {id(one) for one in groups[0]}
         left = [one for one in (*unusable, *itertools.chain(*usable.values())) if id(one) not in kept]
-        if left:
-            found.notes.append(_some([one.table.name for one in left]))
+        refused |= {one.table.name: one.columns.problems[0].rstrip(".") for one in left if lacks_id_alone(one)}
+        found.notes += [f"{name} ({reason})" for name, reason in refused.items()]
+        linked = found.links.name if found.links is not None else ""
+        if others := [one.table.name for one in left if one.table.name not in (*refused, linked)]:
+            found.notes.append(_some(others))
         return
     nearest = min(map(_distance, unusable), default=(0, 0))
     for one in [one for one in unusable if _distance(one) == nearest][:3] if not groups else []:
         found.problems += [f"{one.table.name}: {problem}" for problem in one.columns.problems]
 
 
-def _to_join(groups: list[list[UsedTable]], unusable: list[UsedTable]) -> list[UsedTable]:
-    """Return tables of overviews whose films' genres are in a single other table."""
-    if len(groups) != 1:
-        return []
-    genres = groups[0][0].columns
-    if genres.genre is None or genres.overview is not None or genres.id is None:
-        return []
-    texts = [one for one in unusable if one.columns.lacks_genres_alone and one.columns.overview is not None]
-    ids = {simple(genres.names[genres.id]), *(simple(one.columns.id_name) for one in texts)}
-    same = len(ids) == 1 and len({(*one.columns.names,) for one in texts}) == 1
-    return [replace(one, columns=replace(one.columns, problems=[])) for one in texts] if same else []
+def _joined(
+    found: FilmsPath, genres: list[UsedTable], others: Sequence[UsedTable]
+) -> tuple[list[list[UsedTable]], dict[str, str]]:
+    """Return a table of genres with the overviews of others before it; and which are refused, by name."""
+    found.links = find_links(genres[0], others)
+    joined = join(genres[0], others, found.links)
+    found.joined, found.joined_by = bool(joined.texts), joined.way
+    return [[*joined.texts, *genres]], joined.refused
 
 
 def _distance(table: UsedTable) -> tuple[int, int]:
@@ -278,8 +281,12 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_LONGEST_LIST]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _no_table(filesystem: pafs.FileSystem, inner: str, *, labelled: bool) -> str:
+def _no_table(
+    filesystem: pafs.FileSystem, inner: str, archives: Sequence[str], texts: Sequence[str], *, labelled: bool
+) -> str:
     pictures = "" if labelled else " and no picture"
+    if archives:
+        return f"there is no table{pictures}, but {_some(archives)}, an archive in an archive: unpack the outer one."
     if filesystem.get_file_info(inner).type == pafs.FileType.File:
         return f"there is no table in it{pictures}: give a {_A_TABLE}."
     there = [
@@ -287,5 +294,6 @@ def _no_table(filesystem: pafs.FileSystem, inner: str, *, labelled: bool) -> str
         for info in filesystem.get_file_info(pafs.FileSelector(inner))
     ]
     shown = _some(sorted(there)) or "nothing"
-    sheets = "".join(f" Save {name} as CSV." for name in there if name.lower().endswith(_SHEETS))
+    given = f" If {texts[0]} is the table, give its path." if len(texts) == 1 else ""
+    sheets = given + "".join(f" Save {name} as CSV." for name in there if name.lower().endswith(_SHEETS))
     return f"there is no table{pictures}; the folder holds {shown}.{sheets} Give the folder with a {_A_TABLE}."

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from datasets.raw.columns import Columns, is_blank, is_number, is_other
-from datasets.raw.genre_values import NO_GENRE_NAMES, binary_label, names_of, separator_of
+from datasets.raw.columns import GENRE_NUMBERS, Columns, is_blank, is_number, is_other
 from datasets.raw.rejects import FilmsError
 from datasets.storage import files
+from datasets.tables.genre_values import NO_GENRE_NAMES, TMDB_GENRES, binary_label, names_of, separator_of
+from datasets.tables.ids import simple
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class GenreCodes:
         self._codes: dict[Any, int] = {}
         self.values: list[Any] = []  # By code: a tuple of raw labels, or of names, or None where there is no list.
         self._separator = "" if columns.genre is None else separator_of([row[columns.genre] for row in rows])
+        self.numbered = columns.genre is not None and simple(columns.names[columns.genre]) == GENRE_NUMBERS
+        """Whether genres are TMDB's numbers."""
 
     def reader(self, columns: Columns) -> Callable[[Sequence[Any]], int]:
         """Return a function from a record of a table with these columns to its code."""
@@ -78,8 +81,9 @@ class GenreCodes:
         if columns.genre is not None:
             return functools.partial(self._code_of_list, columns.genre)
         if not columns.labels:  # of films whose genres another table lists
-            none: tuple[str, ...] = ()
-            nothing = self._new(("names", none), none)
+            none = ("",) * len(self.column_names)
+            key = none if self.column_names else ("names", none)
+            nothing = self._codes[key] if key in self._codes else self._new(key, none)
             return lambda _: nothing
         places = {columns.names[c]: c for c in columns.labels}
         same = self.column_names == [columns.names[c] for c in columns.labels]
@@ -103,6 +107,8 @@ class GenreCodes:
             code = self._codes.get(key)
         if code is None:
             names = names_of(value, self._separator)
+            if self.numbered and names is not None:
+                names = tuple(TMDB_GENRES.get(name.removesuffix(".0"), name) for name in names)
             other = ("names", names)
             code = self._codes.get(other)
             if code is None:
@@ -132,7 +138,7 @@ class GenreCodes:
         if self.column_names:
             each, variants, bad, ignored = self._from_columns(counts)
         else:
-            each, variants = self._from_lists(counts, bad)
+            each, variants = self._from_lists(counts, bad, {name_key(name) for name in options.renames})
         return _Vocabulary(each, variants, counts, options, from_columns=bool(self.column_names)).genres(bad, ignored)
 
     def _from_columns(
@@ -164,14 +170,16 @@ class GenreCodes:
         variants = Counter({self.column_names[place]: 0 for place in kept})
         return each, variants, bad, ignored
 
-    def _from_lists(self, counts: np.ndarray, bad: dict[int, str]) -> tuple[list[tuple[str, ...]], Counter[str]]:
+    def _from_lists(
+        self, counts: np.ndarray, bad: dict[int, str], renamed: set[str]
+    ) -> tuple[list[tuple[str, ...]], Counter[str]]:
         each: list[tuple[str, ...]] = []
         variants: Counter[str] = Counter()
         for code, names in enumerate(self.values):
             if not isinstance(names, tuple):
                 bad[code] = f"the genres {str(names)[:60]!r} are no list of names"
                 names = ()
-            elif number := next((name for name in names if is_number(name)), ""):
+            elif number := next((name for name in names if is_number(name) and name_key(name) not in renamed), ""):
                 bad[code] = f"the genres hold the number {number}"
                 names = ()
             each.append(names)

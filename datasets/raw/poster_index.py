@@ -6,7 +6,6 @@ Of each file 24 bytes are held in memory; names and locators are in a mapped fil
 from __future__ import annotations
 
 import re
-import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,30 +16,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets.storage.row_files import RowFile, taken
+from datasets.tables.ids import exact_key, loose_key
 from datasets.tables.sources import Source
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 """Endings of poster files, in order of preference."""
 FOLDERS = frozenset({"images", "posters"})
 """Folders whose files are preferred, in lower case."""
-_NUMBER = re.compile(r"(?:tt)?0*(\d+)(?:\.0+)?", re.IGNORECASE)
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _SCHEMA = pa.schema({"name": pa.string(), "locator": pa.string()})
 NONE = -1
 IN_TABLE = -3
 """Place of a poster that is not looked up, since the table holds it or its path."""
 _AT_ONCE = 65_536  # files
-
-
-def exact_key(name: str) -> str:
-    """Return a name in Unicode's composed form, as some systems store names decomposed."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
-
-
-def loose_key(name: str) -> str:
-    """Return a name without case and, of a number, without tt, leading zeros and .0: equal for `862.0` and `862`."""
-    match = _NUMBER.fullmatch(name)
-    return match.group(1) if match else exact_key(name).casefold()
 
 
 def is_url(value: str) -> bool:

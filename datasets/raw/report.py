@@ -29,7 +29,7 @@ def understood(
         return (f"Table: none; each of {rows.records:,} pictures is a film, its file's name the id",)
     lines = [_tables_line(found, rows), _columns_line(found, rows, genres)]
     if rows.labelled:
-        lines.append(_genres_line(found, genres, selection))
+        lines.append(_genres_line(found, genres, selection, numbered=rows.codes.numbered))
     return (*lines, _posters_line(rows, selection, posters), _missing_line(selection, labelled=rows.labelled))
 
 
@@ -37,7 +37,9 @@ def _tables_line(found: FilmsPath, rows: FilmRows) -> str:
     tables = [used.table for used in found.tables]
     name = tables[0].name + (f" and {len(tables) - 1:,} more" if len(tables) > 1 else "")
     if found.joined:
-        name = f"{tables[0].name}, joined with {found.genre_table.table.name} by the id"
+        name = f"{tables[0].name}, joined with {found.genre_table.table.name} by {found.joined_by}"
+        if rows.unlinked:
+            name += f", {rows.unlinked:,} of its rows being of other films"
     line = f"Table: {name} ({tables[0].described}), {rows.records:,} rows"
     return line + (f"; ignored: {', '.join(found.notes)}" if found.notes else "")
 
@@ -56,18 +58,21 @@ def _columns_line(found: FilmsPath, rows: FilmRows, genres: Genres) -> str:
     ]
     if columns.id is None:
         named.insert(0, "id the row's number")
+    elif found.tables[0].translated is not None:
+        named[0] = f"id {with_genres.id_name!r}"
     ignored = [*columns.ignored, *genres.ignored]
     if rows.key_name and not rows.key_is_path:
-        named.append(f"posters named by {rows.key_name!r}")
+        named.append(f"posters named by {rows.key_shown}")
     shown = f"; ignored: {_some(ignored, 12)}" if ignored else ""
     return f"Columns: {', '.join(named)}{shown}"
 
 
-def _genres_line(found: FilmsPath, genres: Genres, selection: Selection) -> str:
+def _genres_line(found: FilmsPath, genres: Genres, selection: Selection, *, numbered: bool) -> str:
     columns = found.genre_table.columns
     kept = np.flatnonzero(selection.kept)
     films = np.bincount(selection.codes[kept], minlength=len(selection.code_labels)) @ selection.code_labels
     source = "lists of names" if columns.genre is not None else "columns of 0 and 1"
+    source = "TMDB's numbers" if numbered else source
     if selection.merged and not found.joined:
         source = f"a row for each film and genre ({selection.merged:,} rows merged)"
     shown = [f"{name} {int(count):,}" for name, count in zip(genres.names, films, strict=True)]
@@ -82,7 +87,7 @@ def _posters_line(rows: FilmRows, selection: Selection, posters: PosterIndex) ->
         return f"Posters: none{purpose} {no_posters(rows)}".rstrip(" .")
     named = {
         "in the table": f"by the paths in {rows.key_name!r}" if rows.reads_paths else "in the table",
-        rows.key_name: f"by the column {rows.key_name!r}",
+        rows.key_name: f"by {'' if rows.by_links else 'the column '}{rows.key_shown}",
         "id": "by id",
         "loose": "by id without regard to tt, leading zeros, .0 and case",
     }

@@ -270,6 +270,7 @@ def _set_missing_aside(selection: Selection, selector: _Selector, allow_missing:
     )
     if selection.allows_missing:
         lacks_poster = lacks_overview = selection.kept & ~has_poster & ~has_overview
+        lacks_overview = lacks_overview & (not no_overviews)
     for places, reason, detail in (
         (np.flatnonzero(lacks_overview), OVERVIEW_EMPTY, "Overview is {overview}"),
         (np.flatnonzero(lacks_poster & ~lacks_overview), POSTER_MISSING, "no poster file belongs to it"),

@@ -28,6 +28,15 @@ _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf
 # As the WHATWG decoder: the five bytes that Windows-1252 leaves undefined are control characters.
 _WINDOWS_1252 = {byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0xA0)}
 _WINDOWS_1252 = {byte: chr(byte) if text == "\ufffd" else text for byte, text in _WINDOWS_1252.items()}
+_RUN = re.compile(rb"[\x80-\xff]{4,}")
+"""Bytes above ASCII that no word of a language written in Windows-1252 has in a row."""
+
+
+class EncodingError(ValueError):
+    """Text in an encoding that is not read; the message follows the file's name."""
+
+    def __init__(self) -> None:
+        super().__init__("is text in another encoding than UTF-8, UTF-16 or Windows-1252: save it as UTF-8")
 
 
 class HashedReader(io.RawIOBase):
@@ -129,9 +138,17 @@ def _unmarked_utf16(start: bytes) -> str:
 
 
 def _is_windows_1252(data: bytes) -> bool:
-    """Return whether more bytes above ASCII are invalid UTF-8 than there are valid sequences."""
+    """Return whether more bytes above ASCII are invalid UTF-8 than there are valid sequences.
+
+    Raises:
+        EncodingError: most of them stand in long rows, as in Cyrillic, Greek, Chinese or Japanese text.
+    """
     valid = len(_MULTIBYTE.findall(data))
-    return len(_NOT_ASCII.findall(_MULTIBYTE.sub(b"", data))) > valid
+    if len(_NOT_ASCII.findall(_MULTIBYTE.sub(b"", data))) <= valid:
+        return False
+    if 2 * sum(map(len, _RUN.findall(data))) > len(_NOT_ASCII.findall(data)):
+        raise EncodingError
+    return True
 
 
 def text_chunks(stream: io.BufferedReader) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from datasets.tables.csv_records import Dialect
+from datasets.tables.dialects import Dialect
+from datasets.tables.sources import unpacked_name
 
 _MOVIELENS_GENRES = (
     *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama"),
@@ -36,6 +37,8 @@ _FILES = {
         ("movieId", "title", "release date", "video release date", "address", *_MOVIELENS_GENRES),
         Dialect("|", quoted=False),
     ),
+    # Genre Classification Dataset IMDb, of Kaggle
+    "train_data.txt": Headerless(("id", "title", "genre", "description"), Dialect(" ::: ", quoted=False)),
 }
 
 
@@ -46,11 +49,11 @@ def headerless(name: str, first_line: str) -> Headerless | None:
         name: the file's path.
         first_line: its first line.
     """
-    known = _FILES.get(name.rpartition("/")[2].lower().removesuffix(".gz"))
+    known = _FILES.get(unpacked_name(name.rpartition("/")[2].lower()))
     fields = first_line.rstrip("\r\n").split(known.dialect.delimiter) if known else []
     return known if known and len(fields) == len(known.names) and fields[0].strip().isdigit() else None
 
 
 def is_known(name: str) -> bool:
     """Return whether a file has the name of a public one without a header."""
-    return name.rpartition("/")[2].lower().removesuffix(".gz") in _FILES
+    return unpacked_name(name.rpartition("/")[2].lower()) in _FILES

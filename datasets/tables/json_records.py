@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -9,11 +10,16 @@ from typing import Any
 
 from datasets.tables.csv_records import odd_text
 from datasets.tables.encodings import Lines
+from datasets.tables.ids import simple
 
 _SKIPPED = re.compile(r"[\s,\ufeff]*")
 _LONGEST = 1 << 24  # characters of one film; bounds the memory of a bracket that is never closed
 
-_IDS = {"id", "imdbid", "tmdbid", "movieid"}
+_IDS = frozenset({"id", "imdbid", "tmdbid", "movieid"})
+_TEXTS = frozenset({"overview", "plot"})
+_GENRES = frozenset({"genres", "genre", "genreids", "listedin"})
+_OF_FILMS = _IDS | frozenset({"title", "name", "year", "description", "summary"})
+_MOST_WRAPPERS = 3  # objects around the films
 
 Item = tuple[int, dict[str, Any], str]
 """Number or line of a film, its values by name, and its problem or ""."""
@@ -36,6 +42,10 @@ def json_lines(lines: Lines) -> Iterator[Item]:
 def _checked(value: Any) -> tuple[dict[str, Any], str]:
     if not isinstance(value, dict):
         return {}, f"{str(value)[:40]!r} where an object is needed"
+    if dict in map(type, value.values()) and not _is_film(value):
+        # {"id": 7, "movie": {…}}
+        inner = [part for part in value.values() if isinstance(part, dict) and _is_film(part)]
+        value = {**value, **inner[0]} if len(inner) == 1 else value
     return value, odd_text([text for text in value.values() if isinstance(text, str)])
 
 
@@ -148,33 +158,51 @@ class JsonArray:
 def json_document(text: str, stem: str) -> list[Item]:
     """Return the films of one JSON document.
 
-    It is a list of objects, an object that holds such a list, films by id (an object of objects), columns of values
-    (as pandas writes by default), or one film alone, whose id is the file's name unless it has one.
+    It is a list of objects, an object that holds such a list (in further objects, or beside others), films by id (an
+    object of objects), columns of values (as pandas writes by default, or with `orient="split"`), or one film alone,
+    whose id is the file's name unless it has one.
 
     Raises:
         ValueError: it is no JSON.
     """
     value = json.loads(text)
-    films = _films_in(value)
+    films = _films_in(value, _MOST_WRAPPERS)
     if films is None:
         names = {str(name).casefold().replace("_", "") for name in value}
         films = [value if names & _IDS else {"id": stem, **value}]
     return [(number, *_checked(film)) for number, film in enumerate(films, start=1)]
 
 
-def _films_in(value: Any) -> list[Any] | None:
+_simple = functools.lru_cache(maxsize=4096)(simple)
+
+
+def _is_film(value: dict[str, Any]) -> bool:
+    """Return whether an object has an overview, or genres and what else a film has."""
+    names = {_simple(str(name)) for name in value}
+    return bool(names & _TEXTS) or bool(names & _GENRES and names & _OF_FILMS)
+
+
+def _films_in(value: Any, depth: int) -> list[Any] | None:
     """Return the films that a document lists, or None if it is itself a film."""
     if isinstance(value, list):
         return value
     if not isinstance(value, dict):
         return [value]
     inner = list(value.values())
-    lists = [part for part in inner if isinstance(part, list) and part and all(isinstance(x, dict) for x in part)]
-    is_film = any(str(name).casefold().startswith("genre") for name in value)
-    if len(lists) == 1 and not is_film:
-        return list(lists[0])
-    if len(inner) > 1 and all(isinstance(part, dict) for part in inner):
-        if is_film:  # columns, each with its values by row
+    are_objects = len(inner) > 1 and all(isinstance(part, dict) for part in inner)
+    if _is_film(value):
+        if are_objects:  # columns, each with its values by row
             return [{name: column.get(key) for name, column in value.items()} for key in inner[0]]
+        return None
+    if isinstance(names := value.get("columns"), list) and isinstance(rows := value.get("data"), list):
+        return [dict(zip(names, row, strict=False)) if isinstance(row, list) else row for row in rows]
+    lists = [part for part in inner if isinstance(part, list) and part and all(isinstance(x, dict) for x in part)]
+    of_films = [part for part in lists if _is_film(_checked(part[0])[0])]
+    if of_films or len(lists) == 1:
+        return list((of_films or lists)[0])
+    if are_objects and any(map(_is_film, inner)):
         return [{"id": key, **film} for key, film in value.items()]
-    return None
+    for part in inner if depth else []:
+        if isinstance(part, dict) and (found := _films_in(part, depth - 1)) is not None:
+            return found
+    return [{"id": key, **film} for key, film in value.items()] if are_objects else None

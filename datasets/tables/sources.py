@@ -29,8 +29,15 @@ from datasets.storage import files
 
 ZIP = (".zip",)
 TAR = (".tar",)
-COMPRESSED_TAR = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_COMPRESSED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+COMPRESSED_TAR = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
+
+
+def _open_zstandard(stream: Any) -> pa.NativeFile:
+    native = stream if isinstance(stream, pa.NativeFile) else pa.PythonFile(stream, "r")
+    return pa.CompressedInputStream(native, "zstd")
+
+
+_COMPRESSED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, ".zst": _open_zstandard}
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 _PLAIN, _SPILLED = "tar", "work"  # ways to read a range: as it is, of the films or of a preparation's work folder
 _ZIP_HEADER = struct.Struct("<26xHH")  # of a member: the lengths of its name and of its extra field
@@ -95,16 +102,19 @@ def _zip_member(file: pa.NativeFile, start: int, size: int, method: int) -> byte
 def shown(locator: str) -> str:
     """Return a locator for the user: the path, or ARCHIVE/MEMBER."""
     path, _, member = locator.partition(_SEPARATOR)
-    return f"{path}/{member.split(_SEPARATOR, 3)[3]}" if member else path
+    if not member:
+        return path
+    *_, method, name = member.split(_SEPARATOR, 3)
+    return name if method == _SPILLED else f"{path}/{name}"
 
 
 def spilled(path: str, start: int, size: int, name: str) -> str:
-    """Return the locator of bytes that a preparation wrote into the file `path`."""
+    """Return the locator of bytes in the file `path` of a preparation, shown as `name`."""
     return _SEPARATOR.join([path, str(start), str(size), _SPILLED, name])
 
 
 def open_stream(filesystem: pafs.FileSystem, source: Source) -> BinaryIO:
-    """Open a file for reading, decompressed if its name ends on .gz, .bz2 or .xz."""
+    """Open a file for reading, decompressed by its ending."""
     if _SEPARATOR in source.locator:
         stream: Any = _open_member(filesystem, source.locator)
     else:
@@ -152,6 +162,12 @@ def open_random(filesystem: pafs.FileSystem, source: Source, aside: str | None) 
         shutil.copyfileobj(stream, file, 1 << 20)
         file.flush()
         return pa.OSFile(file.name)  # stays open when the name is gone
+
+
+def unpacked_name(name: str) -> str:
+    """Return a file's name without the ending of a compressed file."""
+    stem, _, suffix = name.rpartition(".")
+    return stem if f".{suffix.lower()}" in _COMPRESSED else name
 
 
 def is_archive(name: str) -> bool:
@@ -206,11 +222,10 @@ def _is_in_hidden(path: str) -> bool:
     return _is_hidden(name, is_folder=False) or any(_is_hidden(folder, is_folder=True) for folder in folders)
 
 
-def members(filesystem: pafs.FileSystem, archive: Source, spill: str | None) -> Iterator[Source]:
+def members(filesystem: pafs.FileSystem, archive: Source, spill: str) -> Iterator[Source]:
     """Yield the files in a ZIP or a tar.
 
-    A compressed tar cannot be read from the middle: it is unpacked into a file in the folder `spill`; without one, only
-    the names of its files are of use.
+    A compressed tar cannot be read from the middle: it is unpacked into a file in the folder `spill`.
 
     Raises:
         SourceError: the archive is damaged, encrypted, or in a folder of its own.
@@ -250,26 +265,21 @@ def _tar_members(archive: Source, path: str, method: str, file: Any) -> Iterator
             if not info.isfile() or _is_in_hidden(info.name.removeprefix("./")):
                 continue
             name = info.name.removeprefix("./")
-            place = [path, str(info.offset_data), str(info.size), method, name]
+            place = [path, str(info.offset_data), str(info.size), method]
+            place.append(f"{archive.name}/{name}" if method == _SPILLED else name)
             yield Source(f"{archive.name}/{name}", _SEPARATOR.join(place), info.size)
 
 
-def _unpacked(filesystem: pafs.FileSystem, archive: Source, spill: str | None) -> Iterator[Source]:
-    import tempfile
-
+def _unpacked(filesystem: pafs.FileSystem, archive: Source, spill: str) -> Iterator[Source]:
     suffix = next(end for end in COMPRESSED_TAR if archive.name.lower().endswith(end))
-    opener = lzma.open if suffix.endswith("xz") else bz2.open if suffix.endswith("2") else gzip.open
-    with opener(filesystem.open_input_stream(archive.locator, compression=None)) as stream:
-        if spill is None:
-            with tempfile.TemporaryFile() as copy:
-                shutil.copyfileobj(stream, copy, 1 << 20)
-                copy.seek(0)
-                yield from _tar_members(archive, archive.locator, _PLAIN, copy)
-            return
-        target = files.join(spill, archive.name.replace("/", "-") + ".tar")
-        there, path = files.resolve(target)
-        there.create_dir(path.rpartition("/")[0], recursive=True)
-        with there.open_output_stream(path) as copy:
-            shutil.copyfileobj(stream, copy, 1 << 20)
+    method = f".{suffix.rpartition('.')[2].removeprefix('t')}"
+    target = files.join(spill, archive.name.replace("/", "-") + ".tar")
+    there, path = files.resolve(target)
+    there.create_dir(path.rpartition("/")[0], recursive=True)
+    with (
+        _COMPRESSED[method](filesystem.open_input_stream(archive.locator, compression=None)) as stream,
+        there.open_output_stream(path) as copy,
+    ):
+        shutil.copyfileobj(stream, copy, 1 << 20)
     with there.open_input_file(path) as file:
         yield from _tar_members(archive, target, _SPILLED, io.BufferedReader(file, 1 << 16))

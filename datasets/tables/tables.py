@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 from collections.abc import Collection, Iterator, Sequence
@@ -11,16 +12,19 @@ from pathlib import Path
 import pyarrow.fs as pafs
 
 from datasets.tables.arrow_records import ArrowTable
-from datasets.tables.csv_records import CsvRecords, Record, odd_text, sniff
-from datasets.tables.encodings import HashedReader, Lines, open_text, text_chunks
+from datasets.tables.csv_records import CsvRecords, Record, odd_text
+from datasets.tables.dialects import SNIFFED_LINES, sniff
+from datasets.tables.encodings import EncodingError, HashedReader, Lines, open_text, text_chunks
+from datasets.tables.file_kinds import PROBED_BYTES, kind_by_content, no_table
 from datasets.tables.headerless import headerless
 from datasets.tables.json_records import Item, JsonArray, is_json_lines, json_document, json_lines
-from datasets.tables.sources import DAMAGED, Source, SourceError, open_random, open_stream
+from datasets.tables.sources import DAMAGED, Source, SourceError, open_random, open_stream, unpacked_name
 
 DELIMITED = (".csv", ".tsv", ".tab", ".txt", ".dat")
 JSON = (".json", ".jsonl", ".ndjson")
 ARROW = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
-_PACKED = (".gz", ".bz2", ".xz")
+FILE_KEY = "__key__"
+"""Column that a table of a file for each film has: the file's name, which a poster may share, as in WebDataset."""
 _PROBED = 1000  # records from which the columns of JSON are collected
 _LONGEST_LINE = 1 << 20  # bytes by which the shape of JSON is told
 _DOCUMENT = 1 << 28  # most bytes of a JSON document that is no array and no JSON Lines
@@ -28,8 +32,7 @@ _DOCUMENT = 1 << 28  # most bytes of a JSON document that is no array and no JSO
 
 def format_of(name: str) -> str:
     """Return "CSV", "JSON" or "Arrow" by a file's name, or ""."""
-    path = Path(name.lower())
-    suffix = Path(path.stem).suffix if path.suffix in _PACKED else path.suffix
+    suffix = Path(unpacked_name(name.lower())).suffix
     kinds = (("CSV", DELIMITED), ("JSON", JSON), ("Arrow", ARROW))
     return next((kind for kind, suffixes in kinds if suffix in suffixes), "")
 
@@ -40,8 +43,8 @@ class Table:
 
     filesystem: pafs.FileSystem
     source: Source
-    kind: str
-    """As of `format_of`."""
+    kind: str = ""
+    """As of `format_of`; "" to find out by the first bytes."""
     usual: tuple[str, ...] = ()
     """Names that columns usually have, which help to tell the delimiter."""
     aside: str | None = None
@@ -63,10 +66,31 @@ class Table:
 
     def __post_init__(self) -> None:
         """Read the columns' names. Raises SourceError where the file cannot be opened."""
-        try:
+        with self._faults("cannot be read: {}"):
+            self._probe()
             {"CSV": self._open_csv, "JSON": self._open_json, "Arrow": self._open_arrow}[self.kind]()
+
+    def _probe(self) -> None:
+        """Set the kind where the name does not say it; raise SourceError for a file that is no table."""
+        with open_stream(self.filesystem, self.source) as stream:
+            start = bytes(stream.read(PROBED_BYTES))
+        self.kind = self.kind or format_of(self.source.name) or kind_by_content(start)
+        by_name = self.source.name.lower().endswith((".parquet", ".pq")) and not start.startswith(b"ARROW1")
+        self.is_parquet = by_name or start.startswith(b"PAR1")
+        if self.kind != "Arrow" and (what := no_table(start)):
+            raise SourceError(f"{self.source.name} is {what}")
+
+    @contextlib.contextmanager
+    def _faults(self, wording: str) -> Iterator[None]:
+        """Raise SourceError for errors of reading, in the words after the file's name."""
+        try:
+            yield
+        except SourceError:
+            raise
+        except EncodingError as error:
+            raise SourceError(f"{self.source.name} {error}") from error
         except DAMAGED as error:
-            raise SourceError(f"{self.source.name} cannot be read: {error}") from error
+            raise SourceError(f"{self.source.name} {wording.format(error)}") from error
 
     @property
     def name(self) -> str:
@@ -79,10 +103,8 @@ class Table:
         `keep` names the columns that are needed; others may hold None. Columns of pictures are read only if they are
         in it. Raises SourceError where the file is damaged.
         """
-        try:
+        with self._faults("is damaged ({}): copy it again"):
             yield from self._records(keep)
-        except DAMAGED as error:
-            raise SourceError(f"{self.source.name} is damaged ({error}): copy it again") from error
 
     def _records(self, keep: Collection[str] | None) -> Iterator[Record]:
         if self.kind == "CSV":
@@ -99,7 +121,7 @@ class Table:
         stream, _, encoding = self._text()
         lines = Lines(stream, encoding)
         with stream:
-            first = [text.encode("utf-8", "replace").decode() for text in itertools.islice(lines, 60)]
+            first = [text.encode("utf-8", "replace").decode() for text in itertools.islice(lines, SNIFFED_LINES)]
         known = headerless(self.source.name, first[0]) if first else None
         if known is not None:
             self.dialect, self.names, self.has_header = known.dialect, list(known.names), False
@@ -140,7 +162,7 @@ class Table:
         with stream:  # an array may be one line of a gigabyte
             lines = [stream.readline(_LONGEST_LINE).decode("utf-8", "replace") for _ in range(3)]
         start = next((line.lstrip() for line in lines if line.strip()), "")
-        is_lines = Path(self.source.name.lower().removesuffix(".gz")).suffix in (".jsonl", ".ndjson")
+        is_lines = Path(unpacked_name(self.source.name.lower())).suffix in (".jsonl", ".ndjson")
         self.shape = "array" if start.startswith("[") else "lines" if is_lines or is_json_lines(lines) else "document"
         self.described = "JSON Lines" if self.shape == "lines" else "JSON"
         self.by_line = self.shape == "lines"
@@ -149,7 +171,7 @@ class Table:
             names.update(dict.fromkeys(values))
         self.names = [str(name) for name in names]
         if not names:
-            self.problem = "it holds no object with a film's values"
+            self.problem = 'it holds no object with a film\'s values: each film must be an object such as {"id": 1, …}'
 
     def _items(self) -> Iterator[Item]:
         stream, hashed, encoding = self._text()
@@ -176,10 +198,9 @@ class Table:
         self.by_line = False
 
     def _arrow(self) -> ArrowTable:
-        name = self.source.name.lower()
-        is_parquet = name.endswith((".parquet", ".pq"))
-        self.described = "Parquet" if is_parquet else "Arrow"
-        return ArrowTable(open_random(self.filesystem, self.source, self.aside), is_parquet=is_parquet)
+        self.described = "Parquet" if self.is_parquet else "Arrow"
+        file = open_random(self.filesystem, self.source, self.aside)
+        return ArrowTable(file, is_parquet=self.is_parquet)
 
     def _arrow_records(self, keep: Collection[str] | None) -> Iterator[Record]:
         columns = [name for name in self.names if (name in keep if keep is not None else name not in self.pictures)]
@@ -206,6 +227,9 @@ class FilmFiles(Table):
         folder = self.sources[0].name.rpartition("/")[0]
         super().__init__(filesystem, Source(f"{folder}/*.json".lstrip("/"), ""), "JSON")
 
+    def _probe(self) -> None:
+        """Take what is known: the files are of one kind."""
+
     def _open_json(self) -> None:
         self.described = f"{len(self.sources):,} JSON files of one film each"
         self.by_line = False
@@ -227,5 +251,5 @@ class FilmFiles(Table):
                 _, values, problem = json_document(data.decode("utf-8-sig"), source.stem)[0]
             except (OSError, ValueError, IndexError) as error:
                 values, problem = {"id": source.stem}, f"{source.name} is not JSON ({error})"
-            yield number, values, problem
+            yield number, values | {FILE_KEY: source.stem}, problem
         self.fingerprint = digest.hexdigest()

@@ -8,9 +8,9 @@ import pytest
 
 from datasets.raw.columns import Choices, find_columns
 from datasets.raw.films_folder import FilmList, ReadOptions, read_films
-from datasets.raw.genre_values import names_of
 from datasets.raw.genres import GenreOptions, read_renames
 from datasets.raw.rejects import NO_GENRE, OVERVIEW_EMPTY, POSTER_MISSING, FilmsError
+from datasets.tables.genre_values import names_of
 from tests.datasets.raw.layouts import csv_text, jpeg
 
 
@@ -107,7 +107,8 @@ def test_columns_of_any_values_by_hand() -> None:
     assert columns.ignored == ["adult (no genre)", "Unnamed: 0", "Year", "Votes", "Empty"]
     asked = find_columns(names, rows, Choices(genre="year"))
     assert asked.problems == [
-        "the column 'Year' holds numbers (1990, 1991, 1992), not genres. Name another with --genre-column."
+        "the column 'Year' holds numbers (1990, 1991, 1992), not genres. Name another with --genre-column, or write "
+        'their names into a file for --rename-genres: {"1990": "Drama", …}.'
     ]
 
 

@@ -13,9 +13,18 @@ BLANK = frozenset({"", "nan", "n/a", "na", "none", "null", "<na>", "\\n", "-"})
 """Values that say nothing, in lower case."""
 NO_GENRE_NAMES = frozenset({*BLANK, "(no genres listed)", "no genres listed", "unknown"})
 """Names that say that no genre is known, in lower case."""
-SEPARATORS = ("|", ";", ",", "/")
+SEPARATORS = ("|", ";", ",", "、", "，", "；", "/", "／")
 _YES = frozenset({"1", "1.0", "true", "yes"})
-_NO = frozenset({"0", "0.0", "false", "no", "", "nan", "n/a", "na", "none", "null", "<na>"})
+_NO = frozenset({"0", "0.0", "false", "no", "", "nan", "n/a", "na", "none", "null", "<na>", "\\n"})
+TMDB_GENRES = {
+    **{"28": "Action", "12": "Adventure", "16": "Animation", "35": "Comedy", "80": "Crime", "99": "Documentary"},
+    **{"18": "Drama", "10751": "Family", "14": "Fantasy", "36": "History", "27": "Horror", "10402": "Music"},
+    **{"9648": "Mystery", "10749": "Romance", "878": "Science Fiction", "10770": "TV Movie", "53": "Thriller"},
+    **{"10752": "War", "37": "Western", "10759": "Action & Adventure", "10762": "Kids", "10763": "News"},
+    **{"10764": "Reality", "10765": "Sci-Fi & Fantasy", "10766": "Soap", "10767": "Talk"},
+    **{"10768": "War & Politics", "10769": "Foreign"},
+}
+"""Names of the genres by the numbers that TMDB's lists of films have in `genre_ids`."""
 _NAME_KEYS = ("name", "genre", "label", "title", "tag")
 # A list as NumPy prints it: no commas between the names.
 _NUMPY_LIST = re.compile(r"""^\[\s*(['"]).*\1\s*\]$""", re.DOTALL)
