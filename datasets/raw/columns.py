@@ -199,7 +199,8 @@ class _Finder:
         return f"the columns are {', '.join(names[:12])}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
     def _missing(self, option: str, usual: Sequence[Sequence[str]]) -> str:
-        by_small = {simple(name): name for name in self.names if name}
+        others = {name for names in (*_ID, *_OVERVIEW, *_GENRES, *_POSTER) for name in names} - {*usual[0]}
+        by_small = {simple(name): name for name in self.names if name and simple(name) not in others}
         close = [by_small[m] for name in usual[0] for m in difflib.get_close_matches(name, by_small, n=1, cutoff=0.75)]
         near = f" Is it {close[0]!r}?" if close else ""
         numbered = f" (--id-column {ROW} numbers the films)" if option == "id" else ""
@@ -208,8 +209,9 @@ class _Finder:
         return f"no column is the {option}: {self._shown()}.{near} Name it with --{option}-column{numbered}."
 
     def no_genre(self) -> str:
+        names = "" if self.problems_of("id") else f": {self._shown()}"  # once is enough
         return (
-            f"nothing says the genres: {self._shown()}. Name the column that lists them with --genre-column, or have "
+            f"nothing says the genres{names}. Name the column that lists them with --genre-column, or have "
             "a column of 0 and 1 for each genre."
         )
 

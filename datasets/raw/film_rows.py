@@ -29,6 +29,11 @@ _PLACEHOLDERS = frozenset(
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PLAIN_ID = re.compile(r"[0-9A-Za-z_\-]{2,60}")
 _PROBED_PATHS = 20  # films
+_FEWEST_IDS = 20  # that show of which kind the others are
+_SAME_IDS = 0.9  # share of the first ones that are of one kind
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_IMDB_ID = re.compile(r"tt\d{5,}")
+_SHORT_NUMBER = re.compile(r"\d{1,3}")
 _FILE_NAME_LIMIT = 255  # Bytes, on every common filesystem.
 SCHEMA = pa.schema(
     {"id": pa.string(), "row": pa.int64(), "overview": pa.string(), "key": pa.string(), "picture": pa.string()}
@@ -143,11 +148,14 @@ class FilmRows:
         at_id, at_overview = columns.id, columns.overview
         code_of = self.codes.reader(columns) if self.labelled else lambda _: 0
         width = len(columns.names)
+        stray = _stray_ids(used)
         pictured = columns.poster is not None and columns.names[columns.poster] in used.table.pictures
         for record in used.table.records(set(columns.used)):
             self.records += 1
             row, fields, problem = record
             film = str(self.records) if at_id is None else id_text(fields[at_id]) if at_id < len(fields) else ""
+            if stray is not None and not problem and stray.fullmatch(film):
+                problem = f"Id is {film!r}, and the others are like {used.first_ids()[0]!r}: its fields are shifted"
             if self.labelled and not _PLAIN_ID.fullmatch(film):
                 if unsafe := _unsafe_id(film):
                     self._reject(used, film, row, ID_LEAVES_FOLDER, unsafe)
@@ -206,6 +214,15 @@ def poster_at(table: Table | PictureTable, value: str) -> str:
     return path if table.filesystem.get_file_info(path).is_file else ""
 
 
+def _stray_ids(used: UsedTable) -> re.Pattern[str] | None:
+    """Return the ids that only a row with shifted fields has, if the first ones are all of one kind."""
+    ids = used.first_ids() if used.translated is None else []
+    most = max(_FEWEST_IDS, _SAME_IDS * len(ids))
+    if sum(film.isdecimal() for film in ids) >= most:
+        return _DATE
+    return _SHORT_NUMBER if sum(bool(_IMDB_ID.fullmatch(film)) for film in ids) >= most else None
+
+
 def _are_paths(used: UsedTable, posters: PosterIndex) -> bool:
     """Return whether the poster column holds paths of files outside of the index."""
     values = [value for row in used.rows if (value := id_text(row[used.columns.poster]))]  # type: ignore[index]
@@ -236,7 +253,7 @@ def _unsafe_id(film: str) -> str:
     if match := _CONTROL.search(film):
         return f"Id holds the control character {match.group()!r}"
     if "/" in film or "\\" in film:
-        return "Id holds a slash; it names a file inside the posters' folder"
+        return "Id holds a slash, and is to name a file: choose another --id-column, or --id-column row"
     if film in (".", ".."):
         return "Id names a folder, not a film"
     return "Id begins as a drive does" if film[1:2] == ":" else ""

@@ -183,6 +183,8 @@ def _error(folder: str, problems: list[str]) -> FilmsError:
     name = folder.rstrip("/").rpartition("/")[2]  # of a table that was given by its path
     unique = list(dict.fromkeys(problem.removeprefix(f"{name}: ") for problem in problems))
     if len(unique) == 1:
+        if unique[0].startswith(f"{name} "):  # "films.csv is damaged …"
+            return FilmsError(f"{folder.rstrip('/').removesuffix(name)}{unique[0]}")
         return FilmsError(f"{folder}: {unique[0]}")
     shown = [f"  - {problem}" for problem in unique[:_MOST_PROBLEMS]]
     if len(unique) > _MOST_PROBLEMS:

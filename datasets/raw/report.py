@@ -130,7 +130,9 @@ def _missing_line(selection: Selection, *, labelled: bool) -> str:
         return f"Missing: {' and '.join(lack)}"
     if not (0 < selection.films_with_poster < selection.films or 0 < selection.films_with_overview < selection.films):
         return f"Missing: {lack[0]}"
-    if not (selection.films_with_poster and selection.films_with_overview):
+    if not selection.films_with_overview:  # said first, since it is of all films
+        return f"Missing: {lack[1]}; {lack[0]}: set aside"
+    if not selection.films_with_poster:
         kept = "set aside"
     elif selection.allows_missing:
         kept = "kept for models that need the other one"
@@ -163,7 +165,12 @@ def warnings(
     """Return warnings about some overviews, evenly taken from all."""
     step = max(1, len(table) // _CHECKED)
     batches = [batch.take(pa.array(np.arange(0, len(batch), step))) for batch in table.to_batches()]
-    films = [film for batch in batches for film in batch.select(["overview", "labels"]).to_pylist() if film["overview"]]
+    films = [
+        {"overview": overview, "labels": labels}
+        for batch in batches
+        for overview, labels in zip(batch["overview"].to_pylist(), _labels(batch["labels"]), strict=True)
+        if overview
+    ]
     if not films:
         return ()
     found = []
@@ -175,7 +182,7 @@ def warnings(
         )
     if unknown_share is not None and (unknown := unknown_share(overviews)) >= _UNKNOWN:
         found.append(f"{unknown:.0%} of the overviews' pieces are unknown to the pretrained text encoder")
-    own = [[genre for genre, label in zip(genres, film["labels"], strict=True) if label] for film in films]
+    own = [[genres[int(place)] for place in np.flatnonzero(film["labels"])] for film in films]
     if (leak := leak_share(overviews, own)) >= _LEAK:
         found.append(
             f"{leak:.0%} of the overviews contain a genre of their film as a word: a model may read the answer there"
@@ -185,3 +192,8 @@ def warnings(
 
 def _some(texts: Sequence[str], most: int) -> str:
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def _labels(column: pa.FixedSizeListArray) -> np.ndarray:
+    """Return labels, float32 [films, genres]."""
+    return column.flatten().to_numpy().reshape(len(column), -1)

@@ -29,7 +29,7 @@ from datasets.store import film_store
 from datasets.store.film_store import PRESENCE
 from datasets.store.shards import map_shards
 from datasets.store.split import hash_ids, pack_bits
-from datasets.tables.sources import read_bytes, shown
+from datasets.tables.sources import lasting_locator, read_bytes, shown
 
 _FILMS_A_PART = 512  # a task costs about 20 ms, as much as 30 films; few enough to occupy all cores
 _MOST_PARTS = 2_000  # beyond a million films parts grow in size instead of number
@@ -76,6 +76,8 @@ class Decoder:
         decoded, posters, rejects = self._posters(films)
         good = films.take(decoded) if rejects else films
         has = np.stack([_is_filled(good["poster"]), _is_filled(good["overview"])], axis=1)
+        lasting = pa.array([lasting_locator(path) for path in good["poster"].to_pylist()], pa.string())
+        good = good.append_column(film_store.POSTER_FILE, lasting)
         good = good.set_column(good.schema.get_field_index("poster"), self.schema.field("poster"), posters)
         for place, presence in enumerate(PRESENCE.values()):
             if presence in self.schema.names:

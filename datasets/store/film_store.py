@@ -1,8 +1,9 @@
 """The film store: one folder of Parquet files, prepared once and read by every job.
 
 manifest.json                            metadata of the store; written last: a store with one is complete
-films/split=SPLIT/part-*.parquet         row int64, id, overview, labels float32 [G], poster uint8 [H*W*3] as bytes;
-                                         has_poster and has_overview bool, if there are films that lack one
+films/split=SPLIT/part-*.parquet         row int64, id, overview, labels float32 [G], poster uint8 [H*W*3] as bytes,
+                                         poster_file (where the whole poster lies); has_poster and has_overview bool, if
+                                         there are films that lack one
 words.parquet                            words of the training overviews and their counts, most common first
 rejects.csv                              films rejected: id, row, reason, detail
 features/                                pretrained encoders' features of the films (`datasets/store/feature_store.py`)
@@ -33,6 +34,8 @@ from datasets.storage import atomic, files
 SPLITS = ("train", "validation", "test")
 PRESENCE = {"poster": "has_poster", "overview": "has_overview"}
 """Columns of a store whose films do not all have both."""
+POSTER_FILE = "poster_file"
+"""Column of the posters' locators (`datasets/tables/sources.py`); older stores have none."""
 FORMAT = 1
 MANIFEST = "manifest.json"
 _AT_ONCE = 16  # files read concurrently on an object store
@@ -94,6 +97,7 @@ def film_schema(genres: int, poster_shape: tuple[int, int, int], *, incomplete: 
             ("labels", pa.list_(pa.float32(), genres)),
             # Raw bytes rather than a list of numbers: Parquet would store each pixel as a 32-bit integer.
             ("poster", pa.binary(int(np.prod(poster_shape)))),
+            (POSTER_FILE, pa.string()),
             *presence,
         ]
     )

@@ -30,6 +30,8 @@ _WINDOWS_1252 = {byte: bytes([byte]).decode("cp1252", "replace") for byte in ran
 _WINDOWS_1252 = {byte: chr(byte) if text == "\ufffd" else text for byte, text in _WINDOWS_1252.items()}
 _RUN = re.compile(rb"[\x80-\xff]{4,}")
 """Bytes above ASCII that no word of a language written in Windows-1252 has in a row."""
+_UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # in Windows-1252; Japanese files are full of them
+_MOST_UNDEFINED = 0.02  # share of the bytes above ASCII
 
 
 class EncodingError(ValueError):
@@ -141,12 +143,13 @@ def _is_windows_1252(data: bytes) -> bool:
     """Return whether more bytes above ASCII are invalid UTF-8 than there are valid sequences.
 
     Raises:
-        EncodingError: most of them stand in long rows, as in Cyrillic, Greek, Chinese or Japanese text.
+        EncodingError: most of them stand in long rows, as in Cyrillic, Greek or Chinese text, or many are undefined.
     """
     valid = len(_MULTIBYTE.findall(data))
     if len(_NOT_ASCII.findall(_MULTIBYTE.sub(b"", data))) <= valid:
         return False
-    if 2 * sum(map(len, _RUN.findall(data))) > len(_NOT_ASCII.findall(data)):
+    high = len(_NOT_ASCII.findall(data))
+    if 2 * sum(map(len, _RUN.findall(data))) > high or len(_UNDEFINED.findall(data)) > _MOST_UNDEFINED * high:
         raise EncodingError
     return True
 

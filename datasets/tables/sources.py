@@ -108,6 +108,11 @@ def shown(locator: str) -> str:
     return name if method == _SPILLED else f"{path}/{name}"
 
 
+def lasting_locator(locator: str) -> str:
+    """Return a locator, or "" of bytes that are there during a preparation alone."""
+    return "" if f"{_SEPARATOR}{_SPILLED}{_SEPARATOR}" in locator else locator
+
+
 def spilled(path: str, start: int, size: int, name: str) -> str:
     """Return the locator of bytes in the file `path` of a preparation, shown as `name`."""
     return _SEPARATOR.join([path, str(start), str(size), _SPILLED, name])

@@ -43,7 +43,10 @@ def leak_share(overviews: Sequence[str], genres: Sequence[Sequence[str]]) -> flo
     patterns: dict[str, re.Pattern[str]] = {}
     leaks = 0
     for overview, names in zip(overviews, genres, strict=True):
+        lower = overview.casefold()
         for name in names:
+            if name.casefold() not in lower:  # most are not, and a pattern costs more
+                continue
             if name not in patterns:
                 patterns[name] = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
             if patterns[name].search(overview):

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from datasets.raw.films_folder import POSTERS_NAME, ReadOptions, find_folder
-from datasets.raw.posters import PosterError, thumbnail_jpeg, to_jpeg
+from datasets.raw.posters import MOST_BYTES, PosterError, thumbnail_jpeg, to_jpeg
 from datasets.raw.rejects import FilmsError
 from datasets.storage import files
-from datasets.store.film_store import Store, is_own, poster_array
+from datasets.store.film_store import POSTER_FILE, Store, StoreError, is_own, poster_array
 from datasets.store.prepare import Preparation, prepare
+from datasets.tables.sources import read_bytes
 from ray_jobs.cli.console import Console
 from ray_jobs.inputs.store_setup import show_progress
 from ray_jobs.inputs.store_setup import tell as tell_reading
@@ -36,7 +37,7 @@ class EvalSet:
     """Number of rejected films of a films folder, by reason."""
 
     def posters(self, films: Sequence[int]) -> list[bytes]:
-        """Return posters as small JPEGs, from the films folder or else from the store."""
+        """Return posters as small JPEGs, from their files or else from the store."""
         originals = self._poster_files(films)
         if None not in originals:
             return [jpeg for jpeg in originals if jpeg is not None]
@@ -49,16 +50,17 @@ class EvalSet:
             filesystem, root = find_folder(self.store.manifest.source["folder"])
         except (OSError, ValueError):
             return [None for _ in films]
+        try:
+            paths = self.store.table("test", [POSTER_FILE])[POSTER_FILE].take(list(films)).to_pylist()
+        except StoreError:  # of an older version, which read the coursework's layout alone
+            paths = [f"{root}/{POSTERS_NAME}/{self.ids[film]}.jpg" for film in films]
 
-        def read(film: int) -> bytes | None:
-            with (
-                contextlib.suppress(OSError, ValueError, PosterError),
-                filesystem.open_input_stream(f"{root}/{POSTERS_NAME}/{self.ids[film]}.jpg") as stream,
-            ):
-                return thumbnail_jpeg(stream.read())
+        def read(path: str) -> bytes | None:
+            with contextlib.suppress(OSError, ValueError, PosterError):
+                return thumbnail_jpeg(read_bytes(filesystem, path, most=MOST_BYTES)) if path else None
             return None
 
-        return [read(film) for film in films]
+        return [read(path) for path in paths]
 
 
 @contextlib.contextmanager
