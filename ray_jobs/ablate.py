@@ -16,14 +16,14 @@ if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
     importlib.import_module("cli.environment")  # ends with the command that activates the environment
 
 from ray_jobs.ablation.driver import ablate
-from ray_jobs.cli.options import AblateOptions
+from ray_jobs.cli.options import AblateOptions as Options
 from ray_jobs.cli.runner import run_job
 
 
-def main(options: AblateOptions) -> str:
+def main(options: Options) -> str:
     """Run the ablation, and return its folder."""
     return ablate(options)
 
 
 if __name__ == "__main__":
-    run_job(main, AblateOptions)
+    run_job(main, Options)

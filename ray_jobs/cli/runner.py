@@ -34,8 +34,11 @@ _OF_REMOTE_STORAGE = re.compile(r"AWS Error|google::cloud|curl", re.IGNORECASE) 
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # full disk, no write permission
 
 
-def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
-    """Run a job with the command line's options. Exit with one clear message on an expected error."""
+def run_job(main: Callable[[Any], Any], options: type[Any], *, program: str = "") -> None:
+    """Run a job with the command line's options. Exit with one clear message on an expected error.
+
+    `program` is the command in its help; by default the name of its file.
+    """
     import tyro
 
     from ray_jobs.cli import help
@@ -43,15 +46,20 @@ def run_job(main: Callable[[Any], Any], options: type[Any]) -> None:
     from ray_jobs.cli.paths import require_paths
 
     description = sys.modules[main.__module__].__doc__
+    program = program or Path(sys.argv[0]).name
     try:
         arguments = with_new_flags(sys.argv[1:])
         start = starting_point(options, arguments)
         if asked := {*help.SHORT, help.ALL}.intersection(arguments):
-            program, everything = Path(sys.argv[0]).name, help.ALL in asked
-            print(help.help_text(options, start, description or "", program, everything=everything))
+            print(help.help_text(options, start, description or "", program, everything=help.ALL in asked))
             return
         parsed = tyro.cli(
-            options, args=arguments, default=start, description=description, config=(tyro.conf.OmitArgPrefixes,)
+            options,
+            prog=program,
+            args=arguments,
+            default=start,
+            description=description,
+            config=(tyro.conf.OmitArgPrefixes,),
         )
         check_ranges(parsed)
         check_places(parsed)

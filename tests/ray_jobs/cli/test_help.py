@@ -20,16 +20,14 @@ from datasets.store.film_store import StoreError
 from genre_models.presets import lookup
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.help import help_text
-from ray_jobs.cli.options import AblateOptions
 from ray_jobs.cli.paths import require_paths
 from tests.jobs import ROOT, run_here
 
-JOBS = sorted(path.stem for path in (ROOT / "ray_jobs").glob("*.py") if "run_job(" in path.read_text("utf-8"))
+JOBS = sorted(path.stem for path in (ROOT / "ray_jobs").glob("[a-z]*.py") if "run_job(" in path.read_text("utf-8"))
 
 
 def options_of(job: str) -> type[Any]:
-    module = importlib.import_module(f"ray_jobs.{job}")
-    return getattr(module, "Options", AblateOptions)
+    return importlib.import_module(f"ray_jobs.{job}").Options
 
 
 def help_of(job: str, *, everything: bool = False) -> str:
