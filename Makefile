@@ -2,11 +2,12 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 RIGHT_PYTHON := -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))"
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 # Where the demo's films, runs and report go; never into the checkout.
 DEMO ?= $(HOME)/film-genres/demo
 
-.PHONY: demo picture test test-quick check bench install
+.PHONY: demo picture test test-quick test-pythons check bench install lock
 
 FILMS := --store $(DEMO)/store --runs $(DEMO)/runs
 COURSEWORK := --store $(DEMO)/store --runs $(DEMO)/coursework --preset coursework
@@ -53,14 +54,30 @@ check: install
 bench: install
 	@$(BIN)/python benchmarks/table.py --quick
 
-install: .venv/.installed
+# The quick tests on each Python that the package declares and this machine has, in an environment of its own.
+test-pythons:
+	@for version in 3.11 3.12 3.13; do \
+		python=$$(command -v python$$version) && $$python -c "" 2> /dev/null || { echo "Python $$version: not here"; continue; }; \
+		echo "Python $$version: $$python" && $(MAKE) test-quick VENV=.venv-$$version PYTHON=$$python || exit 1; \
+	done
 
-.venv/.installed: pyproject.toml
+# The versions and digests of all packages, of all extras, for every Python and system: from there installs everything.
+# What is locked stays, unless pyproject.toml forbids it; UPGRADE="--upgrade-package NAME", or --upgrade for all.
+lock: install
+	@$(BIN)/python -m uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --all-extras \
+		--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" --output-file requirements.lock $(UPGRADE)
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" && "$(PYTHON)" $(RIGHT_PYTHON) || { echo "Python 3.11, 3.12 or 3.13 is needed, not" \
 		"'$(PYTHON)': install one, or name it as in: make install PYTHON=/usr/bin/python3.11"; exit 1; }
-	@echo "Setting up .venv (TensorFlow and Ray: about 1 GB to download, 2 to 5 minutes)"
-	@$(BIN)/python $(RIGHT_PYTHON) 2> /dev/null || rm -rf .venv
-	@"$(PYTHON)" -m venv .venv || { rm -rf .venv; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@echo "Setting up $(VENV) (TensorFlow and Ray: about 1 GB to download, 1 to 4 minutes)"
+	@$(BIN)/python $(RIGHT_PYTHON) 2> /dev/null || rm -rf $(VENV)
+	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --compile-bytecode \
+		--constraints requirements.lock --build-constraints requirements.lock --editable ".[dev]"
 	@touch $@

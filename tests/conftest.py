@@ -31,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=str(ROOT.parent / "shared" / "data" / "multimodal_imdb"),
         help="folder of real films in the coursework's layout; tests that need it are skipped where it is missing",
     )
+    parser.addoption(
+        "--kuberay-schemas",
+        default=str(ROOT.parent / "shared" / "data" / "kuberay"),
+        help="folder of KubeRay's definitions (ray.io_*.yaml.gz); tests that need it are skipped where it is missing",
+    )
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

