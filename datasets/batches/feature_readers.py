@@ -24,10 +24,8 @@ def feature_table(
 
     Features are bytes, one column for each key of `feature_specs`.
     """
-    folders = {
-        column: files.resolve(folder_of(store, features.name, split)) for column, features in feature_specs.items()
-    }
-    films_on, _ = files.resolve(store.path)
+    folders = {column: folder_of(store, features.name, split) for column, features in feature_specs.items()}
+    place = store.path
     schema = film_schema(len(store.manifest.genres), store.manifest.poster_shape)
     names = list(dict.fromkeys(("row", *columns)))
     fields = [*(schema.field(name) for name in names), *(pa.field(column, pa.binary()) for column in folders)]
@@ -35,10 +33,12 @@ def feature_table(
     presence, selection = [PRESENCE[need] for need in store.needs], store.selection
 
     def read(path: str) -> pa.Table:
+        films_on, _ = files.resolve(place)  # in each task, as `readers.read_films` does
         with reading(path):
             films = pq.read_table(path, filesystem=films_on, columns=[*names, *presence], partitioning=None)
-        for column, (filesystem, folder) in folders.items():
-            part = f"{folder}/{path.rsplit('/', 1)[-1]}"
+        for column, folder in folders.items():
+            filesystem, inner = files.resolve(folder)
+            part = f"{inner}/{path.rsplit('/', 1)[-1]}"
             try:
                 table = pq.read_table(part, filesystem=filesystem, partitioning=None)
             except (OSError, pa.ArrowException) as error:

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 def read_films(store: Store, split: str, columns: list[str], *, cpus: float = 1) -> ray.data.Dataset:
     """Return columns of a split, in the store's order; each task requests `cpus` from Ray."""
-    filesystem, _ = files.resolve(store.folder(split))
-    shape, selection = store.manifest.poster_shape, store.selection
+    shape, selection, folder = store.manifest.poster_shape, store.selection, store.folder(split)
     schema = film_schema(len(store.manifest.genres), shape)
     empty = pa.schema([schema.field(name) for name in columns]).empty_table()
 
     def read(path: str) -> pa.Table:
+        # Resolved in each task: a filesystem of S3 loses its number of tries on the way to a worker.
+        filesystem, _ = files.resolve(folder)
         with reading(path):
             return pq.read_table(path, filesystem=filesystem, columns=columns, partitioning=None, filters=selection)
 

@@ -18,6 +18,7 @@ import pyarrow.fs as pafs
 
 from datasets.storage import files
 
+_PART_BYTES = 8 << 20
 _AT_ONCE = 16  # files moved concurrently on an object store
 _FROM_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux, see renameat2(2)
 
@@ -46,7 +47,7 @@ def new_folder(path: str | Path, *, last: str, own: Own | None = None) -> Iterat
     if files.is_local(path):
         path = os.path.realpath(path)
         _recover(Path(path), own)
-    work = f"{_hidden(path, 'preparing')}{files.this_process()}"
+    work = _hidden(path, "preparing", files.this_process())
     files.remove_folder(work)
     try:
         yield work
@@ -106,16 +107,28 @@ def new_file(path: str | Path) -> Iterator[Any]:
     """Yield a stream to write a file to, published at `path` if the block succeeds. Missing folders are created."""
     filesystem, inner = files.resolve(path)
     filesystem.create_dir(str(Path(inner).parent), recursive=True)
-    # Only local files are visible half written; object stores show complete objects only.
-    temporary = f"{inner}.{files.this_process()}.aside" if files.is_local(path) else inner
+    if not files.is_local(path):
+        # Closing an object store's stream publishes what was written so far, also where the block has failed.
+        with tempfile.TemporaryFile() as held:
+            yield held
+            held.seek(0)
+            _upload(filesystem, held, inner)
+        return
+    temporary = f"{inner}.{files.this_process()}.aside"
     try:
         with filesystem.open_output_stream(temporary) as stream:
             yield stream
-        if temporary != inner:
-            Path(temporary).replace(inner)
+        Path(temporary).replace(inner)
     finally:
-        if temporary != inner:
-            Path(temporary).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _upload(filesystem: pafs.FileSystem, held: Any, inner: str) -> None:
+    """Write a whole file to an object store."""
+    stream = filesystem.open_output_stream(inner)  # the file is there once it is closed
+    for part in iter(lambda: held.read(_PART_BYTES), b""):
+        stream.write(part)  # an error leaves the stream open, so that nothing is published
+    stream.close()
 
 
 # -- folders ----------------------------------------------------------------------------------------------------
@@ -133,7 +146,7 @@ def _publish(work: str, path: str, *, last: str, own: Own | None) -> None:
     if not Path(path).exists():
         Path(work).rename(path)
         return
-    old = Path(f"{_hidden(path, 'replaced')}{files.this_process()}")
+    old = Path(_hidden(path, "replaced", files.this_process()))
     if _exchange(work, path):
         Path(work).rename(old)
     else:
@@ -187,10 +200,9 @@ def _exchange(one: str, other: str) -> bool:
     return bool(renameat2(_FROM_HERE, os.fsencode(one), _FROM_HERE, os.fsencode(other), _EXCHANGE) == 0)
 
 
-def _hidden(path: str, state: str) -> str:
-    """Return the path prefix of hidden folders next to `path`; a process name completes it."""
-    parent, _, name = path.rstrip("/").rpartition("/")
-    return f"{parent}/.{name}.{state}-"
+def _hidden(path: str, state: str, process: str) -> str:
+    """Return the path of a process's hidden folder next to `path`."""
+    return files.join(files.parent(path) or "/", f".{files.name(path)}.{state}-{process}")
 
 
 def _left_behind(path: Path, state: str) -> list[Path]:

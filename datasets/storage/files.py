@@ -1,4 +1,8 @@
-"""Files and folders on any filesystem of Arrow: a local path, s3://, gs://, …"""
+"""Files and folders on any filesystem of Arrow: a local path, s3://, gs://, …
+
+A path is a text: a local path, or a URI that may end in options of its filesystem (`s3://bucket/runs?scheme=http&…`).
+It is taken apart by `join`, `parent`, `name` and `is_within` alone.
+"""
 
 from __future__ import annotations
 
@@ -16,60 +20,18 @@ from typing import Any
 
 import pyarrow.fs as pafs
 
+from datasets.storage.failures import PathError, explained, is_remote
+from datasets.storage.filesystems import absolute, resolve
+from datasets.storage.paths import is_local, is_within, join, name, parent, split_options
+
+__all__ = [
+    "MOST_BYTES", "PathError", "absolute", "exists", "find", "folders", "is_empty", "is_local", "is_within", "join",
+    "local_copy", "name", "parent", "read_bytes", "read_json_object", "read_regular", "read_text", "remove_folder",
+    "remove_own", "resolve", "this_process", "upload",
+]  # fmt: skip
+
 MOST_BYTES = 1 << 30
 """Largest file that is read at once."""
-
-
-_GIVES_UP_S = 30
-
-
-class PathError(ValueError):
-    """A path or URI without a usable filesystem."""
-
-
-def resolve(path: str | Path) -> tuple[pafs.FileSystem, str]:
-    """Return the filesystem and the path on it; a plain path is local, made absolute with `~` expanded.
-
-    Raises:
-        PathError: the scheme is unknown or cannot be reached (the message names the path).
-    """
-    if "://" not in str(path):
-        return pafs.LocalFileSystem(), str(Path(path).expanduser().absolute())
-    try:
-        return pafs.FileSystem.from_uri(_bounded(str(path)))
-    except (OSError, ValueError, ImportError) as error:
-        raise PathError(f"cannot reach {path}: {error}") from error
-
-
-def _bounded(uri: str) -> str:
-    """Return a URI whose filesystem gives up after half a minute; Google's would try for a quarter of an hour."""
-    if uri.startswith(("gs://", "gcs://")) and "retry_limit_seconds=" not in uri:
-        return f"{uri}{'&' if '?' in uri else '?'}retry_limit_seconds={_GIVES_UP_S}"
-    return uri
-
-
-def absolute(path: str | Path) -> str:
-    """Return a local path (or file:// URI) as an absolute path, another URI unchanged."""
-    return str(path) if "://" in str(path) and not str(path).startswith("file://") else resolve(path)[1]
-
-
-def is_local(path: str | Path) -> bool:
-    """Return whether the path is on this machine's own filesystem (a mounted share counts)."""
-    return "://" not in str(path) or str(path).startswith("file://")
-
-
-def join(path: str | Path, *names: str) -> str:
-    """Append names to a path or URI.
-
-    Raises:
-        PathError: the URI has options after a question mark.
-    """
-    if "://" in str(path) and "?" in str(path):
-        raise PathError(
-            f"{path} has options after the question mark, which only --films may have: leave them out, and set the "
-            "environment variables AWS_ENDPOINT_URL and AWS_DEFAULT_REGION, say"
-        )
-    return "/".join([str(path).rstrip("/"), *names])
 
 
 def exists(path: str | Path) -> bool:
@@ -84,7 +46,7 @@ def exists(path: str | Path) -> bool:
     except OSError as error:
         if is_local(path):
             raise
-        raise PathError(f"cannot reach {path}: {str(error).splitlines()[0][:300]}") from error
+        raise PathError(f"cannot reach {path}: {explained(error)}") from error
 
 
 def is_empty(path: str | Path) -> bool:
@@ -101,10 +63,16 @@ def read_text(path: str | Path) -> str:
 
 
 def read_json_object(path: str | Path) -> dict[str, Any]:
-    """Read a JSON object; empty where the file is missing, cannot be read or holds something else."""
+    """Read a JSON object; empty where the file is missing, cannot be read or holds something else.
+
+    Raises:
+        OSError: the remote storage fails, so that nobody knows what the file holds.
+    """
     try:
         values = json.loads(read_text(path))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if is_remote(error):
+            raise
         return {}
     return values if isinstance(values, dict) else {}
 
@@ -152,18 +120,18 @@ def this_process() -> str:
     return f"{platform.node() or 'localhost'}-{os.getpid()}"
 
 
-def find(path: str | Path, name: str) -> list[str]:
+def find(path: str | Path, called: str) -> list[str]:
     """Return every file of this name below a folder, sorted, with the folder's scheme.
 
     Hidden folders, in which jobs prepare what is not complete yet, are left out.
     """
     filesystem, inner = resolve(path)
     selector = pafs.FileSelector(inner, recursive=True, allow_not_found=True)
-    paths = [info.path for info in filesystem.get_file_info(selector) if info.base_name == name and info.is_file]
+    paths = [info.path for info in filesystem.get_file_info(selector) if info.base_name == called and info.is_file]
     below = [path[len(inner.rstrip("/")) :] for path in paths]
-    # With the URI's host and account, which paths on its filesystem leave out.
-    above = inner if is_local(path) else str(path)
-    return sorted(above.rstrip("/") + file for file in below if "/." not in file)
+    # With the URI's host, account and options, which paths on its filesystem leave out.
+    above, options = (inner, "") if is_local(path) else split_options(path)
+    return sorted(above.rstrip("/") + file + options for file in below if "/." not in file)
 
 
 def folders(path: str | Path) -> list[str]:

@@ -30,6 +30,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from datasets.storage import atomic, files
+from datasets.storage.failures import explained, is_remote
 
 SPLITS = ("train", "validation", "test")
 PRESENCE = {"poster": "has_poster", "overview": "has_overview"}
@@ -159,6 +160,8 @@ class Store:
         except StoreError:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if is_remote(error):
+                raise
             why = f"{type(error).__name__}: {str(error)[:100]}"
             raise StoreError(
                 f"{where} is damaged, or not that of a film store ({why}): name another --store, or move that folder "
@@ -245,6 +248,8 @@ def reading(path: str) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException) as error:
+        if is_remote(error):
+            raise StoreError(f"{path} cannot be read: {explained(error)}") from error
         why = str(error).strip().splitlines()
         raise StoreError(
             f"{path} is missing or damaged ({why[0] if why else error!r}): copy it again, or prepare the films again "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from datasets.storage import files
+from datasets.storage.failures import explained, is_remote
 from genre_models import checkpoint as checkpoints
 from genre_models import checkpoint_files
 from genre_models.checkpoint import CheckpointError
@@ -57,7 +58,7 @@ def find_model(path: str, *, metric: str = "", tell: Tell = warn) -> str:
     variants = variants_below(place)
     broken: list[str] = []
     below = checkpoints_below(place, tell=broken.append)
-    candidates = [one for one in below if one[0].rsplit("/", 1)[0] not in variants]
+    candidates = [one for one in below if files.parent(one[0]) not in variants]
     if not candidates:
         there = _NOT_FOUND if files.exists(place) else "does not exist"
         there += f" ({'; '.join(broken)})" if broken else ""
@@ -69,7 +70,7 @@ def find_model(path: str, *, metric: str = "", tell: Tell = warn) -> str:
     if len(stores) > 1:
         raise CheckpointError(
             f"the runs below {path} were trained on {len(stores)} different stores, so that their figures do not "
-            f"compare: name one of its runs, such as {candidates[0][0].rsplit('/', 1)[0]}"
+            f"compare: name one of its runs, such as {files.parent(candidates[0][0])}"
         )
     best = sorted(candidates, key=lambda one: (sort_key(one[1], metric), one[1]["epoch"]))
     if (sound := first_sound(best, broken.append)) is None:
@@ -109,7 +110,8 @@ def _fault(folder: str, metadata: dict[str, Any], *, training: bool) -> str:
     filesystem, inner = files.resolve(folder)
     if "files" in metadata:
         needed = checkpoint_files.RESUMES if training else checkpoint_files.PREDICTS
-        return checkpoint_files.fault(metadata, lambda name: filesystem.open_input_stream(f"{inner}/{name}"), needed)
+        why = checkpoint_files.fault(metadata, lambda name: filesystem.open_input_stream(f"{inner}/{name}"), needed)
+        return _of_the_file(why, folder)
     # Of the version before: an archive that was cut lacks its end, which says what is in it.
     for name in ("model.keras", *(("training_state.npz",) if training else ())):
         try:
@@ -119,8 +121,19 @@ def _fault(folder: str, metadata: dict[str, Any], *, training: bool) -> str:
         except FileNotFoundError:
             continue  # said where it is loaded
         except OSError as error:
-            return f"{name} cannot be read ({error})"
+            return _of_the_file(f"{name} cannot be read ({error})", folder)
     return ""
+
+
+def _of_the_file(why: str, folder: str) -> str:
+    """Return the fault of a checkpoint's file.
+
+    Raises:
+        PathError: the remote storage failed, and the file may be sound.
+    """
+    if is_remote(OSError(why)):
+        raise files.PathError(f"{folder} cannot be read: {explained(OSError(why))}")
+    return why
 
 
 def evaluated_models(runs: str) -> dict[str, str]:
@@ -148,7 +161,7 @@ def checkpoints_below(place: str, *, tell: Tell = lambda _: None) -> list[Found]
     """
     found = []
     for path in files.find(place, CHECKPOINT):
-        folder = path.rsplit("/", 1)[0]
+        folder = files.parent(path)
         try:
             metadata = checkpoints.parse(files.read_text(path), where=path)
             figures = {name: float(value) for name, value in (metadata["figures"] or {}).items()}
@@ -156,6 +169,8 @@ def checkpoints_below(place: str, *, tell: Tell = lambda _: None) -> list[Found]
         except FileNotFoundError:
             continue
         except (CheckpointError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if is_remote(error):
+                raise
             tell(f"{folder} is passed over: {error if isinstance(error, CheckpointError) else in_short(error)}")
             continue
         if usable and not _is_member(folder):
@@ -165,17 +180,19 @@ def checkpoints_below(place: str, *, tell: Tell = lambda _: None) -> list[Found]
 
 def _is_member(folder: str) -> bool:
     """Return whether a checkpoint's folder is a copy within a model folder."""
-    parts = folder.split("/")
-    places = [place for place, part in enumerate(parts) if part == model_folders.MEMBERS]
-    return any(files.exists("/".join([*parts[:place], model_folders.MODEL_FILE])) for place in places)
+    while (above := files.parent(folder)) and files.name(folder):
+        if files.name(folder) == model_folders.MEMBERS and files.exists(files.join(above, model_folders.MODEL_FILE)):
+            return True
+        folder = above
+    return False
 
 
 def variants_below(place: str) -> set[str]:
     """Return the folders of the training runs of ablations' variants."""
     found = set()
     for path in files.find(place, "ablation.json"):
-        folder = path.rsplit("/", 1)[0]
+        folder = files.parent(path)
         for variant in files.read_json_object(path).get("variants", []):
             if variant.get("group") != "preset":
-                found |= {files.join(folder, run["path"].rsplit("/", 1)[-1]) for run in variant.get("runs", [])}
+                found |= {files.join(folder, files.name(run["path"])) for run in variant.get("runs", [])}
     return found

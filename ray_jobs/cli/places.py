@@ -48,7 +48,9 @@ def check_places(options: Any) -> None:
             check_folder(f"--{name}", place, writes=name == "report")
             _check_outside_stores(f"--{name}", place, store)
     if out := getattr(options, "out", ""):
-        check_folder("--out", out if Path(out).suffix == "" else files.join(out, ".."), writes=False)
+        check_folder(
+            "--out", out if Path(files.name(out)).suffix == "" else files.parent(files.absolute(out)), writes=False
+        )
         _check_outside_stores("--out", out, store)
 
 
@@ -106,12 +108,14 @@ def check_new_store(path: str) -> None:
 def _check_outside_stores(option: str, path: str, store: str | None) -> None:
     """Raise UsageError if a folder is within a film store, be it not yet made."""
     place = files.absolute(path)
-    above = [place, *(place[:end] for end, sign in enumerate(place) if sign == "/" and end)]
+    above = [place]
+    while (folder := files.parent(above[-1])) and files.name(folder):
+        above.append(folder)
     if files.is_local(place):
         real = Path(os.path.realpath(place))
         above = [str(folder) for folder in (real, *real.parents)]
         store = os.path.realpath(files.absolute(store)) if store and files.is_local(store) else store
-    named = store.rstrip("/") if store else None
+    named = files.join(store) if store else None
     found = named if named in above else next(filter(is_store, above), None) if files.is_local(place) else None
     if found:
         raise UsageError(

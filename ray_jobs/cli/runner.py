@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import re
 import shutil
 import signal
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from datasets.storage import failures
 from genre_models.models.renamed_options import with_new_flags
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import ClusterError, RunError, Terminated, TrainError, cause_chain, message, path_of
@@ -30,7 +30,6 @@ _DIED = {
     "ObjectLostError": "its machine is gone, and what it held",
     "OwnerDiedError": "the process that started it is gone",
 }
-_OF_REMOTE_STORAGE = re.compile(r"AWS Error|google::cloud|curl", re.IGNORECASE)  # Arrow's errors have no number
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # full disk, no write permission
 
 
@@ -120,9 +119,8 @@ def _user_message(error: Exception) -> str:
             return message(cause)
         if isinstance(cause, OSError) and (cause.errno in _OF_THE_MACHINE or (cause.errno and cause.filename)):
             return f"{message(cause)}{_free_space(cause)}. What was finished is kept."
-        if isinstance(cause, OSError) and _OF_REMOTE_STORAGE.search(str(cause)):
-            first = str(cause).splitlines()[0][:300]
-            return f"the remote storage failed: {first}. What was finished is kept: run the same command again"
+        if failures.is_remote(cause):
+            return f"{failures.explained(cause)}. What was finished is kept: run the same command again"
         if isinstance(cause, MemoryError):
             return "this machine has too little memory for that. What was finished is kept."
         if why := _of_ray(cause):

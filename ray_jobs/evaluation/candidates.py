@@ -26,7 +26,7 @@ class Candidate:
     @property
     def run(self) -> str:
         """Return the name of its run."""
-        return self.path.rstrip("/").split("/")[-2]
+        return files.name(files.parent(self.path))
 
     def trained_on(self, store: Store) -> bool:
         """Return whether it was trained on this store."""

@@ -46,7 +46,7 @@ def _sweeps_below(folder: str, store: Store) -> list[dict[str, Any]]:
 def _is_from(candidate: Candidate, sweep: dict[str, Any]) -> bool:
     if sweep["kind"] != candidate.checkpoint.kind:
         return False
-    if candidate.path.startswith(f"{sweep['path']}/"):
+    if files.is_within(candidate.path, sweep["path"]):
         return True
     best = sweeps.best_trial(sweep)
     options = plain({**vars(candidate.checkpoint.recipe), **vars(candidate.checkpoint.config)})
@@ -61,7 +61,10 @@ def _gain(sweep: dict[str, Any], members: Sequence[Scored], evaluation: Evaluati
     scored = {member.candidate.path: member for member in members}
     pair = []
     for key, trial in (("best", best), ("start", start)):
-        path = files.join(sweep["path"], *trial["checkpoint"].split("/")[-2:])  # the runs folder may have moved
+        trial_folder = files.name(files.parent(trial["checkpoint"]))
+        path = files.join(
+            sweep["path"], trial_folder, files.name(trial["checkpoint"])
+        )  # the runs folder may have moved
         try:
             member = scored.get(path) or score(read_checkpoint(sweep["kind"], path, evaluation.store), evaluation)
         except (CheckpointError, OSError):

@@ -168,7 +168,7 @@ def _name_in_runs(written: Mapping[str, str], parts: EvaluatedParts, runs: str, 
     """Name the model folders in the runs folder, if all evaluated checkpoints are below it."""
     place = files.absolute(runs)
     paths = [run.candidate.path for scored in parts.scored.values() for run in scored]
-    if not all(path.startswith(f"{place}/") for path in paths):
+    if not all(files.is_within(path, place) for path in paths):
         return
     near = files.is_local(place) and all(map(files.is_local, written.values()))
     # Relative, so that runs and report can be moved together.

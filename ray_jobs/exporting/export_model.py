@@ -180,7 +180,7 @@ def _write_texts(part: Part, request: Request, inputs: Sequence[ArtefactInput], 
     from genre_models.export import card, examples, preprocessing
 
     file = FILES[request.form]
-    name = request.name or files.absolute(request.out).rstrip("/").rsplit("/", 1)[-1]
+    name = request.name or files.name(files.absolute(request.out))
     versions = {library: importlib.metadata.version(library) for library in _LIBRARIES}
     info = part.info
     facts = card.CardFacts(

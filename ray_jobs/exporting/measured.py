@@ -38,11 +38,11 @@ def measured(models: Sequence[str], part: Part) -> Measured | None:
 
 def _comparisons(place: str) -> list[tuple[dict[str, Any], str]]:
     """Return the comparisons of a model folder or checkpoint, each with its key there."""
-    parent, _, name = place.rstrip("/").rpartition("/")
-    if parent.endswith("/models"):
-        return [(files.read_json_object(files.join(parent.removesuffix("/models"), _COMPARISON)), name)]
-    runs = parent.rpartition("/")[0]
-    reports = {model.rsplit("/models/", 1)[0] for model in evaluated_models(runs).values()} if runs else set()
+    parent = files.parent(place)
+    if files.name(parent) == "models":
+        return [(files.read_json_object(files.join(files.parent(parent), _COMPARISON)), files.name(place))]
+    runs = files.parent(parent)
+    reports = {files.parent(files.parent(model)) for model in evaluated_models(runs).values()} if runs else set()
     comparisons = [files.read_json_object(files.join(report, _COMPARISON)) for report in sorted(reports)]
     return [
         (comparison, key)

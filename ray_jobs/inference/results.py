@@ -47,8 +47,8 @@ class Outputs:
     @classmethod
     def at(cls, path: str) -> Outputs:
         """Return the paths for `--out`: a folder, or the path of the table (.csv or .parquet)."""
-        place = files.absolute(path).rstrip("/")
-        folder, _, name = place.rpartition("/")
+        place = files.absolute(path)
+        folder, name = files.parent(place), files.name(place)
         if not name.endswith(_FORMATS):
             if "." in name:
                 raise TrainError(f"--out {path}: give a folder, or a table that ends in {' or '.join(_FORMATS)}")
@@ -218,7 +218,7 @@ def _prediction(
         "rejects": dict(summary.rejects.most_common()),
         "problems": summary.problems,
         "counts": dict(summary.chosen),
-        "files": [path.rsplit("/", 1)[-1] for path in (outputs.table, outputs.rejects)],
+        "files": [files.name(path) for path in (outputs.table, outputs.rejects)],
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", *sys.argv]),
         "shown": shown,

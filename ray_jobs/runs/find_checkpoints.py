@@ -70,7 +70,7 @@ def best_below(
         for info in checkpoints_below(folder, tell=tell)
         if info.metadata["kind"] == kind
         and fingerprint in (None, (info.metadata.get("store") or {}).get("fingerprint"))
-        and info.path.rsplit("/", 1)[0] not in variants
+        and files.parent(info.path) not in variants
     ]
     return first_sound(sorted(fitting, key=lambda info: info.sort_key(metric)), tell)
 
@@ -118,7 +118,7 @@ def run_history(path: str) -> list[EpochMetrics]:
     Raises:
         CheckpointError: the history is damaged.
     """
-    where = files.join(path.rsplit("/", 1)[0], "history.csv")
+    where = files.join(files.parent(path), "history.csv")
     try:
         return histories.from_csv(files.read_text(where))
     except FileNotFoundError:

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from datasets.storage import atomic, files
 from genre_models import checkpoint_files
@@ -53,6 +53,11 @@ class RunFolder:
 
     def __init__(self, runs: str, name: str) -> None:
         self.path = files.join(runs, name)
+
+    @classmethod
+    def at(cls, path: str) -> Self:
+        """Return the folder at a path."""
+        return cls(files.parent(path), files.name(path))
 
     def exists(self) -> bool:
         """Return whether the run has been started."""

@@ -40,7 +40,7 @@ def head(study: StudyKind, folder: str, checkpoint: Checkpoint, *, metric: str) 
         "kind": checkpoint.kind,
         "label": checkpoint.model_spec.label,
         "sees": checkpoint.inputs.modality,
-        "name": folder.rsplit("/", 1)[1],
+        "name": files.name(folder),
         "path": folder,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", *sys.argv]),
@@ -56,7 +56,7 @@ def studies_below(folder: str, kind: StudyKind) -> list[dict[str, Any]]:
         try:
             study = with_new_names(json.loads(files.read_text(path)), untouched=("history",))
             if study["format"] == kind.format and study[kind.holds] and study["store"]["fingerprint"]:
-                studies.append({**study, "path": path.rsplit("/", 1)[0]})  # the runs folder may have moved
+                studies.append({**study, "path": files.parent(path)})  # the runs folder may have moved
         except (ValueError, KeyError, TypeError, OSError):
             continue
     return sorted(studies, key=lambda study: str(study.get("created")), reverse=True)

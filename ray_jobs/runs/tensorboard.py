@@ -16,7 +16,7 @@ SPLITS = ("training", "validation")
 
 
 def _is_events(path: str) -> bool:
-    return path.rsplit("/", 1)[-1].startswith("events.out.tfevents.")
+    return files.name(path).startswith("events.out.tfevents.")
 
 
 class TensorBoard:

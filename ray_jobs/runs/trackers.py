@@ -71,7 +71,7 @@ class Tracker:
 
     def __init__(self, tracking: Tracking, run: str, options: Mapping[str, Any]) -> None:
         self._tracking, self._options = tracking, dict(options)
-        self._name = "/".join(files.absolute(run).rstrip("/").split("/")[-2:])
+        self._name = f"{files.name(files.parent(run))}/{files.name(run)}"
         # Files of Weights & Biases go below the run, never to the working directory; offline they wait there.
         self._place = Path(files.absolute(run)) if files.is_local(run) else None
         self._temporary = ""

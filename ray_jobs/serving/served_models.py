@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.storage import files
 from genre_models.checkpoint import CheckpointError
 from genre_models.predictors.ensemble import EnsemblePredictor, MeanPredictor
 from genre_models.predictors.films import Films
@@ -92,7 +93,7 @@ def unique_names(paths: Sequence[str]) -> list[str]:
     """Return the last part of each path, numbered where it occurs again."""
     names: list[str] = []
     for path in paths:
-        name = path.rstrip("/").rsplit("/", 1)[-1] or _SINGLE
+        name = files.name(path) or _SINGLE
         taken = {*names, _MEAN}
         same = (candidate for number in range(1, len(paths) + 3) if (candidate := f"{name}-{number}") not in taken)
         names.append(name if name not in taken else next(same))

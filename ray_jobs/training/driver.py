@@ -110,7 +110,7 @@ def _init_checkpoint(folder: RunFolder, checkpoint: Checkpoint, options: TrainOp
     """
     requested = files.absolute(options.init_from) if options.init_from else ""
     previous = str(folder.options().get("init_from", "")) if options.resume and folder.exists() else ""
-    if previous and (not requested or f"{previous}/".startswith(f"{requested.rstrip('/')}/")):
+    if previous and (not requested or files.is_within(previous, requested)):
         return previous
     return find_checkpoints.find_init_checkpoint(requested, checkpoint, options.metric) if requested else ""
 

@@ -16,6 +16,7 @@ from ray.train.backend import Backend, BackendConfig
 
 from datasets.storage import files
 from ray_jobs.cli.errors import RunError, reason
+from ray_jobs.cluster.ray_storage import ray_storage
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.training.ray_internals import LeanTrainer
 from ray_jobs.training.train_spec import TrainSpec
@@ -94,7 +95,7 @@ def run_workers(
     if len(ray.nodes()) == 1:
         # Saves a process: it watches for preempted cloud nodes, of which a single-node cluster has none.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
-    before = RunFolder(*spec.run.rsplit("/", 1)).last()
+    before = RunFolder.at(spec.run).last()
     trainer = LeanTrainer(
         train_func,
         ends_with_driver=not callbacks,
@@ -107,8 +108,8 @@ def run_workers(
         ),
         run_config=ray.train.RunConfig(
             # Ray's metrics take ASCII alone, and what it keeps of a run must not stand between a run and its resuming.
-            name=urllib.parse.quote(spec.run.rsplit("/", 1)[1]),
-            storage_path=files.join(spec.run, _OF_RAY),
+            name=urllib.parse.quote(files.name(spec.run)),
+            **ray_storage(files.join(spec.run, _OF_RAY)),
             failure_config=ray.train.FailureConfig(max_failures=_RESTARTS, controller_failure_limit=_RESTARTS),
             callbacks=list(callbacks),
         ),
@@ -116,7 +117,7 @@ def run_workers(
     try:
         trainer.fit()
     except ray.train.TrainingFailedError as error:
-        last = RunFolder(*spec.run.rsplit("/", 1)).last()
+        last = RunFolder.at(spec.run).last()
         # Not where resuming is what has just failed.
         further = last is not None and (before is None or last.epoch > before.epoch)
         hint = " Its epochs so far are kept: go on with --resume." if further else ""

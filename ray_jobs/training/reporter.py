@@ -39,7 +39,7 @@ class Reporter:
         self._sent = 0.0
         self._weights: Future[_Written] | None = None
         self._executor = ThreadPoolExecutor(1, "checkpoint")
-        self._folder = RunFolder(*spec.run.rsplit("/", 1))
+        self._folder = RunFolder.at(spec.run)
         self._tensorboard = TensorBoard(spec.run, spec.settings) if self._first else None
         self._tracker = None
         if self._first and spec.tracking:

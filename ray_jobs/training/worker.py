@@ -47,7 +47,7 @@ def train_func(config: dict[str, TrainSpec]) -> None:
         spec, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation)
     )
     # By our own checkpoints, not by Ray Train's record of them: it may be gone, or name one that is broken.
-    run = RunFolder(*spec.run.rsplit("/", 1))
+    run = RunFolder.at(spec.run)
     latest = run.last()
     last = files.local_copy(latest.path) if latest else contextlib.nullcontext()
     strategy = trainer.set_up_tensorflow(

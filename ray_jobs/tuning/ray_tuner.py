@@ -14,6 +14,7 @@ import ray.tune
 from datasets.storage import files
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import timestamp
+from ray_jobs.cluster.ray_storage import ray_storage
 from ray_jobs.training.job_setup import JobSetup
 from ray_jobs.tuning.progress_callback import SweepCallback
 from ray_jobs.tuning.schedulers import ResumableASHA, RunAll
@@ -106,7 +107,7 @@ def run_trials(
         ),
         run_config=ray.tune.RunConfig(
             name=timestamp(),
-            storage_path=files.join(folder, "tune"),
+            **ray_storage(files.join(folder, "tune")),
             failure_config=ray.tune.FailureConfig(max_failures=_NEW_ACTORS),
             callbacks=[callback],
             verbose=0,

@@ -129,7 +129,7 @@ def _print_result(sweep: dict[str, Any], best: dict[str, Any], base: Checkpoint,
     first = next((trial for trial in sweep["trials"] if trial["number"] == 1), None)
     if first and (start := sweeps.best_epoch_of(first, metric, mode)) and first is not best:
         console.line(f"Starting point: trial 1, epoch {start[0]}, {metric_name(metric)} {start[1]:.4f}")
-    path, runs = sweep["path"], sweep["path"].rsplit("/", 1)[0]
+    path, runs = sweep["path"], files.parent(sweep["path"])
     if ended < sweep["asked"]:
         console.line(f"Not all trials have ended: go on with --name {quote(sweep['name'])} --resume")
     console.line(

@@ -44,7 +44,7 @@ def run_trial(config: dict[str, Any], *, spec: TrialSpec) -> None:
     """Train one trial, in its process under Ray Tune; an error is reported as the trial's result."""
     started = time.monotonic()
     number, settings = config["number"], config["settings"]
-    folder = SweepFolder(*spec.start.run.rsplit("/", 1)).trial_folder(number)
+    folder = SweepFolder.at(spec.start.run).trial_folder(number)
     try:
         own = _train_spec(spec.start, settings, folder)
         if spec.workers == 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from datasets.storage import atomic, files
+from datasets.storage import atomic, files, filesystems
 
 
 @pytest.fixture(params=["path", "string", "uri"])
@@ -98,11 +98,6 @@ def test_what_cannot_be_reached_is_named(path: str) -> None:
 )
 def test_join(path: str | Path, wanted: str) -> None:
     assert files.join(path, "b", "c") == wanted
-
-
-def test_join_refuses_a_uri_with_options() -> None:
-    with pytest.raises(files.PathError, match="AWS_ENDPOINT_URL"):
-        files.join("s3://bucket/store?endpoint_override=host", "manifest.json")
 
 
 def test_join_to_the_root() -> None:
@@ -217,7 +212,7 @@ def test_a_bucket_that_cannot_be_reached_is_given_up_soon(monkeypatch: pytest.Mo
         ("gs://bucket/films?retry_limit_seconds=3", "gs://bucket/films?retry_limit_seconds=3"),
         ("s3://bucket/films", "s3://bucket/films"),
     ):
-        assert files._bounded(uri) == bounded
+        assert filesystems._bounded(uri) == bounded
     monkeypatch.setattr(files, "resolve", lambda _: (Unreachable(), "films"))
-    with pytest.raises(files.PathError, match=r"cannot reach gs://bucket/films: .*UNAVAILABLE\)$"):
+    with pytest.raises(files.PathError, match=r"cannot reach gs://bucket/films: .*UNAVAILABLE\)\): check"):
         files.exists("gs://bucket/films")

@@ -66,7 +66,7 @@ def full(path: Path) -> OSError:
         (
             OSError("When writing part 3: AWS Error ACCESS_DENIED during PutObject\nmore"),
             1,
-            "storage failed: When writing",
+            "refuses the access keys",
         ),
         (MemoryError(), 1, "too little memory"),
         (KeyboardInterrupt(), 130, "Stopped by you. What was finished is kept."),
