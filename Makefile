@@ -68,6 +68,11 @@ lock: install
 		--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock" --output-file requirements.lock $(UPGRADE)
 
+# uv knows no pip.conf: where a registry or a certificate is named there alone, pip installs the same versions.
+WITH_PIP = { echo "uv cannot install: pip installs the same versions"; \
+	sed -n 's/^\([A-Za-z0-9].*[^ ]\) \\$$/\1/p' requirements.lock > $(VENV)/versions.txt && $(BIN)/python -m pip install \
+	--quiet --disable-pip-version-check --constraint $(VENV)/versions.txt --editable ".[dev]"; }
+
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml requirements.lock
@@ -79,5 +84,5 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --compile-bytecode \
-		--constraints requirements.lock --build-constraints requirements.lock --editable ".[dev]"
+		--constraints requirements.lock --build-constraints requirements.lock --editable ".[dev]" || $(WITH_PIP)
 	@touch $@
