@@ -180,7 +180,8 @@ def _neither(rows: FilmRows, found: FilmsPath) -> str:
 
 def _error(folder: str, problems: list[str]) -> FilmsError:
     """Return the error of all problems."""
-    name = folder.rstrip("/").rpartition("/")[2]  # of a table that was given by its path
+    path = folder.partition("?")[0] if "://" in folder else folder
+    name = path.rstrip("/").rpartition("/")[2]  # of a table that was given by its path
     unique = list(dict.fromkeys(problem.removeprefix(f"{name}: ") for problem in problems))
     if len(unique) == 1:
         if unique[0].startswith(f"{name} "):  # "films.csv is damaged …"

@@ -188,12 +188,11 @@ def unite(exact: np.ndarray, loose: np.ndarray, is_text: np.ndarray) -> np.ndarr
 def _best_key(used: UsedTable, posters: PosterIndex, links: Links | None = None) -> tuple[str, bool, Lookup | None]:
     """Return the column other than the id that names posters, and whether it holds paths.
 
-    The poster column comes first; another id, of the table or of the table of links, is taken only if it names more of
-    the first films' posters than the id. A column of links comes with the look-up of its values by the films' ids.
+    The poster column comes first, unless neither it nor the id names any of the first films' posters. Another id, of
+    the table or of the table of links, is taken only if it names more of them than the id. A column of links comes with
+    the look-up of its values by the films' ids.
     """
     columns, rows = used.columns, used.rows
-    if columns.poster is not None:
-        return columns.names[columns.poster], True, None
 
     def hits(ids: Sequence[str]) -> int:
         return int(((posters.by_id(ids) >= 0) | (posters.by_loose_id(ids) >= 0)).sum()) if ids else 0
@@ -201,6 +200,11 @@ def _best_key(used: UsedTable, posters: PosterIndex, links: Links | None = None)
     own = used.first_ids()
     best: tuple[str, bool, Lookup | None] = ("", False, None)
     most = hits(own)
+    if columns.poster is not None:
+        best = columns.names[columns.poster], True, None
+        paths = [id_text(row[columns.poster]) for row in rows]
+        if most or not len(posters) or (posters.by_path(paths) >= 0).any():
+            return best
     for column in columns.other_ids if len(posters) else []:
         if (found := hits([id_text(row[column]) for row in rows])) > most:
             most, best = found, (columns.names[column], False, None)
