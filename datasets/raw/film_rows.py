@@ -215,7 +215,7 @@ def poster_at(table: Table | PictureTable, value: str) -> str:
 
 
 def _stray_ids(used: UsedTable) -> re.Pattern[str] | None:
-    """Return the ids that only a row with shifted fields has, if the first ones are all of one kind."""
+    """Return the pattern of ids that only rows with shifted fields have."""
     ids = used.first_ids() if used.translated is None else []
     most = max(_FEWEST_IDS, _SAME_IDS * len(ids))
     if sum(film.isdecimal() for film in ids) >= most:

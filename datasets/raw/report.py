@@ -41,7 +41,9 @@ def _tables_line(found: FilmsPath, rows: FilmRows) -> str:
         if rows.unlinked:
             name += f", {rows.unlinked:,} of its rows being of other films"
     line = f"Table: {name} ({tables[0].described}), {rows.records:,} rows"
-    return line + (f"; ignored: {', '.join(found.notes)}" if found.notes else "")
+    is_linked = rows.by_links or any(used.translated is not None for used in found.tables)
+    notes = [*found.notes, *([] if found.links is None or is_linked else [found.links.name])]
+    return line + (f"; ignored: {', '.join(notes)}" if notes else "")
 
 
 def _columns_line(found: FilmsPath, rows: FilmRows, genres: Genres) -> str:

@@ -24,6 +24,7 @@ _RARE_DELIMITERS = {
 _UNIT = "\x1f"  # stands for a delimiter of several characters, of which the parser knows none
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*$", re.IGNORECASE)  # Excel's
 _MOST_LINES_ABOVE = 5  # titles and comments above the header
+_WITH_EXTRA = 0.99  # of a record as wide as the header, for one with a field more
 _FEWEST_NAMES = 2  # usual ones, by which a header below other lines is recognised
 
 
@@ -118,7 +119,8 @@ def _score(dialect: Dialect, lines: Sequence[str], usual: set[str]) -> tuple[flo
     named = sum(simple(name) in usual for name in header)
     if len(header) < 2 or (dialect.delimiter in _RARE_DELIMITERS and named < _FEWEST_NAMES):
         return (0, 0, 0, dialect.delimiter == ",")
-    regular = sum(len(header) <= len(row) <= len(header) + 1 for row in rows[1:]) / max(1, len(rows) - 1)
+    wider = [len(row) - len(header) for row in rows[1:]]
+    regular = sum({0: 1.0, 1: _WITH_EXTRA}.get(more, 0) for more in wider) / max(1, len(wider))
     # Databases that write "\N" for nothing quote no field: a quote is one of the title's, in IMDb's files say.
     is_dump = any("\\N" in line.rstrip("\r\n").split("\t") for line in lines)
     return (named, regular, len(header), dialect.delimiter == ",", dialect.quoted != is_dump)

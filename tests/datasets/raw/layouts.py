@@ -206,6 +206,22 @@ def wikipedia_plots(folder: Path) -> None:
     (folder / "wiki_movie_plots_deduped.csv").write_text(csv_text([header, *rows]), "utf-8")
 
 
+NUMBERS = {"Comedy": 35, "Crime": 80, "Drama": 18, "Romance": 10749, "Science Fiction": 878}
+
+
+def tmdb_pages(folder: Path) -> None:
+    """Answers of TMDB's lists: genres by number, in pages of two films."""
+    films = [
+        {"adult": False, "genre_ids": [NUMBERS[name] for name in GENRES[n]], "id": 550 + n, "overview": OVERVIEWS[n]}
+        | {"poster_path": f"/p{n}.jpg", "title": TITLES[n], "video": False, "vote_count": 26}
+        for n in range(FILMS)
+    ]
+    for page in range(3):
+        answer = {"page": page + 1, "results": films[2 * page : 2 * page + 2], "total_pages": 3}
+        (folder / f"page{page + 1}.json").write_text(json.dumps(answer), "utf-8")
+    write_posters(folder / "posters", [f"p{n}.jpg" for n in range(FILMS)])
+
+
 LAYOUTS: dict[str, Callable[[Path], None]] = {
     "tmdb_5000": tmdb_5000,
     "tmdb_metadata": tmdb_metadata,
@@ -219,4 +235,5 @@ LAYOUTS: dict[str, Callable[[Path], None]] = {
     "imdb_basics": imdb_basics,
     "movielens_1m": movielens_1m,
     "wikipedia_plots": wikipedia_plots,
+    "tmdb_pages": tmdb_pages,
 }

@@ -21,6 +21,7 @@ from tests.datasets.raw.layouts import csv_text, jpeg
         ("Action, Comedy ", ("Action", "Comedy")),
         ("Action; Comedy", ("Action", "Comedy")),
         ("Action / Comedy", ("Action", "Comedy")),
+        ("剧情、喜剧", ("剧情", "喜剧")),
         ("N/A", ("N/A",)),
         ("Science  Fiction", ("Science Fiction",)),
         ("['Action', \"Comedy\"]", ("Action", "Comedy")),
@@ -180,3 +181,14 @@ def test_genres_bear_the_names_by_which_models_know_them(text: str, tmp_path: Pa
     also = ("Drama", "Science Fiction", "War")
     films = read_films(str(tmp_path), ReadOptions(genres=GenreOptions(also=also)))
     assert films.genres == (also if "genres" in text else also[:2])
+
+
+def test_numbers_of_genres_get_names_from_a_file(tmp_path: Path) -> None:
+    """Numbers that the file leaves out reject their film; without a file the column is refused."""
+    (tmp_path / "films.csv").write_text("id,overview,genres\n1,One,7|9\n2,Two,9\n3,Three,11\n")
+    with pytest.raises(FilmsError, match=r"write their names into a file for --rename-genres: \{\"7\": \"Drama\", …\}"):
+        read_films(str(tmp_path))
+    films = read_films(str(tmp_path), ReadOptions(genres=GenreOptions(renames={"7": "Drama", "9": "War"})))
+    assert films.genres == ("Drama", "War")
+    assert [film["labels"] for film in films.table.to_pylist()] == [[1, 1], [0, 1]]
+    assert [reject.detail for reject in films.rejects] == ["the genres hold the number 11"]

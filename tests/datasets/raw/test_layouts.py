@@ -9,7 +9,7 @@ import pytest
 from datasets.raw.columns import Choices
 from datasets.raw.films_folder import FilmList, ReadOptions, read_films
 from datasets.raw.rejects import NO_GENRE, FilmsError
-from tests.datasets.raw.layouts import FILMS, GENRES, LAYOUTS, OVERVIEWS, write_posters
+from tests.datasets.raw.layouts import FILMS, GENRES, LAYOUTS, OVERVIEWS, csv_text, write_posters
 
 ALL = ("Comedy", "Crime", "Drama", "Romance", "Science Fiction")
 OPTIONS = {
@@ -17,10 +17,30 @@ OPTIONS = {
     "wikipedia_plots": ReadOptions(Choices(id="row")),
 }
 WITH_POSTERS = {
-    *("tmdb_metadata", "movielens", "omdb", "kaggle_posters", "mm_imdb", "letterboxd", "imdb_basics", "movielens_1m"),
+    *(
+        "tmdb_pages",
+        "tmdb_metadata",
+        "movielens",
+        "omdb",
+        "kaggle_posters",
+        "mm_imdb",
+        "letterboxd",
+        "imdb_basics",
+        "movielens_1m",
+    ),
 }
 WITH_OVERVIEWS = {
-    *("tmdb_5000", "tmdb_metadata", "omdb", "mm_imdb", "netflix", "letterboxd", "cmu_summaries", "wikipedia_plots"),
+    *(
+        "tmdb_pages",
+        "tmdb_5000",
+        "tmdb_metadata",
+        "omdb",
+        "mm_imdb",
+        "netflix",
+        "letterboxd",
+        "cmu_summaries",
+        "wikipedia_plots",
+    ),
 }
 
 
@@ -50,6 +70,18 @@ def test_a_broken_row_of_the_metadata_costs_that_row(tmp_path: Path) -> None:
     films = read("tmdb_metadata", tmp_path)
     assert [reject.row for reject in films.rejects] == [8, 9]
     assert "fields where the header has 10" in films.rejects[1].detail
+
+
+@pytest.mark.parametrize(("column", "shifted"), [("id", "1997-08-20"), ("imdb_id", "0")])
+def test_a_shifted_row_makes_no_genre_of_companies(column: str, shifted: str, tmp_path: Path) -> None:
+    """The row of movies_metadata.csv that begins within an overview, filled up as pandas writes it again."""
+    rows = [[n, f"tt{n:07d}", "[{'id': 18, 'name': 'Drama'}]", "A text."] for n in range(862, 890)]
+    rows.insert(9, ["1997-08-20", "0", "[{'name': 'Carousel Productions', 'id': 11176}]", "Released"])
+    (tmp_path / "movies_metadata.csv").write_text(csv_text([["id", "imdb_id", "genres", "overview"], *rows]))
+    films = read_films(str(tmp_path), ReadOptions(Choices(id=column)))
+    assert films.genres == ("Drama",) and len(films.table) == 28
+    (reject,) = films.rejects
+    assert (reject.id, reject.row) == (shifted, 11) and "its fields are shifted" in reject.detail
 
 
 def test_two_candidates_are_asked_for_with_all_that_is_wrong(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ import pytest
 
 from datasets.raw.columns import Choices
 from datasets.raw.films_folder import FilmList, ReadOptions, read_films
-from datasets.raw.poster_index import loose_key
 from datasets.raw.rejects import FilmsError
+from datasets.raw.report import first_films
+from datasets.tables.ids import loose_key
 from datasets.tables.sources import read_bytes
 from tests.datasets.raw.layouts import csv_text, jpeg
 
@@ -98,6 +99,24 @@ def test_shards_of_a_web_data_set(tmp_path: Path) -> None:
                     tar.addfile(info, io.BytesIO(data))
     films = read_films(str(tmp_path))
     assert posters_of(films) == {f"film{n // 3}{n % 3}": jpeg(n) for n in range(6)}
+
+
+@pytest.mark.parametrize("kind", ["gz", "xz"])
+def test_tables_and_posters_in_a_compressed_tar(tmp_path: Path, kind: str) -> None:
+    """As MM-IMDb comes, a picture named as its JSON, which has an id of its own; also in a dry run."""
+    with tarfile.open(tmp_path / f"films.tar.{kind}", f"w:{kind}") as tar:
+        for number, film in enumerate(IDS):
+            text = f'{{"id": "{film}", "plot": "The film {number}.", "genres": ["Drama"]}}'.encode()
+            for name, data in ((f"{number}.jpeg", jpeg(number)), (f"{number}.json", text)):
+                info = tarfile.TarInfo(f"set/{name}")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    path = tmp_path / f"films.tar.{kind}"
+    (tmp_path / "spill").mkdir()
+    assert posters_of(read_films(str(path), spill=str(tmp_path / "spill"))) == by_number(*IDS)
+    dry = read_films(str(path))
+    assert dry.understood[3] == f"Posters: 3 of 3 films in films.tar.{kind}, 3 by the column '__key__'"
+    assert f"poster films.tar.{kind}/set/0.jpeg" in first_films(dry.table, dry.genres)[0]
 
 
 def test_everything_in_one_zip(tmp_path: Path) -> None:
