@@ -24,7 +24,7 @@ demo: install
 	@echo && echo "4/6  Training one model on poster and overview together (about 1 min)"
 	@$(BIN)/python ray_jobs/train_fusion.py $(FILMS) --preset best --epochs 10
 	@echo && echo "5/6  Comparing the best of each kind, and with the coursework's"
-	@$(BIN)/python ray_jobs/evaluate.py $(FILMS) --report $(DEMO)/report --reference $(DEMO)/coursework --explain 24
+	@$(BIN)/python ray_jobs/evaluate.py $(FILMS) --report $(DEMO)/report --reference $(DEMO)/coursework --explain 40
 	@echo && echo "6/6  Predicting one film with the ensemble of that comparison"
 	@$(BIN)/python ray_jobs/predict.py --model $(DEMO)/runs --overview "A detective hunts a killer through the city." \
 		--poster "$$(ls -d $(DEMO)/store-sample-1200-seed-0/Images/* | tail -n 1)"

@@ -77,8 +77,8 @@ class Options(Placement, StoreAndRuns):
     rename_genres: str = ""
     """File of new names for the genres of --films, as for prepare_data.py."""
     explain: int = 0
-    """Films to explain on the page, first the examples, then the most surprising ones: the regions of the poster and
-    the words that speak for the most probable genre. Takes a few seconds a model."""
+    """Films to explain on the page: one of each genre, then the examples, then the most surprising ones. By each model,
+    the regions of the poster and the words that speak for a genre; takes a few seconds a model."""
     resamples: int = 1000
     """Bootstrap resamples for each confidence interval."""
     seed: int = 0
@@ -130,6 +130,7 @@ def main(options: Options) -> None:
             evaluation,
             evaluated,
             options.report,
+            tfidf=tfidf,
             sweeps=find_sweeps(scored, options.runs, evaluation),
             reference_runs=compare_reference_runs(options.reference, models, evaluation, metric=options.metric),
             ablations=find_ablations(store, options.runs),

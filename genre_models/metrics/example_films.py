@@ -56,6 +56,32 @@ def choose(labels: np.ndarray, scores: dict[str, np.ndarray], *, films: int = 12
     return [Example(film, kind) for kind, members in chosen.items() for film in members]
 
 
+def showing(labels: np.ndarray, best: np.ndarray, rival: np.ndarray | None, genre: int) -> int | None:
+    """Choose the film that shows best why a model leads at a genre; None if no film has the genre.
+
+    Films come first of whose three most probable genres it is one to the model and not to the rival, then those with
+    the largest lead in probability.
+
+    Args:
+        labels: 0/1 [films, genres].
+        best: probabilities of the model, [films, genres].
+        rival: of the next best model; None without one.
+        genre: index of the genre.
+    """
+    having = np.flatnonzero(labels[:, genre])
+    if not len(having):
+        return None
+    against = np.zeros_like(best) if rival is None else rival
+    found, missed = (_among_three(scores, having, genre) for scores in (best, against))
+    lead = best[having, genre] - against[having, genre]
+    return int(having[np.lexsort((lead, ~missed, found))[-1]])
+
+
+def _among_three(scores: np.ndarray, films: np.ndarray, genre: int) -> np.ndarray:
+    """Return whether a genre is among the three most probable ones of each film: bool [films]."""
+    return (scores[films] > scores[films, genre][:, None]).sum(axis=1) < 3
+
+
 def _kinds(keys: Sequence[str], right: dict[str, np.ndarray], wrong: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return which films are of which kind: bool [films]."""
     if len(keys) == 1:

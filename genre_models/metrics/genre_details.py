@@ -24,7 +24,8 @@ def genre_details(
     """Return details of every genre that some film has, by its name.
 
     `films` is the number of films with the genre; `curve` has [recall, precision] at falling thresholds; `answers` at
-    each threshold of GRID [films named, of them right]; `tuned` the same at the genre's own threshold; `calibration`
+    each threshold of GRID [films named, of them right]; `tuned` the same at the genre's own threshold; `first` the
+    films that have the genre among as many most probable ones as have it (R-precision, in films); `calibration`
     bins of equally many films: mean `score`, `share` of films with the genre, its 95 % Wilson `interval`, number of
     `films`; `named_instead` the wrong genres that were named most often where this one was missed, `true_instead` the
     true genres of films for which it was named wrongly, both as [genre, films], at the tuned thresholds.
@@ -36,6 +37,7 @@ def genre_details(
             "curve": _curve(labels[:, g], scores[:, g]),
             "answers": [_answers(labels[:, g], scores[:, g] >= threshold) for threshold in GRID],
             "tuned": _answers(labels[:, g], named[:, g]),
+            "first": _first(labels[:, g], scores[:, g]),
             "calibration": _calibration(labels[:, g], scores[:, g]),
             "named_instead": _most(named & (labels == 0), (labels[:, g] > 0) & ~named[:, g], genres),
             "true_instead": _most(labels > 0, (labels[:, g] == 0) & named[:, g], genres),
@@ -47,6 +49,14 @@ def genre_details(
 
 def _answers(labels: np.ndarray, named: np.ndarray) -> list[int]:
     return [int(named.sum()), int((named & (labels > 0)).sum())]
+
+
+def _first(labels: np.ndarray, scores: np.ndarray) -> int:
+    """Count the right ones among the most probable films, as many as have the genre; of a tie at the end its share."""
+    films = int(labels.sum())
+    last = np.sort(scores)[-films]
+    above, tied = scores > last, scores == last
+    return round(float(labels[above].sum() + (films - above.sum()) * labels[tied].mean()))
 
 
 def _curve(labels: np.ndarray, scores: np.ndarray) -> list[list[float]]:

@@ -42,6 +42,17 @@ class StackingModel:
         z = np.stack([logits(scores[key]) for key in self.members])
         return probabilities(self.coefficients[:, 0] + np.einsum("vfg,gv->fg", z, self.coefficients[:, 1:]))
 
+    def member_weights(self, genre: int, present: Sequence[str]) -> dict[str, float]:
+        """Return the weights of members in a genre's logit, of those that score a film.
+
+        Without some members they are those of the average, made to sum to 1.
+        """
+        places = {key: self.members.index(key) for key in present}
+        if len(places) == len(self.members):
+            return {key: float(self.coefficients[genre, 1 + place]) for key, place in places.items()}
+        total = sum(float(self.weights[place]) for place in places.values())
+        return {key: float(self.weights[at]) / total if total > 0 else 1 / len(places) for key, at in places.items()}
+
 
 @dataclass(frozen=True)
 class StackingResult:

@@ -42,7 +42,7 @@ REGISTRY: dict[str, ModelSpec] = {
         ModelSpec(
             "cnn",
             "Poster CNN",
-            "a convolutional network that sees the poster alone",
+            "a network that looks at the poster alone, for shapes and colours (a convolutional network)",
             poster_cnn.PosterCNN,
             poster_cnn.inputs,
             poster_cnn.build,
@@ -51,7 +51,7 @@ REGISTRY: dict[str, ModelSpec] = {
         ModelSpec(
             "lstm",
             "Overview LSTM",
-            "a bidirectional LSTM that reads the overview alone",
+            "a network that reads the overview alone, word by word in both directions (a bidirectional LSTM)",
             overview_lstm.OverviewLSTM,
             overview_lstm.inputs,
             overview_lstm.build,
@@ -60,7 +60,7 @@ REGISTRY: dict[str, ModelSpec] = {
         ModelSpec(
             "fusion",
             "Poster + overview fusion",
-            "a convolutional network and a bidirectional LSTM whose answers a learned gate weighs film by film",
+            "a network of both that learns film by film whether to trust poster or overview (CNN, LSTM and gate)",
             fusion_gmu.FusionGMU,
             fusion_gmu.inputs,
             fusion_gmu.build,

@@ -60,18 +60,7 @@ def _(predictor: TfidfPredictor, films: Films, pairs: Pairs) -> list[Explanation
 
 @explain_films.register
 def _(predictor: EnsemblePredictor, films: Films, pairs: Pairs) -> list[Explanation]:
-    model = predictor.model
-    coefficients = {key: model.coefficients[:, 1 + place] for place, key in enumerate(model.members)}
-    averages = dict(zip(model.members, model.weights.tolist(), strict=True))
-
-    def weights(genre: int, present: Sequence[str]) -> dict[str, float]:
-        """Return the weights of the members that can score a film, as `EnsemblePredictor` weighs them."""
-        if len(present) == len(model.members):
-            return {key: float(coefficients[key][genre]) for key in present}
-        total = sum(averages[key] for key in present)
-        return {key: averages[key] / total if total > 0 else 1 / len(present) for key in present}
-
-    return _of_members(predictor, predictor.members, weights, films, pairs)
+    return _of_members(predictor, predictor.members, predictor.model.member_weights, films, pairs)
 
 
 @explain_films.register

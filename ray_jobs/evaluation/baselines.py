@@ -1,4 +1,4 @@
-"""The two baselines, prior and TF-IDF, fitted to the store's training films."""
+"""The two baselines, the commonest genres and TF-IDF, fitted to the store's training films."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def score_baselines(
         prior_scores(labels["train"], len(eval_set.labels)),
         tune_thresholds(labels["validation"], prior),
         untrained(
-            "Prior",
+            "Commonest genres",
             "nothing",
-            "each genre's share of the training films, the same answer for every film",
+            "the same answer for every film: each genre's share of the training films",
             labels["train"].shape[1],
         ),
         prior,
@@ -41,20 +41,22 @@ def score_baselines(
     started = time.monotonic()
     model = TfidfBaseline(overviews["train"], labels["train"])
     fitted = time.monotonic() - started
-    tfidf = model.scores(overviews["validation"])
+    tfidf, scores = model.scores(overviews["validation"]), model.scores(eval_set.overviews)
+    scoring = {"films": len(tfidf) + len(scores), "seconds": time.monotonic() - started - fitted}
     baselines = [
         frequencies,
         EvaluatedModel(
             "tfidf",
-            model.scores(eval_set.overviews),
+            scores,
             tune_thresholds(labels["validation"], tfidf),
             untrained(
                 "TF-IDF",
                 "overview",
-                "the overview's words and word pairs, weighted by TF-IDF, with a logistic regression for each genre",
+                "a weight for each word and word pair of the overview, added up (TF-IDF with logistic regression)",
                 model.parameters,
                 fitted,
-            ),
+            )
+            | {"scoring": scoring},
             tfidf,
         ),
     ]

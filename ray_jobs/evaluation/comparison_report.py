@@ -14,19 +14,27 @@ from datasets.storage import files
 from datasets.storage.atomic import files_into
 from datasets.store.film_store import Store
 from genre_models.metrics import example_films, names
+from genre_models.metrics.baselines import TfidfBaseline
 from genre_models.metrics.classification import top3, top3_recalls
 from genre_models.metrics.comparison import EvaluatedModel
 from genre_models.metrics.genre_details import GRID, genre_details
 from genre_models.report.comparison.page import write_report
+from genre_models.report.findings.answer import winner
+from genre_models.report.findings.comparison_query import FEWEST_FILMS, genres_by_films
 from ray_jobs.cli.console import Countdown, duration
 from ray_jobs.evaluation.eval_films import EvalSet
 from ray_jobs.evaluation.film_records import film_records
-from ray_jobs.evaluation.provenance import provenance
 from ray_jobs.evaluation.scoring import Evaluation
+from ray_jobs.runs.provenance import provenance
 
 
 def report(
-    evaluation: Evaluation, models: Sequence[EvaluatedModel], folder: str, **studies: Sequence[dict[str, Any]]
+    evaluation: Evaluation,
+    models: Sequence[EvaluatedModel],
+    folder: str,
+    *,
+    tfidf: TfidfBaseline | None = None,
+    **studies: Sequence[dict[str, Any]],
 ) -> None:
     """Evaluate the models, write the comparison into a folder and print the main metrics.
 
@@ -34,6 +42,7 @@ def report(
         evaluation: the films and settings.
         models: the models to compare.
         folder: where the report goes.
+        tfidf: the fitted TF-IDF model, to explain films by.
         studies: further keys of the comparison: sweeps, reference_runs and ablations.
     """
     store, eval_set, console = evaluation.store, evaluation.eval_set, evaluation.console
@@ -46,14 +55,36 @@ def report(
     }
     comparison |= {name: list(entries) for name, entries in studies.items() if entries}
     comparison["example_films"] = _example_films(eval_set, models, genres)
-    examples = [film["id"] for film in comparison["example_films"]]
-    comparison["all_films"] = film_records(eval_set, models, genres, explained=evaluation.explained, examples=examples)
+    showing = _films_of_genres(comparison, eval_set, models)
+    comparison["genre_films"] = {genre: eval_set.ids[film] for genre, film in showing.items()}
+    comparison["all_films"] = film_records(
+        eval_set,
+        models,
+        genres,
+        explained=evaluation.explained,
+        examples=[film["id"] for film in comparison["example_films"]],
+        showing={film: genres.index(genre) for genre, film in showing.items()},
+        tfidf=tfidf,
+    )
     with files_into(folder) as local:
         page = write_report(comparison, local).name
     console.line(f"Evaluated {len(models)} models on {len(eval_set.labels):,} films ({eval_set.where})\n")
     for line in table(comparison):
         console.line(line)
     console.line(f"\nThe comparison, in {duration(timer.elapsed)}: {files.join(files.absolute(folder), page)}")
+
+
+def _films_of_genres(comparison: dict[str, Any], eval_set: EvalSet, models: Sequence[EvaluatedModel]) -> dict[str, int]:
+    """Return a film by genre that shows why its best model leads; most films first, each film once."""
+    scores, labels, shown = {m.key: m.scores for m in models}, eval_set.labels.copy(), {}
+    for genre in genres_by_films(comparison):
+        best = winner(comparison, genre, fewest=FEWEST_FILMS)
+        if best is not None:
+            place = comparison["genres"].index(genre)
+            film = example_films.showing(labels, scores[best.model], scores.get(best.rival), place)
+            if film is not None:
+                shown[genre], labels[film] = film, 0
+    return shown
 
 
 def _metadata(store: Store, eval_set: EvalSet) -> dict[str, Any]:

@@ -59,13 +59,13 @@ def build_ensemble(
     scores = fused.model({model.key: model.scores for model in members})
     names = ", ".join(model.metadata["label"] for model in members)
     method = {
-        "average": "a weighted average of the logits",
-        "stack": "a logistic regression for each genre on the logits",
+        "average": "a weighted average of their logits",
+        "stack": "a logistic regression for each genre on their logits",
     }[fused.model.method]
     info = untrained(
         "Ensemble",
         "both",
-        f"{method} of {names}",
+        f"the answers of {names}, weighed and added up ({method})",
         sum(model.metadata["parameters"] for model in members) + fused.model.coefficients.size,
         time.monotonic() - started,
     )

@@ -123,7 +123,7 @@ def _write(key: str, model: EvaluatedModel, parts: EvaluatedParts, folder: Path)
         return
     with contextlib.ExitStack() as stack:
         if key == _ENSEMBLE:
-            stacking = _stacking(model)
+            stacking = stacking_of(model)
             members = {name: stack.enter_context(_member(name, parts)) for name in stacking.members}
         else:
             stacking = None
@@ -148,7 +148,7 @@ def _member(key: str, parts: EvaluatedParts) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _stacking(model: EvaluatedModel) -> StackingModel:
+def stacking_of(model: EvaluatedModel) -> StackingModel:
     """Return the late fusion that an ensemble's description has."""
     fused = model.metadata["fused"]
     weights = fused["weights"]

@@ -18,6 +18,13 @@ from genre_models.report.style.table import Cell, Table
 
 _TOGETHER = ("config", "recipe")
 """The settings of a model: of its network and of its training."""
+_COST = (
+    "",
+    MEAN_AP.meaning,
+    "Numbers that a model learns from the training films.",
+    "Of an ensemble, without its members.",
+    "Of the evaluated and the validation films, start of the processes included.",
+)
 
 
 def settings_tables(comparison: Mapping[str, Any]) -> list[Table]:
@@ -61,8 +68,7 @@ def cost_table(comparison: Mapping[str, Any]) -> Table:
     """Return parameters, training time and prediction time of every model beside its quality."""
     look, rows = styles(comparison), []
     for key, model in comparison["models"].items():
-        scoring = model.get("scoring") or {}
-        films, seconds = number(scoring.get("films")), number(scoring.get("seconds"))
+        films, seconds = _scoring(comparison, key)
         took = Cell("–")
         if films and seconds is not None:
             took = Cell(duration(seconds), f"{count(films)} films", 1000 * seconds / films)
@@ -76,7 +82,17 @@ def cost_table(comparison: Mapping[str, Any]) -> Table:
             ]
         )
     head = ("model", "mean average precision", "parameters", "training or fitting", "predicting, start included")
-    return Table("Cost against quality", head, rows, "runs", sortable=True)
+    return Table("Cost against quality", head, rows, "runs", _COST, sortable=True)
+
+
+def _scoring(comparison: Mapping[str, Any], key: str) -> tuple[float | None, float | None]:
+    """Return the films that a model scored and the seconds it took; an ensemble's are those of its members."""
+    models = comparison["models"]
+    members = [one for one in (models[key].get("fused") or {}).get("weights", {}) if one in models] or [key]
+    scoring = [models[one].get("scoring") or {} for one in members]
+    seconds = [number(one.get("seconds")) for one in scoring]
+    known = [value for value in seconds if value is not None]
+    return number(scoring[0].get("films")), sum(known) if len(known) == len(seconds) else None
 
 
 def cost_chart(comparison: Mapping[str, Any]) -> Markup:
@@ -164,7 +180,7 @@ def commands(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
     for key, model in comparison["models"].items():
         if model.get("checkpoint"):
             command = [
-                "python",
+                str(comparison.get("python") or "python"),
                 "ray_jobs/predict.py",
                 "--model",
                 str(model["checkpoint"]),

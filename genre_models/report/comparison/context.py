@@ -46,6 +46,7 @@ def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "answer": answer(comparison),
         "answer_plot": plots.answer_plot(comparison),
         "best": next((key for key in order if key != prior(comparison)), ""),
+        "labels": [label(comparison, key) for key in comparison["models"]],
         "proofs": film_cards.proofs(comparison),
         "films": films_shown(comparison),
         "anchors": anchors,

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from genre_models.metrics.names import METRICS, NAMED_FROM
-from genre_models.report.findings.comparison_query import FEWEST_FILMS, level
-from genre_models.report.style.formats import number
+from genre_models.report.findings.comparison_query import FEWEST_FILMS, label, level
+from genre_models.report.style.formats import number, sentence
 
 
 def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the terms of the page with their definitions."""
+    """Return the terms of the page with their definitions, the models first."""
     resamples = int(number((comparison.get("bootstrap") or {}).get("resamples")) or 0)
     return [
+        *((label(comparison, key), sentence(model.get("what"))) for key, model in comparison["models"].items()),
         *{metric.label: metric.meaning for metric in METRICS}.items(),
         *NAMED_FROM.items(),
         (

@@ -12,7 +12,7 @@
   };
   addEventListener("hashchange", open);
   for (const anchor of document.querySelectorAll('a[href^="#"]')) {
-    anchor.addEventListener("click", () => setTimeout(open));
+    anchor.addEventListener("click", (event) => event.defaultPrevented || setTimeout(open));
   }
   addEventListener("beforeprint", () => {
     for (const folded of document.querySelectorAll("details.part")) folded.open = true;

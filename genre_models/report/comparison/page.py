@@ -19,6 +19,7 @@ PAGE = "comparison.html"
 SCORES = "scores.csv"
 SCRIPTS = (
     *OF_TABLES,
+    REPORT / "charts" / "heat.js",
     REPORT / "explore" / "films.js",
     REPORT / "genres" / "threshold.js",
     REPORT / "comparison" / "page.js",

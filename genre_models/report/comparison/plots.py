@@ -32,14 +32,14 @@ def answer_plot(comparison: Mapping[str, Any]) -> Markup:
     order, look = by_guesses(comparison), styles(comparison)
     if not order:
         return Markup("")
-    chart = Chart(380, 8 + 24 * len(order), left=182, right=32, top=2, bottom=6)
+    chart = Chart(380, 8 + 24 * len(order), left=188, right=32, top=2, bottom=6)
     shares = {key: found_of_100(comparison, key) for key in order}
     chart.across(0, max([*(value for value, _ in shares.values()), *(both[1] for _, both in shares.values() if both)]))
     chart.rows(len(order))
     for row, (key, (value, both)) in enumerate(shares.items()):
         style, y = look[key], chart.y(row)
         chart.text(0, y + 4.5, style.glyph, colour=style.colour, size=13.5, model=key)
-        chart.text(17, y + 4.5, cut(label(comparison, key), 26), colour=INK, size=13, model=key)
+        chart.text(17, y + 4.5, cut(label(comparison, key), 26), colour=INK, size=12.8, model=key)
         says = f"{label(comparison, key)}: {show(value, 0)} of 100" + (f", between {span(both, 0)}" if both else "")
         chart.block((chart.left, chart.x(value)), (y - 8, y + 8), style.colour, says, model=key)
         if both is not None:

@@ -5,7 +5,7 @@ from itertools import combinations, groupby
 from statistics import mean, stdev
 from typing import Any
 
-from genre_models.metrics.names import MAIN, MEAN_AP, METRICS, SUMMARY, Metric
+from genre_models.metrics.names import MAIN, MEAN_AP, METRICS, NAMED_FROM, SUMMARY, Metric
 from genre_models.report.findings.comparison_query import (
     PairedDifference,
     gap,
@@ -71,7 +71,10 @@ def metrics_table(comparison: Mapping[str, Any]) -> Table:
     rows = [
         [name, *(_metric(comparison, key, metric) for metric in METRICS)] for key, name in names(comparison).items()
     ]
-    groups = [(Cell(group), len([*metrics])) for group, metrics in groupby(METRICS, lambda metric: metric.group)]
+    groups = [
+        (Cell(group, term=group if group in NAMED_FROM else ""), len([*metrics]))
+        for group, metrics in groupby(METRICS, lambda metric: metric.group)
+    ]
     head = ["model", *(metric.label + metric.arrow for metric in METRICS)]
     meanings = ["", *(metric.meaning for metric in METRICS)]
     return Table("Metrics of each model", head, rows, "figures", meanings, groups)

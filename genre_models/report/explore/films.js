@@ -92,38 +92,45 @@
       scroll.setAttribute("aria-label", "Probabilities");
       scroll.append(made);
       const part = element("div", undefined, "wide");
-      part.append(element("p", "Probability of each genre. ✓: the film has it. Bold: beyond the model's threshold.", "note"), scroll);
+      part.append(element("p", "How probable each genre is to each model. ✓: the film has it. Bold: the model names it.", "note"), scroll);
       return part;
     };
-    const heat = (values) => {
-      const canvas = element("canvas"), rows = values.length, columns = values[0].length;
-      [canvas.width, canvas.height] = [columns, rows];
-      const pen = canvas.getContext("2d");
-      values.forEach((row, y) => row.forEach((value, x) => {
-        pen.fillStyle = `rgb(255 60 0 / ${0.65 * value})`;
-        pen.fillRect(x, y, 1, 1);
-      }));
-      return canvas;
-    };
-    const why = (film) => {
-      const part = element("div", undefined, "wide"), hot = film.why.find((one) => one.heat);
-      for (const one of film.why) {
-        part.append(element("h4", `Why ${one.genre}, by ${one.label} (${percent(one.probability)})`));
+    // Why a genre, by one model at a time: its heat goes on the poster, its words below.
+    const why = (film, poster, by) => {
+      const part = element("div", undefined, "wide why"), choice = element("div", undefined, "choice"), reason = element("div");
+      choice.setAttribute("role", "group");
+      choice.setAttribute("aria-label", "Model");
+      const tell = (one) => {
+        for (const button of choice.children) button.setAttribute("aria-pressed", String(button.dataset.model === one.key));
+        poster.querySelector("canvas")?.remove();
+        poster.classList.toggle("hot", Boolean(one.heat));
+        reason.replaceChildren(element("h4", `Why ${one.genre}, by ${one.label} (${percent(one.probability)})`));
         if (one.poster_share !== null && one.poster_share !== undefined)
-          part.append(element("p", `${percent(one.poster_share)} of it from the poster, the rest from the overview.`, "note"));
-        if (one === hot) part.append(element("p", "On the poster: the redder a region, the more it speaks for the genre.", "note"));
-        const strongest = Math.max(...one.words.map(([, weight]) => Math.abs(weight)), 1e-9), text = element("ul", undefined, "heat");
-        for (const [word, weight] of one.words) {
-          const made = element("li", word), share = Math.round(70 * Math.abs(weight) / strongest);
-          if (share > 14) made.style.textDecoration = weight > 0 ? "underline" : "underline dotted";
-          made.style.background = `color-mix(in srgb, var(--${weight > 0 ? "hit" : "alarm"}) ${share / 2}%, transparent)`;
-          text.append(made);
+          reason.append(element("p", `${percent(one.poster_share)} of it from the poster, the rest from the overview.`, "note"));
+        if (one.heat) {
+          const cold = one.heat.flat().every((value) => value === 0);
+          reason.append(element("p", cold ? `Nothing on the poster speaks for ${one.genre}.` : "On the poster: yellow to red speaks for it, the redder the more.", "note"));
+          poster.append(heatCanvas(one.heat));
         }
-        if (one.words.length) part.append(element("p", "Words in green and underlined speak for the genre, in red and dotted against it.", "note"), text);
+        if (one.words.length)
+          reason.append(element("p", "Green and underlined: words for it. Orange and dotted: against it.", "note"), markedWords(one.words));
+      };
+      for (const one of film.why) {
+        const model = models.find(({ key }) => key === one.key), button = element("button");
+        const mark = element("span", model.sign, "mark");
+        mark.setAttribute("aria-hidden", "true");
+        button.type = "button";
+        button.dataset.model = one.key;
+        button.style.setProperty("--model", model.css);
+        button.append(mark, `\u00a0${model.label}`);
+        button.addEventListener("click", () => tell(one));
+        choice.append(button);
       }
+      part.append(choice, reason);
+      tell(film.why.find((one) => one.key === by) ?? film.why[0]);
       return part;
     };
-    const show_film = (place) => {
+    const show_film = (place, by = judge.value) => {
       const film = films[place], tile = tiles[place].querySelector("img");
       open = matching.indexOf(place);
       at("film-title").textContent = film.id;
@@ -133,8 +140,6 @@
         poster.src = tile.src;
         poster.alt = `Poster of ${film.id}`;
         left.append(poster);
-        const hot = film.why.find((one) => one.heat);
-        if (hot) left.append(heat(hot.heat));
       } else left.append(element("div", "no poster", "no-poster"));
       const truth = element("ul", undefined, "chips");
       for (const g of film.genres) { const chip = element("li"); chip.append(link(g)); truth.append(chip); }
@@ -144,8 +149,9 @@
           ? `Suspect label: all models name ${genres[g]}, the label does not.`
           : `Suspect label: the label has ${genres[g]}, and no model thinks it likely.`, "note"));
       }
-      inside.append(left, right, table(film));
-      if (film.why.length) inside.append(why(film));
+      inside.append(left, right);
+      if (film.why.length) inside.append(why(film, left, by));
+      inside.append(table(film));
       body.replaceChildren(inside);
       at("before").disabled = open < 1;
       at("after").disabled = open < 0 || open >= matching.length - 1;
@@ -179,10 +185,16 @@
         filter();
       });
     }
-    for (const button of document.querySelectorAll("button[data-open]")) {
-      const place = films.findIndex((film) => film.id === button.dataset.open);
-      button.hidden = place < 0;
-      button.addEventListener("click", () => { opener = button; show_film(place); });
+    const places = new Map(films.map((film, place) => [film.id, place]));
+    for (const link of document.querySelectorAll("[data-open]")) {
+      const place = places.get(link.dataset.open);
+      if (place === undefined) continue;
+      link.hidden = false;
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        opener = link;
+        show_film(place, link.dataset.judge);
+      });
     }
     show();
   }

@@ -76,7 +76,8 @@ def _lead(comparison: Mapping[str, Any], key: str, other: str) -> str:
     if paired is None or paired.interval is None:
         return "How sure that is was not measured."
     low, high = (show(100 * end, 0) for end in paired.interval)
-    lead = show(100 * paired.difference, 0)
+    # Of the rounded numbers in the title, so that they add up.
+    lead = show(float(_hundred(comparison, key)) - float(_hundred(comparison, other)), 0)
     if side(paired) > 0:
         return f"The lead of {lead} is sure: with other films like these it would be {low} to {high}, 19 times in 20."
     return (

@@ -15,9 +15,9 @@ from genre_models.report.style.colours import (
     VARIABLES,
 )
 from genre_models.report.style.formats import count, listed
-from genre_models.report.style.render import html
+from genre_models.report.style.render import REPORT, html
 
-SCRIPT = Path(__file__).parent / "serving.js"
+SCRIPTS = (REPORT / "charts" / "heat.js", Path(__file__).parent / "serving.js")
 
 
 def serving_page(service: Mapping[str, Any]) -> str:
@@ -35,7 +35,7 @@ def serving_page(service: Mapping[str, Any]) -> str:
     }
     return html(
         "serving.html",
-        script=SCRIPT,
+        script=SCRIPTS,
         # The page asks its own server, and shows the poster that was chosen.
         sources={"connect-src": "'self'", "img-src": "data: blob:", "form-action": "'self'"},
         title="The genres of a film",

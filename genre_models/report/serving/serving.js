@@ -172,16 +172,7 @@ function explain(explanations, place, member) {
 }
 
 function heatOf(one) {
-  const rows = one.heat.length, columns = one.heat[0].length;
-  const canvas = make("canvas", { width: columns, height: rows, "aria-hidden": "true" });
-  const context = canvas.getContext("2d"), pixels = context.createImageData(columns, rows);
-  const colours = [[255, 236, 61], [255, 150, 20], [214, 24, 24]];
-  one.heat.flat().forEach((value, i) => {
-    const step = Math.min(1, Math.floor(2 * value)), part = 2 * value - step;
-    const colour = colours[step].map((from, channel) => from + part * (colours[step + 1][channel] - from));
-    pixels.data.set([...colour, 255 * 0.75 * value], 4 * i);
-  });
-  context.putImageData(pixels, 0, 0);
+  const canvas = heatCanvas(one.heat);
   const cold = one.heat.flat().every((value) => value === 0);
   const text = cold ? `Nothing in the poster speaks for ${one.genre}.` : `The redder, the more it speaks for ${one.genre}.`;
   return make("figure", {}, make("div", { class: "heat" }, make("img", { src: answered.url, alt: "The poster" }), canvas),
@@ -197,17 +188,10 @@ function textOf(one) {
   }
   const most = Math.max(...one.words.map(([, worth]) => Math.abs(worth)), 0);
   if (most > 0) {
-    const marked = one.words.flatMap(([word, worth]) => {
-      const strength = Math.abs(worth) / most;
-      if (strength < 0.05) return [word, " "];
-      const colour = worth > 0 ? "var(--hit)" : "var(--vermillion)";
-      return [make("mark", { style: { background: `color-mix(in srgb, ${colour} ${Math.round(45 * strength)}%, transparent)` },
-        title: `${worth > 0 ? "for" : "against"} ${one.genre}` }, word), " "];
-    });
     const top = (sign) => [...new Set(one.words.filter(([, worth]) => sign * worth > 0.05 * most)
       .sort((a, b) => sign * (b[1] - a[1])).map(([word]) => word.replace(/^\W+|\W+$/g, "").toLowerCase()))].filter(Boolean).slice(0, 5);
     const said = [[`for ${one.genre}`, top(1)], ["against it", top(-1)]].filter(([, words]) => words.length);
-    parts.push(make("p", { class: "words" }, ...marked),
+    parts.push(markedWords(one.words),
       make("p", { class: "note" }, said.map(([side, words]) => `${side}: ${words.join(", ")}`).join("; ")));
   } else if (one.words.length) parts.push(make("p", { class: "note" }, `No word speaks for or against ${one.genre}.`));
   if (!parts.length && !one.heat) parts.push(make("p", { class: "note" }, "This model gives no reason."));

@@ -51,7 +51,29 @@ def html(
     }
     policy = "; ".join(f"{kind} {source}" for kind, source in {**allowed, **(sources or {})}.items())
     environment = _environment(autoescape=True, finalize=_together)
+    environment.filters["with_terms"] = with_terms
     return environment.get_template(template).render(**context, script=Markup(code), policy=policy)
+
+
+def with_terms(text: str, terms: Sequence[str]) -> Markup:
+    """Return a text as HTML; the first occurrence of each term opens its meaning."""
+    found: set[str] = set()
+
+    def button(match: re.Match[str]) -> str:
+        term = match.group(0)
+        if term in found:
+            return str(Markup.escape(term))
+        found.add(term)
+        place = formats.slug(term)
+        return f'<button type="button" class="term" popovertarget="term-{place}">{Markup.escape(term)}</button>'
+
+    longest_first = sorted(filter(None, terms), key=len, reverse=True)
+    pattern = "|".join(rf"(?<!\w){re.escape(term)}(?!\w)" for term in longest_first) or r"(?!)"
+    parts, end = [], 0
+    for match in re.finditer(pattern, text):
+        parts += [str(Markup.escape(text[end : match.start()])), button(match)]
+        end = match.end()
+    return Markup("".join([*parts, str(Markup.escape(text[end:]))]))
 
 
 def _together(value: object) -> object:

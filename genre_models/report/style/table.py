@@ -39,6 +39,12 @@ class Cell:
     """Where the text leads on an HTML page."""
     genre: str = ""
     """Genre that a link to the films filters them by."""
+    film: str = ""
+    """Film that a link opens."""
+    model: str = ""
+    """Model by which the opened film is explained first."""
+    term: str = ""
+    """Term that the text opens the meaning of."""
 
     @property
     def sort_key(self) -> str | None:
@@ -65,6 +71,8 @@ class Table:
     folded: bool = False
     """Whether HTML shows the table only when its title is clicked."""
     note: str = ""
+    stacked: bool = False
+    """Whether a row is a small block on a phone, each cell with the head of its column."""
 
     @property
     def starts(self) -> set[int]:

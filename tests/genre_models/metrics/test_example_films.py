@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from genre_models.metrics.example_films import choose
+from genre_models.metrics.example_films import choose, showing
 
 GENRES = 8
 REGISTRY = {"cnn right, lstm wrong", "lstm right, cnn wrong", "both right", "both wrong"}
@@ -92,6 +92,17 @@ def test_spans_the_genres() -> None:
 def test_number_of_films() -> None:
     labels, scores = films(200)
     assert [len(choose(labels, scores, films=n)) for n in (0, 1, 5, 20)] == [0, 1, 5, 20]
+
+
+def test_a_film_shows_why_a_model_leads() -> None:
+    labels = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]], np.float32)
+    best = np.array([[0.6, 0.1, 0.1, 0.1], [0.7, 0.2, 0.1, 0.1], [0.1, 0.9, 0.8, 0.7], [0.9, 0.9, 0.1, 0.1]])
+    rival = np.array([[0.3, 0.4, 0.5, 0.6], [0.2, 0.1, 0.1, 0.1], [0.1, 0.9, 0.8, 0.7], [0.0, 0.9, 0.9, 0.9]])
+    # Both name it for the second film, where the lead in probability is larger; only the first is missed by the rival.
+    assert showing(labels, best, rival, 0) == 0
+    assert showing(labels[1:], best[1:], rival[1:], 0) == 0  # of the other two: the one that is found
+    assert showing(labels, best, None, 0) == 1  # without a rival the surest
+    assert showing(labels, best, rival, 2) is None  # no film has it
 
 
 def test_no_films() -> None:

@@ -24,6 +24,15 @@ def test_answers_are_counted_at_every_threshold() -> None:
     assert drama["tuned"] == at[0.5] and drama["films"] == 2
 
 
+def test_first_picks_are_as_many_as_the_genre_has_films() -> None:
+    details = genre_details(LABELS, SCORES, THRESHOLDS, GENRES)
+    # Two films each. Drama: picked are the first, right, and the third. Horror: the second, right, and the first.
+    assert (details["Drama"]["first"], details["Horror"]["first"]) == (1, 1)
+    # All alike, as with the commonest genres: of 8 films with 6 of the genre, 6 are picked, 6 * 6 / 8 = 4.5 right.
+    labels = np.array([[1]] * 6 + [[0]] * 2, np.float32)
+    assert genre_details(labels, np.full((8, 1), 0.7), np.full(1, 0.5), ["Drama"])["Drama"]["first"] in (4, 5)
+
+
 def test_a_genre_without_a_film_is_left_out() -> None:
     assert set(genre_details(LABELS, SCORES, THRESHOLDS, GENRES)) == {"Drama", "Horror"}
 

@@ -56,10 +56,13 @@ def comparison_with_films(
         for place in np.argsort(-surprises, kind="stable").tolist()
     ]
     heat, words = [[0.0, 0.5], [1.0, 0.0]], [["four", 0.1], ["hundred", -0.4], ["kilos", 0.0], ["icing", 1.2]]
-    why = {"genre": "Drama", "label": "Poster CNN", "probability": 0.7, "heat": heat, "words": words}
-    records[0]["explanations"] = [why | {"poster_share": 0.25, "members": {}}]
+    why = {"genre": "Drama", "probability": 0.7, "heat": heat, "words": words, "poster_share": 0.25, "members": {}}
+    of_words = {"key": "tfidf", "label": "TF-IDF", "heat": None, "poster_share": None, "words": words[::-1]}
+    records[0]["explanations"] = [why | {"key": keys[0], "label": comparison["models"][keys[0]]["label"]}]
+    records[0]["explanations"] += [why | of_words] if "tfidf" in keys else []
     return comparison | {
         "all_films": records,
+        "genre_films": {genre: records[0]["id"] for genre in records[0]["genres"][:1]},
         "genre_details": {"thresholds": list(GRID), "models": details},
         "drawn_sample": True,
         "commit": "0123456789abcdef",

@@ -103,7 +103,7 @@ def test_the_table_of_genres_shows_all_models_on_a_desktop(tab: Any) -> None:
 
 
 def test_a_table_is_sorted_by_keyboard(tab: Any) -> None:
-    button = tab.get_by_role("button", name="Sort by its films")
+    button = tab.get_by_role("button", name="Sort by see its films")
     button.focus()
     films = "(all) => all.map((one) => Number(one.lastElementChild.dataset.value))"
     for order in (lambda values: sorted(values, reverse=True), sorted):
@@ -161,15 +161,30 @@ def test_a_film_of_the_first_screen_opens(browser: Any, page: Path) -> None:
 def test_a_film_shows_why_where_that_is_known(tab: Any) -> None:
     tab.locator("nav a", has_text="Films").click()
     tab.locator(".tiles button").first.click()
-    why = tab.locator("dialog .wide", has_text="Why Drama, by Poster CNN")
-    assert "25 % of it from the poster" in why.inner_text().replace("\u00a0", " ")
-    assert why.locator("li").all_inner_texts() == ["four", "hundred", "kilos", "icing"]
-    colours = why.locator("li").evaluate_all("(all) => all.map((one) => getComputedStyle(one).backgroundColor)")
-    assert len(set(colours)) == 4
-    lines = why.locator("li").evaluate_all("(all) => all.map((one) => one.style.textDecoration)")
-    assert lines == ["", "underline dotted", "", "underline"]  # not by colour alone
-    assert "On the poster: the redder" in why.inner_text()
+    why = tab.locator("dialog .why")
+    assert "Why Drama, by Poster CNN (70 %) 25 % of it from the poster" in " ".join(why.inner_text().split())
+    assert why.locator(".marked").inner_text().split() == ["four", "hundred", "kilos", "icing"]
+    assert why.locator("mark").all_inner_texts() == ["hundred", "icing"]  # the others hardly count
+    looks = why.locator("mark").evaluate_all(
+        "(all) => all.map((one) => [getComputedStyle(one).backgroundColor, getComputedStyle(one).textDecorationStyle])"
+    )
+    assert looks[0][0] != looks[1][0] and [line for _, line in looks] == ["dotted", "solid"]  # not by colour alone
     assert tab.locator("dialog canvas").evaluate("(one) => [one.width, one.height]") == [2, 2]
+    tab.keyboard.press("Tab")
+    why.get_by_role("button", name="TF-IDF").focus()
+    tab.keyboard.press("Enter")
+    assert why.locator("h4").inner_text().startswith("Why Drama, by TF-IDF")
+    assert why.locator("mark").all_inner_texts() == ["icing", "hundred"]
+    assert tab.locator("dialog canvas").count() == 0  # it sees no poster
+
+
+def test_a_genre_leads_to_a_film_that_shows_why(tab: Any) -> None:
+    link = tab.locator(".winners [data-open]")
+    link.focus()
+    tab.keyboard.press("Enter")
+    assert tab.locator("dialog h3").inner_text() == link.inner_text()
+    tab.keyboard.press("Escape")
+    assert link.evaluate("(one) => one === document.activeElement")
 
 
 def test_the_films_of_a_genre_are_a_link_away(tab: Any) -> None:
@@ -228,6 +243,9 @@ def test_a_link_into_a_folded_part_opens_it(browser: Any, page: Path) -> None:
 def test_paper_shows_bars_and_what_is_folded(browser: Any, small_page: Path) -> None:
     with opened(browser, small_page) as tab:
         tab.emulate_media(media="print")
+        tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+        shown = tab.locator("body").inner_text()
+        assert "Model cards and data card" in shown and not re.search(r'[{}]|"[a-z_]+":', shown)  # no JSON, no code
         assert tab.locator("#cards").evaluate("(one) => one.checkVisibility({contentVisibilityAuto: true})")
         printed = tab.pdf(format="A4", print_background=False)
     drawn = b"".join(_inflated(stream) for stream in re.findall(rb"stream\r?\n(.*?)endstream", printed, re.DOTALL))

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from genre_models.metrics.baselines import TfidfBaseline
 from genre_models.metrics.comparison import EvaluatedModel
-from genre_models.predictors.folder import ModelFolder, write_tfidf
 from ray_jobs.evaluation.eval_films import EvalSet
-from ray_jobs.evaluation.film_records import explain_checkpoint, film_records
-from ray_jobs.evaluation.provenance import provenance
+from ray_jobs.evaluation.film_records import film_records
+from ray_jobs.runs.provenance import provenance
 
 GENRES = ["Drama", "Horror"]
 
@@ -60,19 +57,6 @@ def test_a_thumbnail_is_small_and_the_film_s_own(records: list[dict[str, Any]]) 
         assert image.size == (88, 132)
         red = image.getpixel((40, 60))[0]  # type: ignore[index]
     assert abs(red - 160) < 8
-
-
-def test_a_model_explains_the_films_it_can_read(tmp_path: Path) -> None:
-    overviews, labels = ["a ghost waits", "a wedding waits"] * 4, np.array([[0, 1], [1, 0]] * 4, np.float32)
-    model = TfidfBaseline(overviews, labels)
-    write_tfidf(tmp_path / "tfidf", ModelFolder("tfidf", "TF-IDF", tuple(GENRES), np.full(2, 0.5), {}), model.weights)
-    posters = np.zeros((3, 4, 4, 3), np.uint8)
-    reasons = explain_checkpoint(str(tmp_path / "tfidf"), ["a ghost waits", "", "wedding"], posters, [1, 1, 0])
-    assert reasons[1] is None  # it has no overview
-    ghost, wedding = reasons[0], reasons[2]
-    assert ghost is not None and ghost["genre"] == "Horror" and ghost["heat"] is None and ghost["members"] == {}
-    words = dict(ghost["words"])
-    assert words["ghost"] > words["waits"] and wedding is not None and dict(wedding["words"])["wedding"] > 0
 
 
 def test_a_comparison_says_where_it_comes_from() -> None:

@@ -133,7 +133,7 @@ def test_it_works_by_keyboard_alone(browser: Any, url: str) -> None:
         assert "no poster" in " ".join(cells_of(page, "Drama"))
         page.locator("#explain").focus()
         page.keyboard.press("Enter")
-        page.wait_for_selector("#reasons .words")
+        page.wait_for_selector("#reasons .marked")
         page.locator("#which-genre button").nth(1).focus()
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"

@@ -16,6 +16,7 @@ import pytest
 from genre_models.report.comparison.page import write_report
 from genre_models.report.style.colours import BLUE, GREEN, PURPLE, VERMILLION, styles
 from tests.genre_models.report.example import ALL, example_comparison
+from tests.genre_models.report.example_films import comparison_with_films
 from tests.genre_models.report.html_page import Page
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> {{ 7 * 7 }} | a | **b**'
@@ -149,7 +150,7 @@ def test_tables_of_markdown_are_rectangular(written: Path) -> None:
     # a model and 14 metrics; four models by four; six pairs of models by six metrics; the cost of four models; three
     # settings that differ of none, four that are equal; five numbers of calibration; a genre, its films evaluated and
     # trained on, and four models; the answers of two models.
-    table = [7] * (2 + 23) + [16] * (2 + 4) + [6] * (2 + 4) + [8] * (2 + 6) + [6] * (2 + 4) + [4] * 2 + [3] * (2 + 5)
+    table = [6] * (2 + 23) + [16] * (2 + 4) + [6] * (2 + 4) + [8] * (2 + 6) + [6] * (2 + 4) + [4] * 2 + [3] * (2 + 5)
     assert widths == table + [7] * (2 + 4) + [8] * (2 + 25) + 2 * [8] * (2 + 25)
 
 
@@ -205,16 +206,48 @@ def test_the_best_model_of_each_genre_and_how_sure_that_is(tmp_path: Path) -> No
     set_genre_gaps(comparison, {"Animation": (0.2, 0.1), "War": (-0.3, 0.1), "News": (0.4, 0.1)})
     _, markdown, _ = rewritten(comparison, tmp_path)
     for row in (
-        "| War | Overview BiLSTM | **+0.300** (0.200 to 0.400) | surely ahead of Poster CNN | 0.500 | 18 films |",
-        "| Animation | Poster CNN | **+0.200** (0.100 to 0.300) | surely ahead of Overview BiLSTM | 0.700 | 35 films |",
-        "| Drama | Poster CNN | +0.010 (−0.090 to 0.110) | Overview BiLSTM may be as good | 0.510 | 493 films |",
-        "| News | Poster CNN | +0.400 (0.300 to 0.500) | too few films | 0.900 | 1 film |",
+        "| War | Overview BiLSTM | **+0.300** (0.200 to 0.400) | surely ahead of Poster CNN | 18 films |",
+        "| Animation | Poster CNN | **+0.200** (0.100 to 0.300) | surely ahead of Overview BiLSTM | 35 films |",
+        "| Drama | Poster CNN | +0.010 (−0.090 to 0.110) | Overview BiLSTM may be as good | 493 films |",
+        "| News | Poster CNN | +0.400 (0.300 to 0.500) | too few films | 1 film |",
     ):
         assert row in markdown
     # 19 genres have ten evaluated films or more; 19 x 0.05 = 0.95.
     assert "In 2 of the 19 genres with at least 10 evaluated films" in markdown
     assert "About 1.0 would be by chance alone." in markdown
     assert "| Reality-TV | " not in markdown.partition("## The models")[0]  # no film
+
+
+def test_a_genre_has_its_model_s_picks_and_a_film_that_shows_why(tmp_path: Path) -> None:
+    comparison = comparison_with_films(24, ["cnn", "lstm", "prior"])
+    for key, (first, precision) in {"cnn": (11, 0.6), "lstm": (9, 0.5), "prior": (5, 0.1)}.items():
+        comparison["genre_details"]["models"][key]["Drama"]["first"] = first
+        comparison["models"][key]["per_genre"]["Drama"]["average_precision"] = precision
+    comparison["genre_films"] = {"Drama": "film007"}
+    page, markdown, _ = rewritten(comparison, tmp_path)
+    (row,) = [line for line in markdown.splitlines() if line.startswith("| Drama | Poster CNN |")]
+    assert "| 11 of 493 (Overview BiLSTM: 9) |" in row and "| film007 | 493 films |" in row
+    assert [attrs["data-judge"] for _, attrs in page.tags if attrs.get("data-open") == "film007"] == ["cnn"]
+    meanings = [attrs["id"] for _, attrs in page.tags if str(attrs.get("id")).startswith("term-")]
+    assert {"term-poster-cnn", "term-genre-frequency", "term-at-0-5"} <= set(
+        meanings
+    )  # models are explained like terms
+
+
+def test_markdown_says_what_the_films_are_once(tmp_path: Path) -> None:
+    comparison = comparison_with_films(24, ["cnn", "lstm", "prior"])
+    _, markdown, _ = rewritten(comparison, tmp_path)
+    assert markdown.count("Invented films") == 1
+    assert "### Poster CNN right, Overview BiLSTM wrong\n" in markdown
+
+
+def test_an_ensemble_predicts_as_long_as_its_members(tmp_path: Path) -> None:
+    comparison = comparison_with_films(24, ALL)
+    for key, seconds in {"cnn": 1.0, "lstm": 2.0, "fusion": 4.0, "tfidf": 0.5}.items():
+        comparison["models"][key]["scoring"] = {"films": 240, "seconds": seconds}
+    _, markdown, _ = rewritten(comparison, tmp_path)
+    (row,) = [line for line in markdown.splitlines() if line.startswith("| Ensemble |") and "9,734,000" in line]
+    assert "| 7.5 s (240 films) |" in row
 
 
 def test_a_lead_is_bold_only_where_it_is_clear_and_to_the_good(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_explained_films() -> None:
     text = " ".join(page.text.split())
     assert "The first film is explained, for the most probable genre" in text
     assert "Why Drama: poster 25 %, overview 75 %" in text and "A quiet <town> rests. Weak" in text
-    marks = [(attrs.get("class"), attrs["style"]) for tag, attrs in page.tags if tag == "mark"][2:]
+    marks = [(attrs.get("class"), attrs.get("style")) for tag, attrs in page.tags if tag == "mark"][2:]
     assert marks == [(None, "--strength: 0.30"), (None, "--strength: 1.00"), ("against", "--strength: 0.50")]
     assert [attrs["src"] for tag, attrs in page.tags if tag == "img"] == [
         "data:image/jpeg;base64,QUJD", "data:image/jpeg;base64,REVG",
@@ -95,7 +95,7 @@ def test_weak_words_are_not_marked_and_long_overviews_are_cut() -> None:
     why = {"genre": "Drama", "words": [["weak", 0.09], ["some", -0.12], *[["word", 0.0]] * 500], "poster_share": None,
            "heat_jpeg": None}  # fmt: skip
     page = Page(prediction_page(prediction(shown=[film("a", why=why)])))
-    marks = [(attrs.get("class"), attrs["style"]) for tag, attrs in page.tags if tag == "mark"][2:]
+    marks = [(attrs.get("class"), attrs.get("style")) for tag, attrs in page.tags if tag == "mark"][2:]
     assert marks == [("against", "--strength: 0.24")]
     assert 100 < page.text.count("word") < 130 and "…" in page.text
     assert "Why Drama" in page.text and "Why Drama:" not in page.text

@@ -17,16 +17,24 @@ _LIBRARIES = ("ray", "tensorflow", "keras", "scikit-learn", "numpy")
 def provenance() -> dict[str, Any]:
     """Return the keys of a comparison on its origin.
 
-    They are "command", "folder" (in which it ran), "versions", "commit" (None outside a checkout) and "machine".
+    They are "python" (the interpreter), "command", "folder" (in which it ran), "versions", "commit" (None outside a
+    checkout) and "machine".
     """
     return {
-        "command": shlex.join(["python", *sys.argv]),
+        "python": _python(),
+        "command": shlex.join([_python(), *sys.argv]),
         "folder": str(Path.cwd()),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in _LIBRARIES},
         "commit": _commit(),
         "machine": {"system": f"{platform.system()} {platform.machine()}", "cpus": os.cpu_count()},
     }
+
+
+def _python() -> str:
+    """Return the interpreter's path, relative where it is below here."""
+    path, here = Path(sys.executable), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _commit() -> str | None:
