@@ -13,7 +13,7 @@ def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
     resamples = int(number((comparison.get("bootstrap") or {}).get("resamples")) or 0)
     return [
         *((label(comparison, key), sentence(model.get("what"))) for key, model in comparison["models"].items()),
-        *{metric.label: metric.meaning for metric in METRICS}.items(),
+        *{metric.words or metric.label: metric.meaning for metric in METRICS}.items(),
         *NAMED_FROM.items(),
         (
             "average precision",

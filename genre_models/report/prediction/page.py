@@ -107,7 +107,8 @@ def _lead(prediction: Mapping[str, Any]) -> str:
     if usual := [f"{genre} ({percent(share)})" for genre, _, share in _genres(prediction)[:3]]:
         sentences.append(f"Most films are {listed(usual)}.")
     if prediction["problems"]:
-        sentences.append(f"{films(prediction['problems'])} had an unusable poster and were predicted without it.")
+        were = "was" if prediction["problems"] == 1 else "were"
+        sentences.append(f"{films(prediction['problems'])} had an unusable poster and {were} predicted without it.")
     rejected = sum(prediction["rejects"].values())
     if rejected:
         reasons = listed([f"{reason} ({count(number)})" for reason, number in prediction["rejects"].items()], most=4)

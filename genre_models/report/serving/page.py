@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from genre_models.report.style.colours import (
+    BASELINE_MARKS,
     GLYPHS,
+    GREYS,
     MARK_OF_OTHERS,
     OF_OTHERS,
     PREFERRED,
@@ -70,6 +72,8 @@ def _styled(service: Mapping[str, Any]) -> list[dict[str, Any]]:
         wanted = (PREFERRED[modality], PREFERRED_MARKS[modality])
         if model["model"] == service["answering"] and len(ordered) > 1:
             wanted = (OF_OTHERS, MARK_OF_OTHERS)
+        elif model["model"] == "tfidf":
+            wanted = (GREYS[0], BASELINE_MARKS[0])  # as in a comparison
         spare = [(colour, SPARE_MARKS[i % len(SPARE_MARKS)]) for i, colour in enumerate(SPARE)]
         free = [style for style in (wanted, *spare) if style[0] not in taken]
         colour, mark = free[0] if free else spare[place % len(spare)]

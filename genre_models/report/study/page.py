@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from genre_models.report.charts.chart import standalone
+from genre_models.report.study.terms import TERMS
 from genre_models.report.style.render import html, markdown, strict_json, write_texts
 from genre_models.report.style.table import Finding, Plot, Table
 
@@ -65,6 +66,7 @@ def write_study(
         "kicker": page.kicker,
         "commands": page.commands,
         "facts": facts,
+        "terms": TERMS,
     }
     texts = (strict_json(study), markdown("study.md", **context), html("study.html", **context))
     drawn = {f"{name}.svg": standalone(part.plots[name].svg) if name in part.plots else None for name in plots}

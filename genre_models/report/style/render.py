@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def html(
     return environment.get_template(template).render(**context, script=Markup(code), policy=policy)
 
 
-def with_terms(text: str, terms: Sequence[str]) -> Markup:
+def with_terms(text: str, terms: Iterable[str]) -> Markup:
     """Return a text as HTML; the first occurrence of each term opens its meaning."""
     found: set[str] = set()
 

@@ -38,17 +38,19 @@ def test_the_answering_model_is_first_and_inputs_have_their_colours() -> None:
             model("cnn", "Poster CNN, epoch 12", overview=False),
             model("lstm", "Overview LSTM, epoch 8", poster=False),
             model("lstm-2", "Overview LSTM, epoch 9", poster=False),
+            model("tfidf", "TF-IDF", poster=False),
             model("ensemble", "Ensemble"),
             answering="ensemble",
         )
     )
     models = data_of(html)["models"]
-    assert [one["model"] for one in models] == ["ensemble", "cnn", "lstm", "lstm-2"]
+    assert [one["model"] for one in models] == ["ensemble", "cnn", "lstm", "lstm-2", "tfidf"]
+    assert (models[-1]["colour"], models[-1]["glyph"]) == ("var(--grey-1)", "◇")  # as on the page of a comparison
     assert [one["colour"] for one in models[:3]] == ["var(--purple)", "var(--blue)", "var(--vermillion)"]
-    assert len({one["colour"] for one in models}) == len({one["glyph"] for one in models}) == 4
+    assert len({one["colour"] for one in models}) == len({one["glyph"] for one in models}) == 5
     # The epoch is said where it tells two apart.
     assert [one["name"] for one in models] == [
-        "Ensemble", "Poster CNN", "Overview LSTM, epoch 8", "Overview LSTM, epoch 9"
+        "Ensemble", "Poster CNN", "Overview LSTM, epoch 8", "Overview LSTM, epoch 9", "TF-IDF"
     ]  # fmt: skip
     page = Page(html)
     assert page.open == []
