@@ -76,7 +76,7 @@ def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "winners": genre_tables.winners_table(comparison, anchors),
         "genre_plots": _genre_plots(comparison),
         "genres": genre_tables.genres_table(comparison, anchors),
-        "genre_answers": genre_tables.answers_tables(comparison),
+        "genre_answers": genre_tables.answers_tables(comparison, anchors),
         "without_film": [genre for genre in comparison["genres"] if genre not in present],
         "fewest": FEWEST_FILMS,
         "film_groups": film_cards.groups(comparison),

@@ -112,7 +112,7 @@ def genres_table(comparison: Mapping[str, Any], anchors: Mapping[str, str] | Non
     return Table("Average precision of every genre", head, rows, "genres wide", sortable=True)
 
 
-def answers_tables(comparison: Mapping[str, Any]) -> list[Table]:
+def answers_tables(comparison: Mapping[str, Any], anchors: Mapping[str, str] | None = None) -> list[Table]:
     """Return for each trained model its answers at thresholds, most evaluated films first."""
     tables = []
     for key in trained(comparison):
@@ -123,7 +123,8 @@ def answers_tables(comparison: Mapping[str, Any]) -> list[Table]:
             # Without an evaluated film the metrics are undefined; a zero would look like a failure.
             values += [number(value(entry, metric.key)) if evaluated else None for metric in GENRE_METRICS[1:]]
             own = [Cell(show(one, 2), value=one) for one in values]
-            rows.append([Cell(genre), *_films(comparison, genre)[:1], *own])
+            link = (anchors or {}).get(genre, "")
+            rows.append([Cell(genre, link=link), *_films(comparison, genre)[:1], *own])
         metrics = GENRE_METRICS[1:]
         head = ["genre", "films", "threshold", *(metric.label for metric in metrics)]
         meanings = ["", "", "", *(metric.meaning for metric in metrics)]

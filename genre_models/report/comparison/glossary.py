@@ -30,6 +30,11 @@ def definitions(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
             "Of two models on the same resampled films, so that films hard for both cancel out. It is clear where its "
             "interval leaves out 0.",
         ),
+        (
+            "threshold",
+            "A model names a genre from this probability on. Each genre has its own, chosen on the validation films.",
+        ),
+        ("validation", "Films that took no part in training, on which epochs and thresholds are chosen."),
         ("epoch", "One pass of training over all training films."),
         (
             "calibration",

@@ -21,9 +21,9 @@ class Confusion:
     """The genres that a model confuses with one."""
 
     model: Cell
-    instead: str
+    instead: list[tuple[str, int]]
     """Wrong genres named where this one was missed, with numbers of films."""
-    true: str
+    true: list[tuple[str, int]]
     """True genres of films for which this one was named wrongly."""
 
 
@@ -91,16 +91,12 @@ def _confusions(comparison: Mapping[str, Any], details: Mapping[str, Any]) -> li
     rows = [
         Confusion(
             Cell(label(comparison, key), style=look[key]),
-            _listed(model["named_instead"]),
-            _listed(model["true_instead"]),
+            [(str(other), int(films)) for other, films in model["named_instead"]],
+            [(str(other), int(films)) for other, films in model["true_instead"]],
         )
         for key, model in details.items()
     ]
     return [row for row in rows if row.instead or row.true]
-
-
-def _listed(entries: Any) -> str:
-    return ", ".join(f"{genre} {count(films)}" for genre, films in entries)
 
 
 def threshold_data(comparison: Mapping[str, Any]) -> Markup:

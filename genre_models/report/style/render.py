@@ -57,7 +57,7 @@ def html(
 
 def with_terms(text: str, terms: Iterable[str]) -> Markup:
     """Return a text as HTML; the first occurrence of each term opens its meaning."""
-    found: set[str] = set()
+    text, found = _keep_together(text), set[str]()
 
     def button(match: re.Match[str]) -> str:
         term = match.group(0)
@@ -77,8 +77,12 @@ def with_terms(text: str, terms: Iterable[str]) -> Markup:
 
 
 def _together(value: object) -> object:
+    return _keep_together(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _keep_together(text: str) -> str:
     """Keep a number and its percent sign on one line."""
-    return value.replace(" %", "\u00a0%") if isinstance(value, str) and not isinstance(value, Markup) else value
+    return text.replace(" %", "\u00a0%")
 
 
 def look_of_comparison() -> str:
