@@ -15,7 +15,8 @@ import importlib.util
 if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
     importlib.import_module("cli.environment")  # ends with the command that activates the environment
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 from datasets.raw.columns import Choices
 from datasets.raw.films_folder import ReadOptions
@@ -27,7 +28,7 @@ from ray_jobs.cli.runner import run_job
 from ray_jobs.cluster import resources
 from ray_jobs.evaluation.baselines import score_baselines
 from ray_jobs.evaluation.candidates import find_checkpoints, require_no_leakage
-from ray_jobs.evaluation.comparison_report import report
+from ray_jobs.evaluation.comparison_report import report, track_comparison
 from ray_jobs.evaluation.ensemble import build_ensemble, calibrated, require_validation_films, why_no_ensemble
 from ray_jobs.evaluation.eval_films import open_eval_set
 from ray_jobs.evaluation.find_sweeps import find_sweeps
@@ -36,6 +37,7 @@ from ray_jobs.evaluation.reference_runs import compare_reference_runs
 from ray_jobs.evaluation.scoring import Evaluation, average_runs, score
 from ray_jobs.inputs.store_setup import films_for, open_store
 from ray_jobs.runs.find_ablations import find_ablations
+from ray_jobs.runs.trackers import tracking_of
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,9 @@ class Options(Placement, StoreAndRuns):
     """Bootstrap resamples for each confidence interval."""
     seed: int = 0
     """Seed of the resamples and of the ensemble's cross-validation."""
+    track: Literal["none", "mlflow", "wandb"] = "none"
+    """Tracker of the comparison: options, metrics of each model, the page and the ensemble; as of the jobs that
+    train."""
 
     @property
     def reading(self) -> ReadOptions:
@@ -96,6 +101,7 @@ class Options(Placement, StoreAndRuns):
 def main(options: Options) -> None:
     """Score the films with models, ensemble and baselines, evaluate, and write the report."""
     console = Console()
+    tracking = tracking_of(options.track, options.runs)  # an error before any work
     resources.connect(console)
     store = open_store(options.store, console)
     given = {kind: getattr(options, kind, ()) for kind in REGISTRY}
@@ -136,6 +142,8 @@ def main(options: Options) -> None:
             ablations=find_ablations(store, options.runs),
         )
         write_models(parts, evaluated, options.report, options.runs, console)
+        if why := track_comparison(tracking, options.report, store, asdict(options)):
+            console.line(why)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from ray_jobs.runs.lease import lease
 from ray_jobs.runs.resume import check_resume, settings_of
 from ray_jobs.runs.study_files import ABLATIONS
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
+from ray_jobs.runs.trackers import options_of, track_study, tracking_of
 from ray_jobs.training.job_setup import JobSetup
 from ray_jobs.tuning.ray_tuner import Stop, held_stop, run_trials
 from ray_jobs.tuning.samplers import RandomSampler
@@ -111,6 +112,15 @@ def _ablate(
             break
     with stop.raised_after():
         print_result(report, console)
+        asked = {"preset": options.preset, "metric": options.metric, "seeds": options.seeds}
+        if why := track_study(
+            tracking_of(options.track, options.runs),
+            folder.path,
+            {**options_of(checkpoint), **{f"ablation.{name}": value for name, value in asked.items()}},
+            [(0, {"trainings": len(trials)})],
+            page=("ablation.html", ABLATIONS.file),
+        ):
+            console.line(why)
     return folder.path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,10 @@ from ray_jobs.evaluation.eval_films import EvalSet
 from ray_jobs.evaluation.film_records import film_records
 from ray_jobs.evaluation.scoring import Evaluation
 from ray_jobs.runs.provenance import provenance
+from ray_jobs.runs.trackers import Tracking, track_study
+
+_TRACKED = ("metric", "ensemble", "ensemble_with_tfidf", "calibrate", "resamples", "seed")
+"""Options of an evaluation that a tracker gets; the others are paths."""
 
 
 def report(
@@ -85,6 +89,31 @@ def _films_of_genres(comparison: dict[str, Any], eval_set: EvalSet, models: Sequ
             if film is not None:
                 shown[genre], labels[film] = film, 0
     return shown
+
+
+def track_comparison(tracking: Tracking | None, folder: str, store: Store, options: Mapping[str, Any]) -> str:
+    """Write the comparison in a report's folder to a tracker; return why that failed, or nothing.
+
+    Its metrics are `MODEL/METRIC`, its artefacts the page and the ensemble, if there is one.
+    """
+    if tracking is None:
+        return ""
+    found = files.read_json_object(files.join(folder, "comparison.json")).get("models", {})
+    metrics = {
+        f"{key}/{metric.key}": float(value)
+        for key, model in found.items()
+        for metric in names.MAIN
+        if (value := names.value(model["metrics"], metric.key)) is not None
+    }
+    ensemble = files.join(folder, "models", "ensemble")
+    return track_study(
+        tracking,
+        folder,
+        {"films": store.manifest.fingerprint, "models": ", ".join(found), **{name: options[name] for name in _TRACKED}},
+        [(0, metrics)],
+        page=("comparison.html", "comparison.md", "comparison.json"),
+        model=ensemble if files.exists(ensemble) else None,
+    )
 
 
 def _metadata(store: Store, eval_set: EvalSet) -> dict[str, Any]:

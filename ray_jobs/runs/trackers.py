@@ -1,13 +1,14 @@
-"""Runs in MLflow or Weights & Biases: options, metrics, checkpoints; by Ray's integrations."""
+"""Runs and studies in MLflow or Weights & Biases: options, metrics, pages, checkpoints; by Ray's integrations."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -84,11 +85,16 @@ class Tracker:
             self._start()
             new = history
         for epoch in new:
-            metrics = {name: value for name, value in asdict(epoch).items() if name != "epoch"}
-            if self._tracking.kind == "mlflow":
-                self._tracker.log_metrics(metrics, step=epoch.epoch)
-            else:
-                self._tracker.log(metrics, step=epoch.epoch)
+            self.log({name: value for name, value in asdict(epoch).items() if name != "epoch"}, epoch.epoch)
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Write metrics of a step."""
+        if self._tracker is None:
+            self._start()
+        if self._tracking.kind == "mlflow":
+            self._tracker.log_metrics(dict(metrics), step=step)
+        else:
+            self._tracker.log(dict(metrics), step=step)
 
     def close(self, artefacts: Sequence[tuple[str, Path]] = ()) -> None:
         """Upload files or folders, each by a name, and end the run."""
@@ -142,3 +148,45 @@ class Tracker:
         artefact = wandb.Artifact(f"{self._name.replace('/', '-')}-{name}", type=name)
         (artefact.add_dir if path.is_dir() else artefact.add_file)(str(path))
         self._tracker.log_artifact(artefact)
+
+
+def track_study(
+    tracking: Tracking | None,
+    folder: str,
+    options: Mapping[str, Any],
+    metrics: Iterable[tuple[int, Mapping[str, float]]],
+    *,
+    page: Iterable[str],
+    model: str | None = None,
+) -> str:
+    """Write a study or a comparison to a tracker, as a run of its own.
+
+    Args:
+        tracking: the tracker; None for none.
+        folder: the folder, by which the run is named.
+        options: its options.
+        metrics: steps in order, such as the numbers of trials, and the metrics of each.
+        page: files of the folder that are uploaded as the artefact "page"; those that exist.
+        model: a checkpoint's or model's folder that is uploaded as the artefact "checkpoint".
+
+    Returns:
+        Why the tracker has not got all of it; empty if it has: the results do not depend on it.
+    """
+    if tracking is None:
+        return ""
+    try:
+        tracker = Tracker(tracking, folder, options)
+        for step, values in metrics:
+            tracker.log(values, step)
+        with contextlib.ExitStack() as stack:
+            place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="page-")))
+            for name in page:
+                if files.exists(file := files.join(folder, name)):
+                    (place / name).write_bytes(files.read_bytes(file))
+            artefacts = [("page", place)]
+            if model is not None:
+                artefacts.append(("checkpoint", stack.enter_context(files.local_copy(model))))
+            tracker.close(artefacts)
+    except Exception as error:  # a tracker raises errors of many packages
+        return f"{tracking.kind} has not got all of {folder}: {str(error).strip().splitlines()[0][:300]}"
+    return ""

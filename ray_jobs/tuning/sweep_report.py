@@ -22,6 +22,7 @@ from ray_jobs.cli.options import TuneOptions
 from ray_jobs.runs import study_files
 from ray_jobs.runs.resume import plain
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
+from ray_jobs.runs.trackers import options_of, track_study, tracking_of
 from ray_jobs.tuning.plan import Sweep
 from ray_jobs.tuning.trial import CHECKPOINTS_PER_TRIAL
 
@@ -69,7 +70,27 @@ def finish(
         raise TrainError(f"no trial of {folder.path} completed an epoch: {reasons}. Go on with --resume")
     _write_best_config(folder, start, best, sweep)
     _print_result(sweep, best, start, console)
+    if why := _track(sweep, start, best, options):
+        console.line(why)
     return str(best["checkpoint"])
+
+
+def _track(sweep: dict[str, Any], start: Checkpoint, best: dict[str, Any], options: TuneOptions) -> str:
+    """Write the sweep to its tracker, each trial a step; return why that failed."""
+    asked = {name: sweep[name] for name in ("metric", "epochs", "asked", "scheduler", "search", "space")}
+    found = {f"best.{name}": value for name, value in best["settings"].items()}
+    steps = []
+    for trial in sweep["trials"]:
+        if epoch := sweeps.best_epoch_of(trial, sweep["metric"], sweep["mode"]):
+            steps.append((trial["number"], {sweep["metric"]: epoch[1], "epochs": len(trial["history"])}))
+    return track_study(
+        tracking_of(options.track, options.runs),
+        sweep["path"],
+        {**options_of(start), **{f"sweep.{name}": value for name, value in asked.items()}, **found},
+        steps,
+        page=("sweep.html", "sweep.json", BEST_CONFIG),
+        model=best["checkpoint"],
+    )
 
 
 def _trial(folder: SweepFolder, trial: Trial, metric: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.errors import UsageError
 from ray_jobs.runs.tensorboard import TensorBoard
-from ray_jobs.runs.trackers import Tracker, Tracking, options_of, tracking_of
+from ray_jobs.runs.trackers import Tracker, Tracking, options_of, track_study, tracking_of
 from tests.genre_models.predictors.tiny_models import Checkpoint
 from tests.ray_jobs.epochs import epochs
 
@@ -58,6 +58,30 @@ def test_mlflow_has_options_metrics_and_checkpoint(
     assert [(one.step, one.value) for one in losses] == [(1, 0.5), (2, 0.4), (3, 0.3)]
     assert [one.path for one in client.list_artifacts(run.info.run_id, "checkpoint")] == ["checkpoint/checkpoint.json"]
     assert [path.name for path in Path.cwd().iterdir()] == ["checkpoint.json"]
+    # A sweep in the same runs folder, whose page names its trials.
+    (tmp_path / "runs" / "sweep").mkdir(parents=True)
+    (tmp_path / "runs" / "sweep" / "sweep.html").write_text("<p>trials")
+    steps = [(1, {"validation_loss": 0.5}), (2, {"validation_loss": 0.25})]
+    study = str(tmp_path / "runs" / "sweep")
+    pages = ("sweep.html", "not-there.yaml")
+    assert track_study(tracking, study, {"search": "random"}, steps, page=pages, model=str(checkpoint_folder)) == ""
+    (found,) = client.search_runs([run.info.experiment_id], "attributes.run_name = 'runs/sweep'")
+    assert found.info.status == "FINISHED" and found.data.params == {"search": "random"}
+    values = client.get_metric_history(found.info.run_id, "validation_loss")
+    assert [(one.step, one.value) for one in values] == [(1, 0.5), (2, 0.25)]
+    artefacts = {name: client.list_artifacts(found.info.run_id, name) for name in ("page", "checkpoint")}
+    assert [one.path for one in artefacts["page"]] == ["page/sweep.html"]
+    assert [one.path for one in artefacts["checkpoint"]] == ["checkpoint/checkpoint.json"]
+    assert track_study(None, study, {}, [], page=pages) == ""
+
+
+def test_results_do_not_depend_on_a_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: Any) -> None:
+        raise RuntimeError("no route to host\nand a long trace")
+
+    monkeypatch.setattr(Tracker, "log", unreachable)
+    why = track_study(Tracking("mlflow"), str(tmp_path), {}, [(1, {"loss": 0.5})], page=())
+    assert why == f"mlflow has not got all of {tmp_path}: no route to host"
 
 
 def test_wandb_offline_has_a_run_below_the_run_folder_and_no_key(
