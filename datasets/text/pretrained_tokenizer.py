@@ -45,6 +45,7 @@ class WordPiece:
             raise ValueError(f"{where} does not pad with id 0, as models here take for granted")
         # `encode` pads to `max_tokens`; the file's own padding is of fixed length.
         self._tokenizer.no_padding()
+        self._longest = 0
         self._unknown = self._tokenizer.token_to_id("[UNK]")
 
     def __len__(self) -> int:
@@ -59,7 +60,9 @@ class WordPiece:
         """
         if max_tokens < _FEWEST:
             raise ValueError(f"max_tokens must be at least {_FEWEST} ([CLS], a word, [SEP]), not {max_tokens}")
-        self._tokenizer.enable_truncation(max_tokens)
+        if max_tokens != self._longest:  # once: it must not change while another thread encodes
+            self._tokenizer.enable_truncation(max_tokens)
+            self._longest = max_tokens
         ids = np.zeros((len(overviews), max_tokens), np.int32)
         lengths = np.zeros(len(overviews), np.int32)
         for row, encoded in enumerate(self._tokenizer.encode_batch(list(overviews))):
@@ -73,6 +76,7 @@ class WordPiece:
     def unknown_share(self, overviews: Sequence[str]) -> float:
         """Return the share of the overviews' pieces that the encoder does not know."""
         self._tokenizer.no_truncation()
+        self._longest = 0
         encoded = self._tokenizer.encode_batch(list(overviews), add_special_tokens=False)
         unknown = sum(piece == self._unknown for film in encoded for piece in film.ids)
         return unknown / max(1, sum(len(film.ids) for film in encoded))

@@ -12,10 +12,9 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.config import DeploymentActorConfig
 
-from genre_models.predictors.films import Films
 from genre_models.predictors.find import find_model
 from ray_jobs.cli.stderr import quiet_stderr
-from ray_jobs.serving.service import Batched, PredictOne, PredictTogether, Scores, Service
+from ray_jobs.serving.service import Service
 from ray_jobs.serving.service_metrics import ServiceMetrics, Snapshot, alone
 from ray_jobs.serving.settings import ServingOptions, parse_settings
 
@@ -52,7 +51,7 @@ class ModelReplica:
         metrics = ServiceMetrics(_gather_by_actor if settings.replicas > 1 else alone)
         with quiet_stderr():
             models = ServedModels.load(settings.model, **_network_options(settings))
-            self._service = Service(models, settings, metrics, _batched(settings))
+            self._service = Service(models, settings, metrics)
             self._service.warm_up()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
@@ -60,22 +59,6 @@ class ModelReplica:
         from ray_jobs.serving.app import build_app
 
         return build_app(self._service)
-
-
-def _batched(options: ServingOptions) -> Batched:
-    """Return the decorator that gathers films into batches."""
-    batch = serve.batch(max_batch_size=options.max_batch_size, batch_wait_timeout_s=options.batch_wait_ms / 1_000)
-
-    def decorate(predict: PredictTogether) -> PredictOne:
-        # A function and no method: of a method Serve takes the object for a film.
-        @batch
-        async def predict_films(films: list[Films]) -> list[Scores]:
-            return await predict(films)
-
-        decorated: PredictOne = predict_films
-        return decorated
-
-    return decorate
 
 
 async def _gather_by_actor(own: Snapshot) -> Sequence[Snapshot]:

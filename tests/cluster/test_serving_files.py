@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ray import serve
 from ray.serve.schema import ServeDeploySchema
 
 from ray_jobs.serving.settings import parse_settings
@@ -39,6 +41,23 @@ def test_serve_takes_the_configuration_and_the_service_its_options(name: str) ->
     assert config["http_options"]["request_timeout_s"] == 60
     # On a machine the service is for that machine alone; in a pod Kubernetes decides.
     assert config["http_options"]["host"] == ("0.0.0.0" if name == MANIFEST else "127.0.0.1")
+
+
+@pytest.mark.parametrize("name", serve_configs())
+def test_the_application_is_built_from_its_import_path(name: str, tmp_path: Path) -> None:
+    """As Serve builds it on the cluster: with the file's own `args`, but for the place of the model."""
+    (tmp_path / "model.json").write_text("{}")
+    (described,) = ServeDeploySchema.model_validate(serve_configs()[name]).applications
+    module, _, builder = described.import_path.partition(":")
+    given = {**described.args, "model": str(tmp_path)}
+    built = getattr(importlib.import_module(module), builder)(given)
+    assert isinstance(built, serve.Application)
+    deployment = built._bound_deployment
+    assert (deployment.name, deployment.num_replicas) == ("models", given["replicas"])
+    (options,) = deployment.init_args
+    assert options["model"] == [str(tmp_path)] and options["max_batch_size"] == given["max_batch_size"]
+    with pytest.raises(ValueError, match="unknown option of the service: replica;"):
+        getattr(importlib.import_module(module), builder)({**given, "replica": 1})
 
 
 def test_the_manifest_fits_the_other_cluster() -> None:
