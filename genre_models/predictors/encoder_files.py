@@ -1,7 +1,7 @@
 """Files of frozen encoders in a model folder, so that none need be installed.
 
-encoders/NAME-SHA256/       config.json, model.safetensors and tokenizer.json of a text encoder; the file of an image
-                            encoder's weights. SHA256 are the first 12 digits of the weights' digest.
+encoders/NAME-SHA256/       the encoder's files: its weights and, of one in a folder, config.json, tokenizer.json and
+                            the like. SHA256 are the first 12 digits of the weights' digest.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from genre_models.encoders.encoder import TextEncoder
 from genre_models.encoders.registry import encoder_of
 from genre_models.models.input_spec import InputEncoder, InputSpec
 
 ENCODERS = "encoders"
-_TEXT_FILES = ("config.json", "model.safetensors", "tokenizer.json")
 
 
 def copy_encoders(inputs: InputSpec, folder: Path) -> None:
@@ -32,13 +30,9 @@ def copy_encoders(inputs: InputSpec, folder: Path) -> None:
         backbone, encoder = one.encoder.backbone, encoder_of(one.encoder.backbone.name)
         if target.exists():
             continue
-        if isinstance(encoder, TextEncoder):
-            place = encoder.folder(backbone.path)
-            files = [place / name for name in _TEXT_FILES]
-        elif encoder.digest_needs_keras and not backbone.weights:
+        if encoder.digest_needs_keras and not backbone.weights:
             continue
-        else:
-            files = [encoder.weights_file(backbone.path)]
+        files = encoder.files(backbone.path)
         target.mkdir(parents=True)
         for file in files:
             shutil.copyfile(file, target / file.name)
@@ -49,8 +43,8 @@ def with_copied_weights(encoder: InputEncoder, folder: Path | None) -> InputEnco
     place = folder / ENCODERS / _name(encoder) if folder else None
     if place is None or not place.is_dir():
         return encoder
-    is_text = isinstance(encoder_of(encoder.backbone.name), TextEncoder)
-    weights = place if is_text else next(file for file in sorted(place.iterdir()) if file.is_file())
+    in_folder = encoder_of(encoder.backbone.name).in_folder
+    weights = place if in_folder else next(file for file in sorted(place.iterdir()) if file.is_file())
     return replace(encoder, backbone=replace(encoder.backbone, weights=str(weights)))
 
 

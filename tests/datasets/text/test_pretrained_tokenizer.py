@@ -97,6 +97,17 @@ def test_encode_by_hand(folder: Path) -> None:
     assert ids.dtype == lengths.dtype == np.int32
 
 
+def test_padding_of_another_id_is_exchanged_with_0() -> None:
+    """Whether the file says so or only names the token: as in MPNet, where 1 pads, and 0 is the first token."""
+    pytest.importorskip("tokenizers")
+    made = tokenizer_of_pieces(PIECES[4:])
+    named = json.dumps({**made, "padding": None}).replace("ship", "<pad>")
+    for text in (json.dumps(made).replace('"pad_id": 0', '"pad_id": 4'), named):
+        ids, lengths = WordPiece(text).encode(["the [PAD] sink"], max_tokens=7)
+        assert ids.tolist() == [[2, 6, 4, 7, 3, 0, 0]]
+        assert lengths.tolist() == [5]
+
+
 def test_a_long_overview_keeps_its_last_token(folder: Path) -> None:
     """Whatever was asked for before, and beyond the length the file itself cuts at."""
     pytest.importorskip("tokenizers")
@@ -119,9 +130,10 @@ def test_a_folder_that_does_not_serve_is_named(folder: Path, tmp_path_factory: p
     pytest.importorskip("tokenizers")
     with pytest.raises(FileNotFoundError, match=r"no tokenizer\.json"):
         WordPiece(tmp_path_factory.mktemp("empty"))
-    text = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    (folder / "tokenizer.json").write_text(text.replace('"pad_id": 0', '"pad_id": 1'), encoding="utf-8")
-    with pytest.raises(ValueError, match="does not pad with id 0"):
+    made = tokenizer_of_pieces(PIECES[4:])
+    made["padding"] = None
+    (folder / "tokenizer.json").write_text(json.dumps(made).replace("[PAD]", "[NONE]"), encoding="utf-8")
+    with pytest.raises(ValueError, match="has no token for padding"):
         WordPiece(folder)
     (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match="is no tokenizer"):

@@ -79,7 +79,7 @@ def test_options_that_a_backbone_has_no_use_for_are_refused() -> None:
         with pytest.raises(ValueError, match="backbone"):
             dataclasses.replace(CNN, **options)
     with pytest.raises(ValueError, match="none, minilm"):
-        OverviewLSTM(backbone="bert")
+        OverviewLSTM(backbone="gpt")
 
 
 def test_encoders_by_name() -> None:
@@ -101,7 +101,7 @@ def test_weights_are_known_by_their_file(tmp_path: Path) -> None:
     assert encoder_of("minilm").digest(Backbone("minilm", str(tmp_path))) == wanted
     weights = Backbone("efficientnet-lite0", str(tmp_path / "model.safetensors"))
     assert image_encoder(weights).digest(weights) == wanted
-    with pytest.raises(FileNotFoundError, match="no folder of a text encoder"):
+    with pytest.raises(FileNotFoundError, match="no folder of a pretrained encoder"):
         encoder_of("minilm").digest(Backbone("minilm", str(tmp_path / "none")))
 
 
@@ -134,5 +134,5 @@ def test_installed_weights_are_compared_with_the_known_ones(tmp_path: Path, monk
             encoder.digest(Backbone(encoder.name))
         known = hashlib.sha256(b"exchanged").hexdigest()
         assert encoder.digest(Backbone(encoder.name, str(tmp_path))) == known
-        monkeypatch.setattr(type(encoder), "known", (known[:12], known[-6:]))
+        monkeypatch.setattr(encoder, "known", known)
         assert encoder.digest(Backbone(encoder.name)) == known

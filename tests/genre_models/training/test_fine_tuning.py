@@ -66,7 +66,7 @@ def toy_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(minilm, "build", bert)
     monkeypatch.setattr(minilm, "minilm_folder", lambda _: Path())
-    monkeypatch.setattr(efficientnet_lite, "efficientnet_file", lambda _: None)
+    monkeypatch.setattr(efficientnet_lite, "efficientnet_file", lambda *_: None)
     monkeypatch.setattr(keras_applications, "load", mobilenet)
 
 
