@@ -77,7 +77,7 @@ def test_a_script_that_breaks_is_told_and_stops_no_other(
 
 
 def test_every_benchmark_is_in_the_list(table: Any) -> None:
-    helpers = {"claims", "table", "step_time"}
+    helpers = {"claims", "table", "step_time", "gpu_step"}
     there = {path.stem for path in BENCHMARKS.glob("*.py")} - helpers
     assert there <= {script.name for script in table.SCRIPTS}
     with pytest.raises(SystemExit, match="there is no benchmark nothing"):
