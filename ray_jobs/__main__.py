@@ -19,7 +19,7 @@ _FOLDER = Path(__file__).parent
 COMMANDS = {
     "prepare": "prepare_data",
     **{f"{verb} {kind}": f"{verb}_{kind}" for verb in ("train", "tune") for kind in ("cnn", "lstm", "fusion")},
-    **{name: name for name in ("ablate", "evaluate", "predict", "serve", "export")},
+    **{name: name for name in ("ablate", "evaluate", "predict", "serve", "export", "status")},
 }
 """Job file of each command."""
 

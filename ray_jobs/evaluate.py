@@ -89,6 +89,9 @@ class Options(Placement, StoreAndRuns):
     """Tracker of the comparison: options, metrics of each model, the page and the ensemble; as of the jobs that
     train."""
 
+    def __post_init__(self) -> None:
+        self.require_one_gpu()
+
     @property
     def reading(self) -> ReadOptions:
         """Return the options of reading --films. Raises FilmsError where --rename-genres cannot be used."""
@@ -118,7 +121,7 @@ def main(options: Options) -> None:
     validate = not no_ensemble or options.calibrate or several
     with open_eval_set(store, options.films, options.report, console, options.reading) as eval_set:
         evaluation = Evaluation(
-            store, eval_set, console, options.use_gpu, options.resamples, options.seed, options.explain
+            store, eval_set, console, options.gpus, options.resamples, options.seed, options.explain
         )
         scored = {
             kind: [score(run, evaluation, validate=validate) for run in runs] for kind, runs in checkpoints.items()

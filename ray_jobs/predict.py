@@ -23,13 +23,13 @@ from genre_models.predictors.find import find_model
 from genre_models.predictors.load import read_info
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import TrainError
-from ray_jobs.cli.options import at_home
+from ray_jobs.cli.options import Placement, at_home
 from ray_jobs.cli.runner import run_job
 from ray_jobs.inference.one_film import predict_one
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Placement):
     """Options of a prediction: models, films and outputs."""
 
     model: tuple[str, ...] = (at_home("runs"),)
@@ -59,10 +59,9 @@ class Options:
     explain: bool = False
     """Explain predictions: the words and the regions of the poster that speak for the genres. The page explains the
     most probable genre of its first films; of a single film heat maps are written where --out is given."""
-    use_gpu: bool = False
-    """Predict on GPUs."""
 
     def __post_init__(self) -> None:
+        self.require_one_gpu()
         if self.resume and self.overwrite:
             raise ValueError("--resume goes on with what --overwrite would remove: take one of them")
         if not 0 < self.max_poster_pixels <= MOST_PIXELS:
@@ -91,7 +90,7 @@ def main(options: Options) -> None:
         columns=Choices(options.id_column, options.overview_column, poster=options.poster_column),
         resume=options.resume,
         overwrite=options.overwrite,
-        use_gpu=options.use_gpu,
+        gpus=options.gpus,
         explain=options.explain,
     )
     predict_films(request, console)

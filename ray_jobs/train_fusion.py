@@ -36,7 +36,9 @@ class Options(TrainOptions):
 
 def main(options: Options) -> None:
     """Train the model."""
-    start_ray_while_importing("ray_jobs.training.driver").train("fusion", options.model, options.recipe, options)
+    start_ray_while_importing("ray_jobs.training.driver", dashboard=options.dashboard).train(
+        "fusion", options.model, options.recipe, options
+    )
 
 
 if __name__ == "__main__":

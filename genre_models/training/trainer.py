@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ names; "labels" float32 [B, G]; "weights" float32 [B], 0 for filling."""
 
 
 def set_up_tensorflow(
-    *, workers: int, threads: int | None = None, inter_op_parallel: bool = False
+    *, workers: int, threads: int | None = None, inter_op_parallel: bool = False, devices: int = 1
 ) -> tf.distribute.Strategy:
     """Choose the strategy for this many workers (TF_CONFIG names them) and this process's compute threads.
 
@@ -52,6 +52,10 @@ def set_up_tensorflow(
         side_by_side: let a single worker's threads compute one operation each instead of sharing each operation. The
             two directions of a bidirectional LSTM run side by side then: their products are small, and a step took
             140 ms instead of 174 on two cores.
+        devices: GPUs of this process, if it is the only worker: the model is mirrored over them.
+
+    Raises:
+        RuntimeError: TensorFlow sees fewer GPUs than that.
     """
     # Ray Train asks for Keras 2 through this variable; the project is Keras 3 throughout.
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
@@ -65,8 +69,15 @@ def set_up_tensorflow(
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
+    if devices > 1 and len(gpus) < devices:
+        raise RuntimeError(
+            f"{devices} GPUs are reserved for this worker, and TensorFlow sees {len(gpus)}: install NVIDIA's driver "
+            "and the extra cuda on this node"
+        )
     if workers > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
+    if devices > 1:
+        return tf.distribute.MirroredStrategy([f"/gpu:{number}" for number in range(devices)])
     return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
 
 
@@ -99,6 +110,8 @@ class Trainer:
     ) -> None:
         self.recipe = recipe
         self.strategy = strategy
+        self._devices = len(strategy.extended.worker_devices)  # of this worker
+        self._alone = strategy.num_replicas_in_sync == self._devices  # no other worker
         self._film_losses = losses.trained_on(recipe, genre_counts)
         keras.utils.set_random_seed(recipe.seed)
         with strategy.scope():
@@ -123,7 +136,7 @@ class Trainer:
 
     def _train_step(self, inputs: Any, labels: Any, weights: Any) -> Any:
         """One step on every replica; returns this worker's float32 [5], see `losses.step_metrics`."""
-        return self.strategy.run(self._replica_step, args=(inputs, labels, weights))
+        return self._sum_over_devices(self.strategy.run(self._replica_step, args=(inputs, labels, weights)))
 
     def _train_steps(self, steps: Any, inputs: Any, labels: Any, weights: Any) -> Any:
         """One step after the other, on batches stacked [steps, B, ...]; returns the sum of their figures."""
@@ -134,7 +147,7 @@ class Trainer:
         def add(step: Any, sums: Any) -> tuple[Any, Any]:
             # The loop is around the strategy: within a replica none may hold what sums over workers.
             told = self.strategy.run(one, args=(step, inputs, labels, weights))
-            return step + 1, sums + self.strategy.experimental_local_results(told)[0]
+            return step + 1, sums + self._sum_over_devices(told)
 
         return tf.while_loop(lambda step, _: step < steps, add, (tf.constant(0), tf.zeros(5)))[1]
 
@@ -237,8 +250,7 @@ class Trainer:
             for inputs, wanted, weights in tensors:
                 self._trace(self._predict, (inputs,))
                 told = self._predict(inputs)
-                if self.strategy.num_replicas_in_sync > 1:
-                    told, wanted, weights = (self.strategy.gather(part, axis=0) for part in (told, wanted, weights))
+                told, wanted, weights = map(self._gathered, (told, wanted, weights))
                 real = weights.numpy() > 0
                 labels.append(wanted.numpy()[real])
                 scores.append(told.numpy()[real])
@@ -249,7 +261,7 @@ class Trainer:
 
         By itself TensorFlow would trace it for the first batch's length, and again for any length at the second.
         """
-        if function in self._traced:
+        if function in self._traced or self._devices > 1:  # values for several devices have no shape to free
             return
         self._traced.add(function)
         free = {
@@ -274,12 +286,26 @@ class Trainer:
         return stack[0], self._to_device(stack[1])
 
     def _to_device(self, batch: Batch) -> tuple[Any, Any, Any]:
-        """Return a batch as tensors. Those of a worker are its one replica's: no strategy needs to wrap them."""
+        """Return a batch as tensors. Those of a worker of one device are its own: no strategy needs to wrap them."""
         parts = (batch["inputs"], batch["labels"], batch["weights"])
-        return tf.nest.map_structure(tf.convert_to_tensor, parts)
+        if self._devices == 1:
+            return tf.nest.map_structure(tf.convert_to_tensor, parts)
+        # A stack of batches, whose weights are [steps, B], is cut along its second axis.
+        axis = batch["weights"].ndim - 1
+        return tf.nest.map_structure(lambda part: self._over_devices(np.split(part, self._devices, axis)), parts)
 
-    def _local(self, value: Any) -> np.ndarray:
-        return self.strategy.experimental_local_results(value)[0].numpy().astype(np.float64)
+    def _over_devices(self, values: Sequence[Any]) -> Any:
+        """Return a value for each of this worker's devices as one of the strategy's."""
+
+        def own(context: Any) -> Any:
+            return tf.convert_to_tensor(values[context.replica_id_in_sync_group % self._devices])
+
+        return self.strategy.experimental_distribute_values_from_function(own)
+
+    def _sum_over_devices(self, value: Any) -> Any:
+        """Return the sum of what this worker's devices returned."""
+        first, *others = self.strategy.experimental_local_results(value)
+        return tf.add_n([first, *others]) if others else first
 
     def _finite(self, sums: Any, epoch: int, step: int) -> np.ndarray:
         """Return a step's sums; stop at a loss that no later step could mend.
@@ -287,13 +313,19 @@ class Trainer:
         Only where there is one worker: this loss is this worker's alone, and were it to stop, the others would wait
         for it for ever. What all of them stop for is the loss of the epoch, in `fit`.
         """
-        here = self._local(sums)
-        if self.strategy.num_replicas_in_sync == 1 and not np.isfinite(here[0]):
+        here = sums.numpy().astype(np.float64)
+        if self._alone and not np.isfinite(here[0]):
             raise diverged(f"{epoch} is {here[0]} at step {step}", self.recipe)
         return here
 
+    def _gathered(self, value: Any) -> Any:
+        """Return what the devices of all workers hold as one tensor, in their order."""
+        if self._alone:
+            return tf.concat(self.strategy.experimental_local_results(value), axis=0)
+        return self.strategy.gather(value, axis=0)
+
     def _sum_over_workers(self, totals: np.ndarray) -> np.ndarray:
-        if self.strategy.num_replicas_in_sync == 1:
+        if self._alone:
             return totals
         value = self.strategy.experimental_distribute_values_from_function(lambda _: tf.constant(totals))
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None).numpy()

@@ -53,7 +53,8 @@ def ablate(options: AblateOptions) -> str:
     }
     with lease(folder.path):
         check_resume(folder, requested, options, may_differ=("seeds", "components"))
-        return _ablate(ablation, skipped, setup, checkpoint, folder, started)
+        with setup.launched(folder, ablation.recipe):
+            return _ablate(ablation, skipped, setup, checkpoint, folder, started)
 
 
 def _ablate(

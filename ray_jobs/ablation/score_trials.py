@@ -71,7 +71,7 @@ class TrialScorer:
             rows = {split: store.table(split, ["row"])["row"].to_numpy() for split in SPLITS}
             self._labels = ray.put({split: (rows[split], store.labels(split)) for split in SPLITS})
         evaluate = ray.remote(
-            num_cpus=1, num_gpus=1 if self._setup.options.use_gpu else 0, max_calls=_MODELS_A_PROCESS, max_retries=1
+            num_cpus=1, num_gpus=min(self._setup.options.gpus, 1), max_calls=_MODELS_A_PROCESS, max_retries=1
         )(_evaluate_checkpoint)
         running = {}
         for trial in trials:

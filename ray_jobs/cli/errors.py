@@ -10,6 +10,9 @@ from ray_jobs.cli.ray_internals import cause_of
 _ADVICE = "Failed to apply UDF transform"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
+log_places: list[str] = []
+"""Where the logs of what this process has started are; a job that fails says so."""
+
 
 class ClusterError(RuntimeError):
     """Request that exceeds the cluster; the message names the request and the resources."""

@@ -9,7 +9,7 @@ from typing import Any
 from ray_jobs.cli.errors import UsageError
 
 _AT_LEAST_1 = frozenset({"resamples", "shuffle_buffer", "sample_films", "seeds", "trials", "workers"})
-_ABOVE_0 = frozenset({"cpus_per_worker", "object_store_share"})
+_ABOVE_0 = frozenset({"cpus_per_worker", "gpus_per_worker", "object_store_share"})
 _SHARES = frozenset({"object_store_share", "max_rejects"})
 _LARGEST_SEED = 2**32 - 1
 
@@ -32,5 +32,7 @@ def check_ranges(options: Any) -> None:
             raise UsageError(f"{option} must be {'above 0' if field.name in _ABOVE_0 else 'at least 0'}, not {value:g}")
         if field.name in _SHARES and value > 1:
             raise UsageError(f"{option} is a share, at most 1, not {value:g}")
+        if field.name == "gpus_per_worker" and value > 1 and value != int(value):
+            raise UsageError(f"{option} is a fraction of one GPU or a whole number of them, not {value:g}")
         if field.name == "seed" and value > _LARGEST_SEED:
             raise UsageError(f"--seed must be at most {_LARGEST_SEED}, not {value}")

@@ -41,6 +41,19 @@ class Placement:
 
     use_gpu: bool = False
     """Compute on GPUs, one for each worker."""
+    gpus_per_worker: float | None = None
+    """GPUs of each worker, instead of one: a fraction such as 0.25 shares each GPU among workers or trials, a whole
+    number gives a training worker several, over which it mirrors its model. Implies --use-gpu."""
+
+    @property
+    def gpus(self) -> float:
+        """Return the GPUs of each worker; 0 without."""
+        return float(self.use_gpu) if self.gpus_per_worker is None else self.gpus_per_worker
+
+    def require_one_gpu(self) -> None:
+        """Raise ValueError if a worker that predicts is to have several GPUs."""
+        if self.gpus > 1:
+            raise ValueError(f"--gpus-per-worker {self.gpus:g}: a model predicts on one GPU; give 1, or a fraction")
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,8 @@ class TrainingOptions(Placement, Resumable, StoreAndRuns):
     """CPUs that each worker reserves; by default 1, or slightly less if that would leave none to read films."""
     shuffle_buffer: int = 16_384
     """Films that each worker holds in memory to sample batches from; shuffling is complete if it holds all."""
+    dashboard: bool = False
+    """Start Ray's dashboard with Ray, for this machine alone, and print its address. A Ray that runs keeps its own."""
     track: Literal["none", "mlflow", "wandb"] = "none"
     """Tracker beside TensorBoard: options, metrics of every epoch and the best checkpoint of each run. "mlflow" writes
     to MLFLOW_TRACKING_URI or, without it, to mlflow.db in --runs; "wandb" logs in as `wandb login` left it. Each needs

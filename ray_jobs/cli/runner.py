@@ -15,7 +15,16 @@ from typing import Any
 from datasets.storage import failures
 from genre_models.models.renamed_options import with_new_flags
 from ray_jobs.cli.console import Console
-from ray_jobs.cli.errors import ClusterError, RunError, Terminated, TrainError, cause_chain, message, path_of
+from ray_jobs.cli.errors import (
+    ClusterError,
+    RunError,
+    Terminated,
+    TrainError,
+    cause_chain,
+    log_places,
+    message,
+    path_of,
+)
 from ray_jobs.cli.option_ranges import check_ranges
 from ray_jobs.cli.places import check_places
 
@@ -66,10 +75,13 @@ def run_job(main: Callable[[Any], Any], options: type[Any], *, program: str = ""
         with _stopped_by_sigterm():
             main(parsed)
     except Exception as error:
-        if not (text := _user_message(error)):
+        text, code = _user_message(error), exit_code(error)
+        if code == 1 and log_places:
+            _print_error(f"\nLogs of Ray's processes: {', '.join(log_places)}")
+        if not text:
             raise
         _print_error(f"\nStopped: {text}")
-        sys.exit(exit_code(error))
+        sys.exit(code)
     except KeyboardInterrupt as error:
         by = "by SIGTERM" if isinstance(error, Terminated) else "by you"
         _print_error(f"\nStopped {by}. What was finished is kept.")

@@ -15,20 +15,22 @@ from pathlib import Path
 from types import ModuleType
 
 from ray_jobs.cli.console import Console
-from ray_jobs.cli.errors import ClusterError
+from ray_jobs.cli.errors import ClusterError, log_places
 
 _TRIES, _TRY_S = 2, 2.0
 
 started: tuple[float, float] | None = None
 """Times at which this process began to import and start Ray, and finished, in seconds since 1970."""
+dashboard_url = ""
+"""Address of Ray's dashboard, HOST:PORT; "" if Ray has none or was not started here."""
 
 
 def start_ray(*, dashboard: bool = False) -> None:
     """Join the running Ray cluster, or start one on this machine, without its logs.
 
-    `dashboard` also starts Ray's dashboard, on localhost only.
+    `dashboard` also starts Ray's dashboard, on localhost only; a Ray that runs keeps its own.
     """
-    global started
+    global started, dashboard_url
     before = time.time()
     import ray
 
@@ -38,7 +40,7 @@ def start_ray(*, dashboard: bool = False) -> None:
         # Ray announces a changed default in its next release, which does not affect this project.
         warnings.simplefilter("ignore", FutureWarning)
         handler = signal.getsignal(signal.SIGTERM)
-        ray.init(
+        context = ray.init(
             address=_address(),
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -48,6 +50,8 @@ def start_ray(*, dashboard: bool = False) -> None:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)  # Ray's own would end the process without a word
     started = (before, time.time())
+    log_places[:] = [str(Path(context.address_info["session_dir"], "logs"))]
+    dashboard_url = context.dashboard_url or ""
 
 
 def _address() -> str | None:
@@ -97,8 +101,8 @@ def _answers(address: str) -> bool:
     return False
 
 
-def start_ray_while_importing(module: str) -> ModuleType:
-    """Start Ray while a thread imports a module, and return the module."""
+def start_ray_while_importing(module: str, *, dashboard: bool = False) -> ModuleType:
+    """Start Ray, with its dashboard or without, while a thread imports a module; return the module."""
 
     def load() -> None:
         with contextlib.suppress(Exception):  # raised again below
@@ -106,6 +110,6 @@ def start_ray_while_importing(module: str) -> ModuleType:
 
     thread = threading.Thread(target=load, daemon=True, name=f"import {module}")
     thread.start()
-    start_ray()
+    start_ray(dashboard=dashboard)
     thread.join()
     return importlib.import_module(module)

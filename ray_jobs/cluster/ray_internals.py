@@ -63,10 +63,15 @@ def autoscaler_limit(config: Path = _LAUNCHED) -> dict[str, float]:
     if not config.is_file():
         return {}
     launched = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+    kinds = launched.get("available_node_types", {})
+    head = kinds.get(launched.get("head_node_type"), {}).get("resources", {})
+    workers = [kind for name, kind in kinds.items() if name != launched.get("head_node_type")]
     limit: dict[str, float] = {}
-    head = launched.get("head_node_type")
-    for name, kind in launched.get("available_node_types", {}).items():
-        nodes = 1 if name == head else min(kind.get("max_workers", 0), launched.get("max_workers", 0))
-        for resource, amount in kind.get("resources", {}).items():
-            limit[resource] = limit.get(resource, 0.0) + nodes * float(amount)
+    for resource in {name for kind in kinds.values() for name in kind.get("resources", {})}:
+        room = launched.get("max_workers", 0)  # of all types together: those with most of it fill it first
+        limit[resource] = float(head.get(resource, 0))
+        for kind in sorted(workers, key=lambda kind: -kind.get("resources", {}).get(resource, 0)):
+            nodes = min(kind.get("max_workers", 0), room)
+            limit[resource] += nodes * float(kind.get("resources", {}).get(resource, 0))
+            room -= nodes
     return limit

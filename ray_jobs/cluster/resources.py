@@ -76,11 +76,12 @@ def resources() -> Resources:
 
 
 def worker_resources(
-    *, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources, option: str = "--workers"
+    *, workers: int, gpus: float, cpus_per_worker: float | None, have: Resources, option: str = "--workers"
 ) -> dict[str, float]:
     """Return each training worker's resource request, leaving CPUs for Ray Data's tasks.
 
-    `option` is the command line option that the error message suggests to change.
+    `gpus` are those of each worker, a fraction or a whole number; 0 without. `option` is the command line option that
+    the error message suggests to change.
 
     Raises:
         ClusterError: the workers need more than the cluster has.
@@ -89,35 +90,56 @@ def worker_resources(
     if cpus is None:
         # As many workers as cores would leave Ray Data no CPU, and the workers would wait for films for ever.
         cpus = round(0.9 * have.most_cpus / workers, 3) if workers == have.most_cpus else 1.0
-    wanted = f"{workers} worker{'s' if workers > 1 else ''} of {cpus:g} CPU{' and 1 GPU' if use_gpu else ''} each"
+    wanted = f"{workers} worker{'s' if workers > 1 else ''} of {_request(cpus, gpus)} each"
     there = (
         f"the cluster has {have.cpus:g} CPUs and {have.gpus:g} GPUs on {have.nodes} node{'s' if have.nodes > 1 else ''}"
     )
     if (have.most_cpus, have.most_gpus) != (have.cpus, have.gpus):
         there += f", and can grow to {have.most_cpus:g} CPUs and {have.most_gpus:g} GPUs"
-    if use_gpu and workers > have.most_gpus:
-        advice = "leave out --use-gpu" if have.most_gpus < 1 else f"ask for {option} {int(have.most_gpus)}"
+    room = gpu_room(have.most_gpus, gpus)
+    if workers > room:
+        advice = "leave out --use-gpu" if have.most_gpus < 1 else f"ask for {option} {int(room)}"
+        if have.most_gpus >= 1 > room:
+            advice = f"ask for --gpus-per-worker {int(have.most_gpus)}"
         raise ClusterError(f"asked for {wanted}, but {there}: {advice}, or add GPU nodes")
     if workers * cpus > have.most_cpus:
         raise ClusterError(
             f"asked for {wanted}, but {there}: ask for a smaller {option}, or let them share cores by --cpus-per-worker"
         )
-    if workers * cpus > have.cpus or (use_gpu and workers > have.gpus):
+    if workers * cpus > have.cpus or workers > gpu_room(have.gpus, gpus):
         # New nodes take minutes to come up; Ray Train would give up after one.
         os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(_NODES_COME_UP_S))
-    return {"CPU": cpus, **({"GPU": 1.0} if use_gpu else {})}
+    return {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
 
 
-def actors_for(films: int, *, each: int, use_gpu: bool) -> int:
+def gpu_room(total: float, gpus: float) -> float:
+    """Return how many workers of these GPUs each fit on so many in all, as Ray places them; infinite without GPUs.
+
+    A fraction is of one GPU: of workers of 0.4 two share each, and its rest stays empty.
+    """
+    if not gpus or math.isinf(total):
+        return math.inf
+    return total * int(1 / gpus + 1e-9) if gpus <= 1 else total // gpus
+
+
+def _request(cpus: float, gpus: float) -> str:
+    """Return a worker's resources in words."""
+    return f"{cpus:g} CPU" + (f" and {gpus:g} GPU{'s' if gpus > 1 else ''}" if gpus else "")
+
+
+def actors_for(films: int, *, each: int, gpus: float) -> int:
     """Return the number of model replicas to load. Loading takes seconds, so use one per `each` films.
+
+    Each takes `gpus`, one at most: a model predicts on one.
 
     Raises:
         ClusterError: GPUs are requested, but the cluster has none and cannot add any.
     """
-    if use_gpu and resources().most_gpus < 1:
+    if gpus and resources().most_gpus < 1:
         raise ClusterError("asked for --use-gpu, but the cluster has no GPU: leave it out, or add GPU nodes")
-    free = ray.cluster_resources().get("GPU" if use_gpu else "CPU", 1)
-    return max(1, min(int(free) - (0 if use_gpu else 1), -(-films // each)))
+    now = ray.cluster_resources()
+    free = gpu_room(now.get("GPU", 1), min(gpus, 1)) if gpus else now.get("CPU", 1) - 1
+    return max(1, min(int(free), -(-films // each)))
 
 
 def cpus_per_task(actors: int) -> float:
@@ -129,7 +151,7 @@ def cpus_per_task(actors: int) -> float:
 
 
 def trials_at_once(
-    *, requested: int, workers: int, use_gpu: bool, cpus_per_worker: float | None, have: Resources
+    *, requested: int, workers: int, gpus: float, cpus_per_worker: float | None, have: Resources
 ) -> tuple[dict[str, float], int]:
     """Return the resource request of each trial worker, and the number of concurrent trials.
 
@@ -139,7 +161,7 @@ def trials_at_once(
     Args:
         requested: maximum number of concurrent trials; 0 is as many as fit.
         workers: workers of each trial.
-        use_gpu: one GPU for each worker.
+        gpus: GPUs of each worker, a fraction or a whole number.
         cpus_per_worker: CPUs of each worker; by default 1, or for one-worker trials with `requested` an equal share.
         have: resources of the cluster.
 
@@ -148,20 +170,18 @@ def trials_at_once(
     """
     if workers == 1 and cpus_per_worker is None:
         # Trials on one machine share its cores. On several, a worker must fit on one machine.
-        alone = requested > 0 and have.nodes == 1 and have.most_cpus == have.cpus and not use_gpu
+        alone = requested > 0 and have.nodes == 1 and have.most_cpus == have.cpus and not gpus
         cpus_per_worker = max(1.0, have.cpus // requested) if alone else 1.0
     per_worker = worker_resources(
-        workers=workers, use_gpu=use_gpu, cpus_per_worker=cpus_per_worker, have=have, option="--workers-per-trial"
+        workers=workers, gpus=gpus, cpus_per_worker=cpus_per_worker, have=have, option="--workers-per-trial"
     )
-    room = have.most_cpus / (workers * per_worker["CPU"])
-    if use_gpu:
-        room = min(room, have.most_gpus / workers)
+    room = min(have.most_cpus / (workers * per_worker["CPU"]), gpu_room(have.most_gpus, gpus) / workers)
     # Kubernetes reports no limit: allow the requested number, else as many as fit now.
     fits = max(1, int(room + 1e-6) if math.isfinite(room) else max(requested, int(have.cpus)))
     if requested > fits:
         raise ClusterError(
             f"asked for {requested} trials at a time of {workers} worker{'s' if workers > 1 else ''} with "
-            f"{per_worker['CPU']:g} CPU{' and 1 GPU' if use_gpu else ''} each, but the cluster has room for {fits}: "
+            f"{_request(per_worker['CPU'], gpus)} each, but the cluster has room for {fits}: "
             f"ask for --max-concurrent {fits} or leave it out, or let workers share cores with --cpus-per-worker"
         )
     return per_worker, requested or fits

@@ -78,12 +78,13 @@ def predict_splits(
     *,
     inputs: InputSpec,
     progress: Callable[[int], None] = lambda _: None,
-    use_gpu: bool = False,
+    gpus: float = 0.0,
 ) -> list[np.ndarray]:
     """Return a checkpoint's scores of several splits, each float32 [films, genres] in the store's order.
 
     `inputs` are the checkpoint's; of a model on frozen encoders the stores must have the features.
-    All posters must have one size. The films stream through actors, at most one per free CPU (GPU with `use_gpu`).
+    All posters must have one size. The films stream through actors, at most one per free CPU, or share of a GPU with
+    `gpus`.
     """
     done = 0
 
@@ -93,7 +94,7 @@ def predict_splits(
         progress(done)
 
     with ProgressChannel(show) as channel:
-        batches = list(scored(wanted, path, inputs=inputs, channel=channel.actor, use_gpu=use_gpu))
+        batches = list(scored(wanted, path, inputs=inputs, channel=channel.actor, gpus=gpus))
     parts, rows, scores = (np.concatenate([batch[name] for batch in batches]) for name in ("part", "row", "scores"))
     return [_in_order(store, split, rows[parts == n], scores[parts == n]) for n, (store, split) in enumerate(wanted)]
 
@@ -104,24 +105,24 @@ def scored(
     *,
     inputs: InputSpec,
     channel: Any = None,
-    use_gpu: bool = False,
+    gpus: float = 0.0,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yield unordered batches of `Predictor` results; "part" is the split's index in `wanted`."""
     count = sum(store.manifest.films[split] for store, split in wanted)
     shape = wanted[0][0].manifest.poster_shape
-    actors = actors_for(count, each=_FILMS_AN_ACTOR, use_gpu=use_gpu)
-    threads = None if use_gpu else max(1, int(ray.cluster_resources().get("CPU", 1)) // actors)
+    actors = actors_for(count, each=_FILMS_AN_ACTOR, gpus=gpus)
+    threads = None if gpus else max(1, int(ray.cluster_resources().get("CPU", 1)) // actors)
     cpus = cpus_per_task(actors)
     first, *others = (_read(store, split, part, inputs, cpus) for part, (store, split) in enumerate(wanted))
     films = first.union(*others) if others else first
     predictions = films.map_batches(
         Predictor,
-        fn_constructor_args=(path, shape, channel, threads, PIECE_ON_GPU if use_gpu else PIECE),
+        fn_constructor_args=(path, shape, channel, threads, PIECE_ON_GPU if gpus else PIECE),
         batch_size=max(PIECE, min(BATCH, _BATCH_BYTES // int(np.prod(shape)))),
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=actors),
         num_cpus=cpus,
-        num_gpus=1 if use_gpu else 0,
+        num_gpus=min(gpus, 1),
     )
     # Ray's core prints a warning about the arguments of Ray Data's actors, which the user cannot change.
     with quiet_stderr():

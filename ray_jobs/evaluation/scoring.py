@@ -27,7 +27,8 @@ class Evaluation:
     """The store that the models were trained on."""
     eval_set: EvalSet
     console: Console
-    use_gpu: bool
+    gpus: float
+    """GPUs of each process, one at most; 0 without."""
     resamples: int
     """Bootstrap resamples for each interval."""
     seed: int
@@ -50,20 +51,20 @@ class Scored:
 
 def score(candidate: Candidate, evaluation: Evaluation, *, validate: bool = False) -> Scored:
     """Score the evaluated films and, with `validate`, the store's validation films."""
-    console, use_gpu = evaluation.console, evaluation.use_gpu
+    console, gpus = evaluation.console, evaluation.gpus
     checkpoint, timer = candidate.checkpoint, Countdown()
     kind, label = checkpoint.model_spec, f"{checkpoint.model_spec.label} ({candidate.run})"
     console.status(f"{label}: loading")
     wanted = [(evaluation.eval_set.store, "test"), *([(evaluation.store, "validation")] if validate else [])]
     inputs = checkpoint.inputs
     for films, split in wanted:
-        inputs = with_features(with_encoder(checkpoint), films, (split,), console, use_gpu=use_gpu).inputs
+        inputs = with_features(with_encoder(checkpoint), films, (split,), console, gpus=gpus).inputs
     number, prepared = sum(films.manifest.films[split] for films, split in wanted), timer.elapsed
     scores = predict_splits(
         wanted,
         candidate.path,
         inputs=inputs,
-        use_gpu=use_gpu,
+        gpus=gpus,
         progress=lambda done: console.status(f"{label}: {done:,} of {number:,} films{timer.left(done, number)}"),
     )
     model = EvaluatedModel(

@@ -32,7 +32,8 @@ class Request:
     columns: Choices = field(default_factory=Choices)
     resume: bool = False
     overwrite: bool = False
-    use_gpu: bool = False
+    gpus: float = 0.0
+    """GPUs of each process, one at most."""
     explain: bool = False
     """Whether the page explains its first films."""
 
@@ -65,7 +66,7 @@ def predict_films(request: Request, console: Console) -> Summary | None:
             source=plan.films,
             films=total,
             max_pixels=request.max_pixels,
-            use_gpu=request.use_gpu,
+            gpus=request.gpus,
             explain=plan.explain,
             progress=lambda films: console.status(f"predicting: {films:,} of {total:,}{timer.left(films, total)}"),
         )

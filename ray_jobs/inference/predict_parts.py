@@ -46,7 +46,7 @@ def predict_parts(
     films: int,
     max_pixels: int,
     progress: Callable[[int], None] = lambda _: None,
-    use_gpu: bool = False,
+    gpus: float = 0.0,
     explain: bool = False,
 ) -> None:
     """Predict parts and write their scores into the work folder.
@@ -59,7 +59,7 @@ def predict_parts(
         films: number of films in the parts, which sets the number of actors.
         max_pixels: a poster of more pixels is not decoded.
         progress: called in the driver with the number of films done so far.
-        use_gpu: one GPU for each actor.
+        gpus: GPUs of each actor, one at most; 0 without.
         explain: whether the first films of part 0 are explained.
     """
     done = 0
@@ -69,7 +69,7 @@ def predict_parts(
         done += more
         progress(done)
 
-    actors = actors_for(films, each=_FILMS_AN_ACTOR, use_gpu=use_gpu)
+    actors = actors_for(films, each=_FILMS_AN_ACTOR, gpus=gpus)
     cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
     with ProgressChannel(show) as channel:
         # Indices alone travel: an actor reads films and writes scores itself, so that a part stays whole.
@@ -81,7 +81,7 @@ def predict_parts(
                 "source": source,
                 "max_pixels": max_pixels,
                 "threads": max(1, cpus // actors),
-                "use_gpu": use_gpu,
+                "use_gpu": bool(gpus),
                 "explain": explain,
             },
             # Two calls of each actor at least, so that all have work.
@@ -89,7 +89,7 @@ def predict_parts(
             batch_format="numpy",
             compute=ray.data.ActorPoolStrategy(size=actors),
             num_cpus=cpus_per_task(actors),
-            num_gpus=1 if use_gpu else 0,
+            num_gpus=min(gpus, 1),
         )
         # Ray's core prints a warning about the arguments of Ray Data's actors, which the user cannot change.
         with quiet_stderr():

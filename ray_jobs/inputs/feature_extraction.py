@@ -78,7 +78,7 @@ def _weights(backbone: Backbone) -> str:
 
 
 def with_features(
-    checkpoint: Checkpoint, store: Store, splits: tuple[str, ...], console: Console, *, use_gpu: bool
+    checkpoint: Checkpoint, store: Store, splits: tuple[str, ...], console: Console, *, gpus: float
 ) -> Checkpoint:
     """Return a checkpoint from `with_encoder` after extracting missing features into the store.
 
@@ -91,7 +91,7 @@ def with_features(
         assert encoder is not None
         for split in splits:
             stored = in_store.kept(store, wanted, split)
-            wanted = stored or _make(encoder.backbone, wanted, store, split, console, use_gpu=use_gpu)
+            wanted = stored or _make(encoder.backbone, wanted, store, split, console, gpus=gpus)
         inputs = inputs.with_input(inputs[column].with_units(wanted.units))
     return replace(checkpoint, inputs=inputs)
 
@@ -124,7 +124,7 @@ def _digest(backbone: Backbone) -> str:
 
 
 def _make(
-    backbone: Backbone, features: Features, store: Store, split: str, console: Console, *, use_gpu: bool
+    backbone: Backbone, features: Features, store: Store, split: str, console: Console, *, gpus: float
 ) -> Features:
     """Encode a split's films in actors, one store file at a time, and publish atomically."""
     films, timer, done = store.manifest.films[split], Countdown(), 0
@@ -150,9 +150,9 @@ def _make(
             ),
             batch_size=1,
             batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=actors_for(films, each=_FILMS_AN_ACTOR, use_gpu=use_gpu)),
+            compute=ray.data.ActorPoolStrategy(size=actors_for(films, each=_FILMS_AN_ACTOR, gpus=gpus)),
             num_cpus=1,
-            num_gpus=1 if use_gpu else 0,
+            num_gpus=min(gpus, 1),
         )
         units = features.units
         with quiet_stderr():

@@ -25,6 +25,16 @@ _WATCHED_S = 2.5 * BEAT_EVERY_S
 _SHOWN = "%H:%M:%S"
 
 
+def holder_of(run: str) -> dict[str, Any]:
+    """Return the live holder of the lease on a run's folder; empty if no job trains in it.
+
+    Takes 12 s where the holder is on another machine and has been killed.
+    """
+    path = files.join(run, NAME)
+    holder = files.read_json_object(path)
+    return holder if holder and _lives(path, holder) else {}
+
+
 @contextlib.contextmanager
 def lease(run: str) -> Iterator[None]:
     """Hold the lease on a run's folder for the block.
@@ -36,7 +46,7 @@ def lease(run: str) -> Iterator[None]:
         UsageError: another job trains in this folder; the message names it.
     """
     path = files.join(run, NAME)
-    if (holder := files.read_json_object(path)) and _lives(path, holder):
+    if holder := holder_of(run):
         raise UsageError(
             f"{run} is being trained by process {holder.get('process')} on {holder.get('host')}, since "
             f"{holder.get('since')}: wait for it, stop it first, or take another --name"

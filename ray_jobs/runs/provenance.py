@@ -1,4 +1,4 @@
-"""The origin of a comparison: command, versions, commit, machine."""
+"""The origin of a result: command, versions, commit, machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIBRARIES = ("ray", "tensorflow", "keras", "scikit-learn", "numpy")
 
 
 def provenance() -> dict[str, Any]:
-    """Return the keys of a comparison on its origin.
+    """Return the keys of a comparison or a launch on its origin.
 
     They are "python" (the interpreter), "command", "folder" (in which it ran), "versions", "commit" (None outside a
     checkout) and "machine".
@@ -27,7 +27,11 @@ def provenance() -> dict[str, Any]:
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in _LIBRARIES},
         "commit": _commit(),
-        "machine": {"system": f"{platform.system()} {platform.machine()}", "cpus": os.cpu_count()},
+        "machine": {
+            "host": platform.node(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "cpus": os.cpu_count(),
+        },
     }
 
 

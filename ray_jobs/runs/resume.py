@@ -10,6 +10,7 @@ from genre_models.checkpoint import Checkpoint
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import Resumable
+from ray_jobs.runs.launches import KEY as LAUNCHES
 from ray_jobs.runs.run_folder import RunFolder
 
 
@@ -54,7 +55,8 @@ def check_resume(
         return
     if not options.resume:
         raise TrainError(f"the {study} {folder.path} exists: go on with it by --resume, or take another --name")
-    before, now = _flat(folder.options(), requested), _flat(requested, requested)
+    recorded = folder.options()
+    before, now = _flat(recorded, requested), _flat(requested, requested)
     changed = [
         f"{name[-1]} {before.get(name)} -> {now[name]}"
         for name in now
@@ -65,7 +67,7 @@ def check_resume(
             f"the {study} {folder.path} was started otherwise ({', '.join(changed)}): give it the same options and "
             f"films, or start a new {study} under another --name"
         )
-    folder.write_options(requested)
+    folder.write_options(requested | ({LAUNCHES: recorded[LAUNCHES]} if LAUNCHES in recorded else {}))
 
 
 def require_whole_checkpoints(folder: RunFolder, tell: Callable[[str], None]) -> None:

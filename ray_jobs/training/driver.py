@@ -36,9 +36,10 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> str:
     spans: list[Span] = []
     timer = driver_timer(spans if options.timing else None)
     setup = JobSetup.start(kind, options, console, workers=options.workers)
-    _require_equal_shares(recipe, options.workers)
+    _require_equal_shares(recipe, options.workers, options.gpus)
     setup.require_inputs_that_fit(kind, config)
-    recipe = _with_batches_that_fit(recipe, setup.store.manifest.films["train"], options.workers, console)
+    devices = options.workers * max(1, int(options.gpus))
+    recipe = _with_batches_that_fit(recipe, setup.store.manifest.films["train"], devices, console)
     folder = setup.folder(RunFolder, kind)
     checkpoint = setup.with_vocabulary(setup.checkpoint(kind, config, recipe))
     init_checkpoint = _init_checkpoint(folder, checkpoint, options)
@@ -46,7 +47,8 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> str:
     with lease(folder.path):
         check_resume(folder, requested, options)
         require_whole_checkpoints(folder, console.line)
-        return _train(setup, folder, checkpoint, init_checkpoint, spans, timer)
+        with setup.launched(folder, recipe):
+            return _train(setup, folder, checkpoint, init_checkpoint, spans, timer)
 
 
 def _train(
@@ -82,21 +84,22 @@ def _train(
     return _finish(folder, kind, options.metric, console)
 
 
-def _with_batches_that_fit(recipe: Recipe, films: int, workers: int, console: Console) -> Recipe:
+def _with_batches_that_fit(recipe: Recipe, films: int, devices: int, console: Console) -> Recipe:
     """Return the recipe with a batch of at most all training films: more would be filling, in memory."""
-    most = -(-films // workers) * workers
+    most = -(-films // devices) * devices
     if recipe.batch_size <= most:
         return recipe
     console.line(f"--batch-size {recipe.batch_size:,} is more than the {films:,} training films: taking {most:,}")
     return dataclasses.replace(recipe, batch_size=most)
 
 
-def _require_equal_shares(recipe: Recipe, workers: int) -> None:
-    """Raise TrainError if the workers cannot share a batch equally."""
-    if recipe.batch_size % workers:
+def _require_equal_shares(recipe: Recipe, workers: int, gpus: float) -> None:
+    """Raise TrainError if the workers, or the GPUs of each, cannot share a batch equally."""
+    devices = workers * max(1, int(gpus))
+    if recipe.batch_size % devices:
+        who = f"{workers} workers" if gpus <= 1 else f"{gpus:g} GPUs"
         raise TrainError(
-            f"--batch-size {recipe.batch_size} cannot be shared equally by {workers} workers: "
-            f"take a multiple of {workers}"
+            f"--batch-size {recipe.batch_size} cannot be shared equally by {who}: take a multiple of {devices}"
         )
 
 
@@ -123,7 +126,7 @@ def _introduce(setup: JobSetup, checkpoint: Checkpoint, init_checkpoint: str) ->
         f"{setup.store.path}, {recipe.epochs} epochs in batches of {recipe.batch_size}, on "
         f"{counted(setup.workers, 'worker')}" + (f", from {init_checkpoint}" if init_checkpoint else "")
     )
-    if setup.options.use_gpu and (message := without_cudnn(config)):
+    if setup.options.gpus and (message := without_cudnn(config)):
         console.line(message)
     if checkpoint.inputs.fine_tuned and not init_checkpoint:
         console.line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -11,8 +12,9 @@ from genre_models.checkpoint import Checkpoint
 from genre_models.models.registry import REGISTRY
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console
+from ray_jobs.cli.errors import UsageError
 from ray_jobs.cli.options import TrainingOptions, timestamp
-from ray_jobs.cluster import resources
+from ray_jobs.cluster import ray_init, resources
 from ray_jobs.cluster.resources import Resources
 from ray_jobs.inputs.feature_extraction import with_encoder, with_features
 from ray_jobs.inputs.store_setup import films_for, open_store
@@ -22,6 +24,7 @@ from ray_jobs.inputs.train_inputs import (
     require_posters_that_fit,
     vocabulary_of,
 )
+from ray_jobs.runs.launches import launched
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.trackers import tracking_of
 from ray_jobs.training.train_spec import TrainSpec
@@ -60,13 +63,21 @@ class JobSetup:
         Raises:
             ClusterError: the cluster has no room for the workers.
             StoreError: there is no store, or it lacks posters or overviews that the model reads.
-            UsageError: the tracker's package is not installed.
+            UsageError: the tracker's package is not installed, or several workers are to have several GPUs each.
         """
         has_trials = max_concurrent is not None
+        if workers > 1 and options.gpus > 1:
+            raise UsageError(
+                f"--gpus-per-worker {options.gpus:g} with {workers} workers: a model is mirrored over the GPUs of one "
+                f"worker, or shared by workers of one GPU each; ask for {workers * int(options.gpus)} workers instead"
+            )
         tracking_of(options.track, options.runs)  # an error before any work
-        have = resources.connect(console, dashboard=has_trials and workers > 1)
+        have = resources.connect(console, dashboard=options.dashboard or (has_trials and workers > 1))
+        if options.dashboard:
+            url = ray_init.dashboard_url
+            console.line(f"Ray's dashboard: http://{url}" if url else "The Ray that runs here has no dashboard")
         wanted: dict[str, Any] = {
-            "workers": workers, "use_gpu": options.use_gpu, "cpus_per_worker": options.cpus_per_worker, "have": have,
+            "workers": workers, "gpus": options.gpus, "cpus_per_worker": options.cpus_per_worker, "have": have,
         }  # fmt: skip
         if max_concurrent is None:
             per_worker, at_once = resources.worker_resources(**wanted), 1
@@ -106,11 +117,22 @@ class JobSetup:
 
     def with_features(self, checkpoint: Checkpoint, splits: tuple[str, ...] = TRAINING_SPLITS) -> Checkpoint:
         """Return a checkpoint record with its features; those the store lacks are extracted."""
-        return with_features(checkpoint, self.store, splits, self.console, use_gpu=self.options.use_gpu)
+        return with_features(checkpoint, self.store, splits, self.console, gpus=self.options.gpus)
 
     def folder(self, folder_class: type[Folder], default_name: str) -> Folder:
         """Return the job's folder below --runs; by default a name and the time."""
         return folder_class(files.absolute(self.options.runs), self.options.name or f"{default_name}-{timestamp()}")
+
+    def launched(self, folder: RunFolder, recipe: Recipe) -> contextlib.AbstractContextManager[None]:
+        """Record this launch in the job's folder for a block: resources, seed, metric, origin, times, outcome."""
+        have = self.have
+        resources = {
+            "workers": self.workers,
+            "per_worker": self.per_worker,
+            "trials_at_once": self.max_concurrent,
+            "cluster": {"cpus": have.cpus, "gpus": have.gpus, "nodes": have.nodes},
+        }
+        return launched(folder, resources=resources, seed=recipe.seed, metric=self.options.metric)
 
     def train_spec(
         self, checkpoint: Checkpoint, run: str, shares: dict[str, tuple[int, ...]], **more: Any
@@ -129,7 +151,7 @@ class JobSetup:
             training_films=shares["train"],
             validation_films=shares["validation"],
             shuffle_buffer=self.options.shuffle_buffer,
-            use_gpu=self.options.use_gpu,
+            gpus=self.options.gpus,
             metric=self.options.metric,
             genre_films=self.store.manifest.films_of_genres("train"),
             tracking=tracking_of(self.options.track, self.options.runs),

@@ -104,7 +104,7 @@ def run_workers(
         datasets=datasets,
         dataset_config=ray.train.DataConfig(datasets_to_split=list(split)),
         scaling_config=ray.train.ScalingConfig(
-            num_workers=workers, use_gpu=spec.use_gpu, resources_per_worker=per_worker
+            num_workers=workers, use_gpu=bool(spec.gpus), resources_per_worker=per_worker
         ),
         run_config=ray.train.RunConfig(
             # Ray's metrics take ASCII alone, and what it keeps of a run must not stand between a run and its resuming.

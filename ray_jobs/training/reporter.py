@@ -16,6 +16,7 @@ from genre_models.training.history import EpochMetrics, best_epoch
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.tensorboard import TensorBoard
 from ray_jobs.runs.trackers import Tracker, options_of
+from ray_jobs.training.run_metrics import RunMetrics
 from ray_jobs.training.timing import WORKER, EpochGapTimer, Timer
 from ray_jobs.training.train_spec import Progress, TrainSpec
 
@@ -41,6 +42,7 @@ class Reporter:
         self._executor = ThreadPoolExecutor(1, "checkpoint")
         self._folder = RunFolder.at(spec.run)
         self._tensorboard = TensorBoard(spec.run, spec.settings) if self._first else None
+        self._metrics = RunMetrics(spec.run)
         self._tracker = None
         if self._first and spec.tracking:
             self._tracker = Tracker(spec.tracking, spec.run, options_of(spec.checkpoint))
@@ -79,6 +81,7 @@ class Reporter:
             self._best = best.epoch
 
         self._report(reported, save)
+        self._metrics.write(metrics)
         self._send(Progress(metrics.epoch, metrics=metrics))
 
     def close(self) -> None:

@@ -23,7 +23,8 @@ class TrainSpec:
     validation_films: tuple[int, ...]
     """Validation films in each rank's share."""
     shuffle_buffer: int
-    use_gpu: bool
+    gpus: float
+    """GPUs of each worker; a fraction shares one, 0 is none."""
     steps_per_execution: int = 1
     """Training steps per call of the compiled function, where that many consecutive batches have one shape."""
     metric: str = "validation_loss"
@@ -46,6 +47,11 @@ class TrainSpec:
     """The tracker that rank 0 writes to, beside TensorBoard."""
     settings: dict[str, Any] | None = None
     """The settings of a sweep's trial."""
+
+    @property
+    def devices(self) -> int:
+        """Return the devices that each worker computes on."""
+        return max(1, int(self.gpus))
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def train_func(config: dict[str, TrainSpec]) -> None:
     timer.record("its process started, Ray Train in it", process_started())
     with timer.span("importing TensorFlow"):
         from genre_models.training import trainer  # imports TensorFlow: timed, and not earlier
-    threads = None if spec.use_gpu else max(1, (os.cpu_count() or 1) // context.get_local_world_size())
+    threads = None if spec.gpus else max(1, (os.cpu_count() or 1) // context.get_local_world_size())
     # Each rank has its own share (see `inputs.train_inputs`), or Ray Data splits one stream while it is read.
     with timer.span("waiting for the films"):
         films = ray.get(spec.channel.received.remote()) if spec.films_via_channel else []
@@ -51,7 +51,10 @@ def train_func(config: dict[str, TrainSpec]) -> None:
     latest = run.last()
     last = files.local_copy(latest.path) if latest else contextlib.nullcontext()
     strategy = trainer.set_up_tensorflow(
-        workers=workers, threads=threads, inter_op_parallel=spec.checkpoint.inputs.inter_op_parallel
+        workers=workers,
+        threads=threads,
+        inter_op_parallel=spec.checkpoint.inputs.inter_op_parallel,
+        devices=spec.devices,
     )
     with last as folder:
         reporter = Reporter(spec, rank, functools.partial(_report, run), timer)

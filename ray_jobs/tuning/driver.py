@@ -41,12 +41,13 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
         kind, options, console, workers=options.workers_per_trial, max_concurrent=options.max_concurrent
     )
     setup.require_inputs_that_fit(kind, sweep.config)
-    check_space(sweep, options.workers_per_trial)
+    check_space(sweep, options.workers_per_trial * max(1, int(options.gpus)))
     start, encoded = _start(sweep, setup)
     folder = setup.folder(SweepFolder, f"tune-{kind}")
     with lease(folder.path):
         check_resume(folder, sweep.requested(start, options), options, may_differ=("trials",))
-        return _tune(sweep, sampler, setup, start, encoded, folder)
+        with setup.launched(folder, sweep.recipe):
+            return _tune(sweep, sampler, setup, start, encoded, folder)
 
 
 def _tune(

@@ -99,8 +99,8 @@ def not_searched(kind: str, config: Any) -> dict[str, str]:
     return reasons
 
 
-def check_space(sweep: Sweep, workers: int) -> None:
-    """Check that the space can be searched by trials of this many workers.
+def check_space(sweep: Sweep, devices: int) -> None:
+    """Check that the space can be searched by trials on this many devices: workers, or GPUs of all of them.
 
     Raises:
         TrainError: it is empty, or holds a setting or a batch size that would fail in every trial.
@@ -113,9 +113,9 @@ def check_space(sweep: Sweep, workers: int) -> None:
     sizes = sweep.space.get("batch_size")
     batches = sizes.values if isinstance(sizes, search_space.Choice) else ()
     for size in {sweep.recipe.batch_size, *batches}:
-        if size % workers:
+        if size % devices:
             raise TrainError(
-                f"a batch_size of {size} cannot be shared equally by {workers} workers: "
+                f"a batch_size of {size} cannot be shared equally by {devices} workers: "
                 "search sizes that can, such as --vary 'batch_size: [32, 64]'"
             )
 

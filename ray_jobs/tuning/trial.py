@@ -74,9 +74,11 @@ def _train_here(own: TrainSpec, spec: TrialSpec, folder: RunFolder, started: flo
 
     timer.mark("import")
     trainer.release_memory()
-    threads = None if own.use_gpu else max(1, int(spec.per_worker["CPU"]))
+    threads = None if own.gpus else max(1, int(spec.per_worker["CPU"]))
     inter_op_parallel = own.checkpoint.inputs.inter_op_parallel and (threads or 0) > 1
-    strategy = trainer.set_up_tensorflow(workers=1, threads=threads, inter_op_parallel=inter_op_parallel)
+    strategy = trainer.set_up_tensorflow(
+        workers=1, threads=threads, inter_op_parallel=inter_op_parallel, devices=own.devices
+    )
 
     def films(split: str) -> Iterator[Block]:
         return (ray.get(block) for block in spec.films[split])

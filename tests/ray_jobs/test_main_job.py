@@ -71,6 +71,20 @@ def test_the_report_holds_what_it_promises(home: Path) -> None:
     assert (home / "report" / "comparison.md").stat().st_size > 1000
 
 
+def test_the_runs_are_listed_as_done_and_say_how_they_were_made(home: Path, run_job: RunJob) -> None:
+    listed = json.loads(run_job("status", "--runs", home / "runs", "--json").stdout)
+    assert [(run["name"], run["model"], run["state"], run["done"], run["of"]) for run in listed] == [
+        ("cnn", "cnn", "done", 2, 2),
+        ("lstm", "lstm", "done", 2, 2),
+    ]
+    for run in listed:
+        history = from_csv((home / "runs" / run["name"] / "history.csv").read_text())
+        assert run["best"] == min(epoch.validation_loss for epoch in history)
+        (launch,) = json.loads((home / "runs" / run["name"] / "run.json").read_text())["launches"]
+        assert launch["resources"]["workers"] == 1 and launch["resources"]["cluster"]["nodes"] == 1
+        assert launch["outcome"] == "done" and launch["metric"] == "validation_loss" and launch["seed"] == 0
+
+
 def test_the_report_s_prior_agrees_with_scikit_learn(home: Path) -> None:
     told = comparison(home / "report")["models"]["prior"]["metrics"]
     store = Store.open(str(home / "store"))

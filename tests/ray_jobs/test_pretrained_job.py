@@ -173,7 +173,7 @@ def test_overviews_are_cut_and_posters_have_two_views(home: Path) -> None:
 def test_a_prediction_is_the_model_s_own(home: Path, kind: str) -> None:
     store, folder = Store.open(str(home / "store")), checkpoint(home, kind)
     metadata = feature_extraction.with_features(
-        feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Console(), use_gpu=False
+        feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Console(), gpus=0
     )
     told = feature_extraction.features_of(metadata.inputs)
     model = checkpoints.load_model(folder)
@@ -276,7 +276,7 @@ def test_an_encoder_that_fails_is_told_in_a_line(home: Path, monkeypatch: pytest
     )
     with pytest.raises(TrainError, match="efficientnet-lite0 failed: ValueError: these weights are none"):
         feature_extraction.with_features(
-            feature_extraction.with_encoder(metadata), store, ("validation",), Console(), use_gpu=False
+            feature_extraction.with_encoder(metadata), store, ("validation",), Console(), gpus=0
         )
     assert not [path for path in (home / "store" / "features").rglob("*preparing*")]
 
@@ -350,7 +350,7 @@ def test_a_network_is_frozen_first_and_fine_tuned_after(
     monkeypatch.setattr(feature_extraction, "_digest", None)
     store, folder = Store.open(str(home / "store")), checkpoint(home, "tuned")
     metadata = feature_extraction.with_features(
-        feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Console(), use_gpu=False
+        feature_extraction.with_encoder(checkpoints.read(folder)), store, ("test",), Console(), gpus=0
     )
     assert not metadata.inputs.frozen and metadata.inputs.digests == ("of the file",)
     films = store.table("test", ["row", "poster"])

@@ -33,6 +33,8 @@ JOBS = (AblateOptions(), CNNOptions(), EvaluateOptions(), PrepareOptions(), Trai
         (TrainOptions(), {"shuffle_buffer": 0}),
         (TrainOptions(), {"cpus_per_worker": 0.0}),
         (TrainOptions(), {"cpus_per_worker": math.nan}),
+        (TuneOptions(), {"gpus_per_worker": 0.0}),
+        (TrainOptions(), {"gpus_per_worker": 1.5}),
         (TrainOptions(), {"object_store_share": -0.5}),
         (TuneOptions(), {"time_budget": math.nan}),
         (TuneOptions(), {"max_concurrent": -1}),
@@ -67,3 +69,14 @@ def test_values_of_a_file_are_checked_as_options_are(text: str, why: str, tmp_pa
     with pytest.raises(TrainError) as error:
         config_loading.with_config(CNNOptions(), ["--config", str(tmp_path / "settings.yaml")])
     assert why in str(error.value) and "settings.yaml" in str(error.value)
+
+
+def test_gpus_of_a_worker_imply_their_use_and_a_model_predicts_on_one() -> None:
+    check_ranges(TrainOptions(gpus_per_worker=2.0))
+    assert [TrainOptions(gpus_per_worker=gpus, use_gpu=use).gpus for gpus, use in ((0.25, False), (None, True))] == [
+        0.25,
+        1,
+    ]
+    assert TrainOptions().gpus == 0
+    with pytest.raises(ValueError, match="--gpus-per-worker 2: a model predicts on one GPU; give 1, or a fraction"):
+        EvaluateOptions(gpus_per_worker=2.0)

@@ -49,6 +49,26 @@ def raising(error: BaseException) -> Any:
     return main
 
 
+@pytest.mark.parametrize(("error", "said"), [(RunError("the run failed"), True), (TrainError("no such run"), False)])
+def test_a_failure_says_where_the_logs_are_and_a_usage_error_does_not(
+    error: Exception, said: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ray_jobs.cli.runner.log_places", ["/tmp/ray/session_x/logs"])
+    _, text = ended(monkeypatch, capsys, raising(error))
+    assert ("Logs of Ray's processes: /tmp/ray/session_x/logs" in text) == said
+    assert text.rstrip().endswith(str(error))
+
+
+def test_a_bug_says_where_the_logs_are_and_shows_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ray_jobs.cli.runner.log_places", ["/tmp/ray/session_x/logs"])
+    monkeypatch.setattr(sys, "argv", ["job"])
+    with pytest.raises(ZeroDivisionError):
+        run_job(raising(ZeroDivisionError()), Options)
+    assert "/tmp/ray/session_x/logs" in capsys.readouterr().err
+
+
 def full(path: Path) -> OSError:
     return OSError(errno.ENOSPC, "No space left on device", str(path))
 
