@@ -124,7 +124,11 @@ def read_films(
         problems = [*genres.problems, *_problems(genres, selection, rows, posters, found)]
         if problems:
             raise _error(folder, problems)
+        warnings: tuple[str, ...] = ()
         films = _written(table, genres, selection, posters, str(Path(work, "films.arrow")))
+        if options.labelled:
+            overviews = report.warnings(films, genres.names, options.unknown_share)
+            warnings = (*report.rare_genres(genres.names, selection), *overviews)
         return FilmList(
             genres=genres.names,
             table=films,
@@ -132,7 +136,7 @@ def read_films(
             repeats=selection.repeats,
             fingerprint=rows.fingerprint,
             understood=report.understood(found, rows, genres, selection, posters),
-            warnings=report.warnings(films, genres.names, options.unknown_share) if options.labelled else (),
+            warnings=warnings,
             set_aside=selection.set_aside,
             lacking=int((selection.kept & ~(selection.has_overview & selection.has_poster)).sum()),
         )

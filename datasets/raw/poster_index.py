@@ -101,7 +101,7 @@ class PosterIndex:
         if not len(self):
             return found
         cleaned = [_path_of(value) for value in values]
-        given = np.array([bool(value) for value in cleaned])
+        given = np.array([bool(value) for value in cleaned], bool)
         for kind, key in (("path", _tail_key), ("base", _base_key), ("loose", _stem_key)):
             missing = np.flatnonzero(given & (found < 0))
             if len(missing):

@@ -19,6 +19,8 @@ _CHECKED = 2_000  # overviews
 _FOREIGN = 0.5  # share of overviews from which a warning is due
 _UNKNOWN = 0.1
 _LEAK = 0.25
+_MANY_GENRES = 20
+_FEW_FILMS = 10
 
 
 def understood(
@@ -71,8 +73,7 @@ def _columns_line(found: FilmsPath, rows: FilmRows, genres: Genres) -> str:
 
 def _genres_line(found: FilmsPath, genres: Genres, selection: Selection, *, numbered: bool) -> str:
     columns = found.genre_table.columns
-    kept = np.flatnonzero(selection.kept)
-    films = np.bincount(selection.codes[kept], minlength=len(selection.code_labels)) @ selection.code_labels
+    films = _films_of_genres(selection)
     source = "lists of names" if columns.genre is not None else "columns of 0 and 1"
     source = "TMDB's numbers" if numbered else source
     if selection.merged and not found.joined:
@@ -194,6 +195,24 @@ def warnings(
 
 def _some(texts: Sequence[str], most: int) -> str:
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def rare_genres(genres: Sequence[str], selection: Selection) -> tuple[str, ...]:
+    """Return the warning about many genres of few films each, if it is due."""
+    rare = int((_films_of_genres(selection) < _FEW_FILMS).sum())
+    if len(genres) < _MANY_GENRES or 2 * rare < len(genres):
+        return ()
+    return (
+        f"{rare:,} of {len(genres):,} genres have fewer than {_FEW_FILMS} films, too few to learn or to test: "
+        f"--min-films-per-genre {_FEW_FILMS} drops them",
+    )
+
+
+def _films_of_genres(selection: Selection) -> np.ndarray:
+    """Return each genre's number of films kept, [genres]."""
+    kept = np.flatnonzero(selection.kept)
+    counts = np.bincount(selection.codes[kept], minlength=len(selection.code_labels))
+    return np.asarray(counts @ selection.code_labels)
 
 
 def _labels(column: pa.FixedSizeListArray) -> np.ndarray:

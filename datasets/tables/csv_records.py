@@ -91,7 +91,7 @@ class CsvRecords:
             return fields[1:], ""
         if len(fields) > width and not any(map(str.strip, fields[width:])):  # trailing delimiters
             return fields[:width], ""
-        return fields, f"{len(fields)} fields where the header has {width}"
+        return fields, f"{len(fields)} field{'s' * (len(fields) != 1)} where the header has {width}"
 
     def _is_record(self, line: bytes, width: int) -> bool:
         """Return whether the line alone is a complete record of `width` fields."""
