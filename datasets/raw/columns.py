@@ -17,6 +17,7 @@ from datasets.tables.tables import FILE_KEY
 _ID = (
     ("id", "imdbid", "tmdbid", "movieid"),
     ("showid", "filmid", "titleid", "imdbtitleid", "tconst", "const"),
+    ("movieimdblink", "imdblink", "imdburl"),
 )
 _OVERVIEW = (
     ("overview", "plot", "description", "summary"),

@@ -33,6 +33,7 @@ _FEWEST_IDS = 20  # that show of which kind the others are
 _SAME_IDS = 0.9  # share of the first ones that are of one kind
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _IMDB_ID = re.compile(r"tt\d{5,}")
+_IMDB_LINK = re.compile(r"(?:https?://)?(?:www\.|m\.)?imdb\.com/title/(tt\d+)(?:[/?#].*)?$", re.IGNORECASE)
 _SHORT_NUMBER = re.compile(r"\d{1,3}")
 _FILE_NAME_LIMIT = 255  # Bytes, on every common filesystem.
 SCHEMA = pa.schema(
@@ -156,6 +157,8 @@ class FilmRows:
             film = str(self.records) if at_id is None else id_text(fields[at_id]) if at_id < len(fields) else ""
             if stray is not None and not problem and stray.fullmatch(film):
                 problem = f"Id is {film!r}, and the others are like {used.first_ids()[0]!r}: its fields are shifted"
+            if "/" in film and (link := _IMDB_LINK.match(film)):
+                film = link.group(1)
             if self.labelled and not _PLAIN_ID.fullmatch(film):
                 if unsafe := _unsafe_id(film):
                     self._reject(used, film, row, ID_LEAVES_FOLDER, unsafe)

@@ -26,7 +26,7 @@ import ray.data
 
 from datasets.raw.films_folder import FilmList, ReadOptions, read_films
 from datasets.raw.posters import MAX_PIXELS
-from datasets.raw.rejects import FilmsError, Reject, write_rejects
+from datasets.raw.rejects import DUPLICATE_ID, FilmsError, Reject, write_rejects
 from datasets.storage import atomic, files
 from datasets.storage.atomic import new_folder
 from datasets.storage.malloc_trim import malloc_trim
@@ -116,12 +116,13 @@ def _check_rejects(films: FilmList, rejects: Sequence[Reject], most: float, fold
     if (everything and faults / everything > most) or (rejects and faults == everything):
         counts = Counter(reject.reason for reject in rejects) - (films.set_aside if faults else Counter())
         example = next((reject for reject in rejects if counts[reject.reason]), rejects[0])
+        number = "number them with --id-column row, " if example.reason == DUPLICATE_ID else ""
         raise FilmsError(
             f"{faults or len(rejects):,} of {everything or len(rejects):,} films in {folder} cannot be used "
             f"({faults / everything if everything else 1:.1%}; at most {most:.1%} may be rejected): "
             + ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
             + f". For example row {example.row}, id {example.id!r}: {example.detail}. "
-            "Repair the films, or allow more with --max-rejects. No store was written."
+            f"Repair the films, {number}or allow more with --max-rejects. No store was written."
         )
 
 

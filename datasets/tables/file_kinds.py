@@ -40,6 +40,8 @@ def no_table(start: bytes) -> str:
     if start.startswith(b"PK\3\4"):
         if _SHEETS.search(start):
             return "a spreadsheet: save its sheet of films as CSV"
+        if b".npy" in start:
+            return "arrays of NumPy: save a table as Parquet or CSV"
         return "a ZIP archive: name it so that it ends on .zip"
     if _PICKLE.match(start):
         return "a pickle, which is never opened, as it could run any code: save its table as Parquet or CSV"

@@ -31,6 +31,14 @@ _NUMPY_LIST = re.compile(r"""^\[\s*(['"]).*\1\s*\]$""", re.DOTALL)
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
 
+_KNOWN = "|".join(re.escape(name) for name in sorted(TMDB_GENRES.values(), key=len, reverse=True))
+_KNOWN_LIST = re.compile(rf"(?:{_KNOWN})(?:[ -](?:{_KNOWN}))*", re.IGNORECASE)
+_KNOWN_NAME = re.compile(_KNOWN, re.IGNORECASE)
+KNOWN_NAMES = "TMDB's names"
+"""In place of a separator: genres of TMDB with spaces or hyphens between them, `Action Science Fiction`."""
+_MOST_OTHERS = 0.02  # share of texts with another name
+
+
 def binary_label(value: Any) -> int | None:
     """Return 1 for a yes in any spelling, 0 for a no, blank or NaN; else None."""
     if isinstance(value, str):
@@ -50,7 +58,7 @@ def names_of(value: Any, separator: str = "") -> tuple[str, ...] | None:
 
     Args:
         value: a list of names or of objects with a name, the same as JSON or Python text, or names with a separator.
-        separator: between the names of a plain text; "" takes the first of `SEPARATORS` that occurs.
+        separator: between the names of a plain text, or `KNOWN_NAMES`; "" takes the first of `SEPARATORS` that occurs.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -58,6 +66,8 @@ def names_of(value: Any, separator: str = "") -> tuple[str, ...] | None:
             return _listed(text)
         if text.casefold() in NO_GENRE_NAMES:
             return (" ".join(text.split()),) if text else ()
+        if separator == KNOWN_NAMES:
+            return tuple(_KNOWN_NAME.findall(text)) if _KNOWN_LIST.fullmatch(text) else (" ".join(text.split()),)
         separator = separator or next((mark for mark in SEPARATORS if mark in text), ",")
         return tuple(name for part in text.split(separator) if (name := " ".join(part.split())))
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -103,7 +113,14 @@ def _flat(value: Any) -> tuple[str, ...] | None:
 
 
 def separator_of(values: Sequence[Any]) -> str:
-    """Return the separator of a column's plain texts: the first of `SEPARATORS` that occurs in any of them."""
+    """Return the separator of a column's plain texts: the first of `SEPARATORS` that occurs in any of them.
+
+    Where none does, and nearly all are rows of TMDB's names, it is `KNOWN_NAMES`.
+    """
     texts = [text.strip() for text in values if isinstance(text, str)]
     plain = [text for text in texts if text[:1] not in ("[", "{") and text.casefold() not in NO_GENRE_NAMES]
-    return next((mark for mark in SEPARATORS if any(mark in text for text in plain)), ",")
+    if mark := next((mark for mark in SEPARATORS if any(mark in text for text in plain)), ""):
+        return mark
+    several = any(len(_KNOWN_NAME.findall(text)) > 1 for text in plain)
+    others = sum(not _KNOWN_LIST.fullmatch(text) for text in plain)
+    return KNOWN_NAMES if several and others <= _MOST_OTHERS * len(plain) else ","

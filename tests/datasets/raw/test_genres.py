@@ -183,6 +183,19 @@ def test_genres_bear_the_names_by_which_models_know_them(text: str, tmp_path: Pa
     assert films.genres == (also if "genres" in text else also[:2])
 
 
+@pytest.mark.parametrize("mark", ["-", " "])
+def test_rows_of_known_names_are_split(mark: str, tmp_path: Path) -> None:
+    """As in the Kaggle sets of TMDB's films; names of their own with spaces and hyphens stay whole."""
+    listed = [("Action", "Science Fiction"), ("TV Movie",), ("Drama", "Romance", "War")]
+    rows = [[n, "A text.", mark.join(names)] for n, names in enumerate(listed)]
+    (tmp_path / "films.csv").write_text(csv_text([["id", "overview", "genres"], *rows]))
+    films = read_films(str(tmp_path))
+    assert films.genres == ("Action", "Drama", "Romance", "Science Fiction", "TV Movie", "War")
+    assert [sum(film["labels"]) for film in films.table.to_pylist()] == [2, 1, 3]
+    (tmp_path / "films.csv").write_text("id,overview,genres\n1,A text.,Sci-Fi\n2,A text.,Film Noir\n")
+    assert read_films(str(tmp_path)).genres == ("Film Noir", "Sci-Fi")
+
+
 def test_numbers_of_genres_get_names_from_a_file(tmp_path: Path) -> None:
     """Numbers that the file leaves out reject their film; without a file the column is refused."""
     (tmp_path / "films.csv").write_text("id,overview,genres\n1,One,7|9\n2,Two,9\n3,Three,11\n")

@@ -142,6 +142,18 @@ def test_ids_that_would_become_one_stay_apart() -> None:
     assert united[0] == united[3] != united[1] and united[2] == united[4]
 
 
+def test_an_address_at_imdb_is_its_id(tmp_path: Path) -> None:
+    """As of the IMDB 5000 set; other addresses are refused, as they hold slashes."""
+    rows = [f"http://www.imdb.com/title/tt049954{n}/?ref_=fn_tt_tt_1" for n in range(3)] + [
+        "http://other.org/title/tt1"
+    ]
+    text = csv_text([["movie_imdb_link", "genres", "plot"], *([row, "Drama", f"Text {row}."] for row in rows)])
+    (tmp_path / "films.csv").write_text(text)
+    films = read_films(str(tmp_path))
+    assert films.table["id"].to_pylist() == ["tt0499540", "tt0499541", "tt0499542"]
+    assert "choose another --id-column, or --id-column row" in films.rejects[0].detail
+
+
 def test_another_id_of_the_table_names_posters(tmp_path: Path) -> None:
     rows = [[862 + n, f"tt0{114709 + n}", OVERVIEWS[n], "Drama", f"/p{n}.jpg"] for n in range(FILMS)]
     header = ["id", "imdb_id", "overview", "genres", "poster_path"]
