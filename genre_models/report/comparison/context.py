@@ -53,7 +53,8 @@ def context(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "genre_sections": sections,
         "threshold_data": threshold_data(comparison),
         "headline": verdict.headline(comparison),
-        "findings": verdict.findings(comparison),
+        # The first screen shows what three guesses find.
+        "findings": [one for one in verdict.findings(comparison) if one.title != verdict.THREE_GUESSES],
         "warnings": verdict.warnings(comparison),
         "models": _models(comparison),
         "metrics": tables.metrics_table(comparison),

@@ -20,11 +20,13 @@ from genre_models.report.findings.comparison_query import (
 from genre_models.report.style.formats import films, listed, percent, show, span
 from genre_models.report.style.table import Finding
 
+THREE_GUESSES = "Three guesses"
+
 
 def findings(comparison: Mapping[str, Any]) -> list[Finding]:
     """Return the paragraphs of the verdict with their titles, the most important first."""
     paragraphs = [
-        Finding("Three guesses", _three_guesses(comparison)),
+        Finding(THREE_GUESSES, _three_guesses(comparison)),
         Finding("Which is better", _which_is_better(comparison)),
         Finding("Against the baselines", _against_baselines(comparison)),
         Finding("The films", _films(comparison)),
