@@ -53,6 +53,9 @@ def winners_table(comparison: Mapping[str, Any], anchors: Mapping[str, str] | No
         genre_cell = Cell(genre, faint=best.few, link=link)
         cells = [genre_cell, named, _picks(comparison, best), lead, Cell(best.sure)]
         rows.append([*cells, _example(comparison, best), _all_films(comparison, best)])
+    heads = [head for head, _ in _WINNERS]
+    if not any(film.get("explanations") for film in comparison.get("all_films") or []):
+        heads[heads.index("see why")] = "for example"
     columns = [place for place in range(len(_WINNERS)) if any(row[place] is not None for row in rows)]
     level = number((comparison.get("bootstrap") or {}).get("level"))
     chance = show(compared * (1 - (0.95 if level is None else level)), 1)
@@ -62,7 +65,7 @@ def winners_table(comparison: Mapping[str, Any], anchors: Mapping[str, str] | No
     )
     return Table(
         "The best model of each genre",
-        [_WINNERS[place][0] for place in columns],
+        [heads[place] for place in columns],
         [[cell if (cell := row[place]) is not None else Cell(NOTHING) for place in columns] for row in rows],
         "genres winners",
         [_WINNERS[place][1] for place in columns],

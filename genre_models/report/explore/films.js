@@ -146,8 +146,8 @@
       right.append(truth, element("p", film.overview || "no overview"));
       for (const [g, kind] of film.suspects) {
         right.append(element("p", kind === "missing"
-          ? `Suspect label: all models name ${genres[g]}, the label does not.`
-          : `Suspect label: the label has ${genres[g]}, and no model thinks it likely.`, "note"));
+          ? `All models name ${genres[g]}; the film is not listed with it.`
+          : `The film is listed with ${genres[g]}; no model thinks it likely.`, "note"));
       }
       inside.append(left, right);
       if (film.why.length) inside.append(why(film, left, by));

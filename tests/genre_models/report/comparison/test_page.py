@@ -228,6 +228,10 @@ def test_a_genre_has_its_model_s_picks_and_a_film_that_shows_why(tmp_path: Path)
     (row,) = [line for line in markdown.splitlines() if line.startswith("| Drama | Poster CNN |")]
     assert "| 11 of 493 (Overview BiLSTM: 9) |" in row and "| film007 | 493 films |" in row
     assert [attrs["data-judge"] for _, attrs in page.tags if attrs.get("data-open") == "film007"] == ["cnn"]
+    assert "| see why |" in markdown
+    for film in comparison["all_films"]:
+        film["explanations"] = []
+    assert "| for example |" in rewritten(comparison, tmp_path)[1]  # nothing says why
     meanings = [attrs["id"] for _, attrs in page.tags if str(attrs.get("id")).startswith("term-")]
     assert {"term-poster-cnn", "term-genre-frequency", "term-at-0-5"} <= set(
         meanings
