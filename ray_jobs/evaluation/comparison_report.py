@@ -24,6 +24,7 @@ from genre_models.report.findings.comparison_query import FEWEST_FILMS, genres_b
 from ray_jobs.cli.console import Countdown, duration
 from ray_jobs.evaluation.eval_films import EvalSet
 from ray_jobs.evaluation.film_records import film_records
+from ray_jobs.evaluation.model_folders import model_folder
 from ray_jobs.evaluation.scoring import Evaluation
 from ray_jobs.runs.provenance import provenance
 from ray_jobs.runs.trackers import Tracking, track_study
@@ -57,6 +58,8 @@ def report(
     comparison["genre_details"] = {"thresholds": list(GRID)} | {
         "models": {m.key: genre_details(eval_set.labels, m.scores, m.thresholds, genres) for m in models}
     }
+    for key in {"ensemble", "tfidf"} & set(comparison["models"]):
+        comparison["models"][key]["folder"] = model_folder(folder, key)
     comparison |= {name: list(entries) for name, entries in studies.items() if entries}
     comparison["example_films"] = _example_films(eval_set, models, genres)
     showing = _films_of_genres(comparison, eval_set, models)

@@ -76,6 +76,11 @@ class EvaluatedParts:
         )
 
 
+def model_folder(report: str, key: str) -> str:
+    """Return the folder of a combination, which is written after the report."""
+    return files.join(files.absolute(report), FOLDER, key)
+
+
 def write_models(
     parts: EvaluatedParts, evaluated: Sequence[EvaluatedModel], report: str, runs: str, console: Console
 ) -> dict[str, str]:
@@ -93,7 +98,7 @@ def write_models(
     for model in evaluated:
         combines = len(parts.scored.get(model.key, ())) > 1 or model.key in (_TFIDF, _ENSEMBLE)
         if combines:
-            place = files.join(files.absolute(report), FOLDER, model.key)
+            place = model_folder(report, model.key)
             if not may_replace(place):
                 console.line(
                     f"The {model.metadata['label']} is not written as a model: {place} holds something else, which is "

@@ -178,12 +178,12 @@ def commands(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:
     here = f"cd {shlex.quote(str(folder))} && " if folder else ""
     steps = [("This comparison:", f"{here}{comparison.get('command')}")]
     for key, model in comparison["models"].items():
-        if model.get("checkpoint"):
+        if place := model.get("folder") or model.get("checkpoint"):
             command = [
                 str(comparison.get("python") or "python"),
                 "ray_jobs/predict.py",
                 "--model",
-                str(model["checkpoint"]),
+                str(place),
                 "--films",
                 "FOLDER",
                 "--out",

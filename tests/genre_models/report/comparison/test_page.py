@@ -245,11 +245,16 @@ def test_markdown_says_what_the_films_are_once(tmp_path: Path) -> None:
     assert "### Poster CNN right, Overview BiLSTM wrong\n" in markdown
 
 
-def test_an_ensemble_predicts_as_long_as_its_members(tmp_path: Path) -> None:
-    comparison = comparison_with_films(24, ALL)
+def test_an_ensemble_predicts_as_long_as_its_members_by_a_command(tmp_path: Path) -> None:
+    comparison = comparison_with_films(24, ALL) | {"python": ".venv/bin/python"}
+    comparison["models"]["ensemble"]["folder"] = "/reports/my report/models/ensemble"
     for key, seconds in {"cnn": 1.0, "lstm": 2.0, "fusion": 4.0, "tfidf": 0.5}.items():
         comparison["models"][key]["scoring"] = {"films": 240, "seconds": seconds}
-    _, markdown, _ = rewritten(comparison, tmp_path)
+    page, markdown, _ = rewritten(comparison, tmp_path)
+    assert (
+        "cd /home/somebody/film-genres && .venv/bin/python ray_jobs/predict.py "
+        "--model '/reports/my report/models/ensemble' --films FOLDER --out OUT"
+    ) in page.text
     (row,) = [line for line in markdown.splitlines() if line.startswith("| Ensemble |") and "9,734,000" in line]
     assert "| 7.5 s (240 films) |" in row
 
