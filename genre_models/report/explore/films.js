@@ -54,7 +54,7 @@
       return models.map((_, m) => genres.map((_, g) => view.getUint16(2 * (m * genres.length + g), true) / 65535));
     };
     const percent = (p) => `${Math.round(100 * p)}\u00a0%`;
-    const table = (film) => {
+    const table = (film, by) => {
       const scores = scoresOf(film), kept = new Set(film.genres);
       for (const own of scores) [...own.keys()].sort((a, b) => own[b] - own[a]).slice(0, 3).forEach((g) => kept.add(g));
       const mean = (g) => scores.reduce((sum, own) => sum + own[g], 0);
@@ -62,7 +62,8 @@
       const made = element("table", undefined, "scores"), head = made.createTHead().insertRow(), foot = made.createTBody();
       head.append(element("th", "genre"));
       head.firstChild.scope = "col";
-      for (const model of models) {
+      const first = [...models.keys()].sort((a, b) => (models[b].key === by) - (models[a].key === by));
+      for (const model of first.map((m) => models[m])) {
         const cell = element("th");
         cell.scope = "col";
         cell.style.setProperty("--model", model.css);
@@ -77,8 +78,8 @@
         name.append(link(g));
         if (film.genres.includes(g)) row.className = "true";
         row.append(name);
-        models.forEach((model, m) => {
-          const p = scores[m][g], cell = row.insertCell(), bar = element("span", undefined, "bar"), fill = element("span");
+        first.forEach((m) => {
+          const model = models[m], p = scores[m][g], cell = row.insertCell(), bar = element("span", undefined, "bar"), fill = element("span");
           cell.style.setProperty("--model", model.css);
           if (model.thresholds[g] !== null && p >= model.thresholds[g]) cell.className = "named";
           fill.style.width = `${100 * p}%`;
@@ -151,7 +152,7 @@
       }
       inside.append(left, right);
       if (film.why.length) inside.append(why(film, left, by));
-      inside.append(table(film));
+      inside.append(table(film, by));
       body.replaceChildren(inside);
       at("before").disabled = open < 1;
       at("after").disabled = open < 0 || open >= matching.length - 1;

@@ -13,11 +13,12 @@
         const [named, right] = own.answers[place], [before, hits] = own.tuned;
         slide.setAttribute("aria-valuetext", thresholds[place].toFixed(2));
         const more = named - before, change = right - hits;
-        const moved = more === 0 && change === 0 ? "as many as at the threshold in use"
-          : more >= 0 ? `${films(more)} gained, ${change} of them right`
-          : `${films(-more)} lost, ${-change} of them right`;
+        const inUse = own.threshold.toFixed(2);
+        const moved = more === 0 && change === 0 ? `As many as at ${inUse}, the threshold in use`
+          : `Against ${inUse}, in use: ` + (more >= 0 ? `${films(more)} gained, ${change} of them right`
+          : `${films(-more)} lost, ${-change} of them right`);
         said.textContent = `From ${thresholds[place].toFixed(2)} on: ${films(named)} named, ${right} right. `
-          + `Precision ${share(right, named)}, recall ${share(right, total)}. Against ${own.threshold.toFixed(2)}, in use: ${moved}.`;
+          + `Precision ${share(right, named)}, recall ${share(right, total)}. ${moved}.`;
       };
       const start = () => {
         slide.value = Math.max(1, Math.min(99, Math.round(100 * models[model.value].threshold)));

@@ -187,6 +187,8 @@ def test_a_genre_leads_to_a_film_that_shows_why(tab: Any) -> None:
     link.focus()
     tab.keyboard.press("Enter")
     assert tab.locator("dialog h3").inner_text() == link.inner_text()
+    best = tab.locator(".winners tr:has([data-open]) .model").text_content()
+    assert tab.locator("dialog thead th").nth(1).text_content().split() == best.split()  # its column is the first
     tab.keyboard.press("Escape")
     assert link.evaluate("(one) => one === document.activeElement")
 
@@ -202,7 +204,7 @@ def test_the_slider_says_what_a_threshold_gains_and_loses(tab: Any) -> None:
     tab.locator(".winners a", has_text="Drama").click()
     form = tab.locator("form.slider[data-genre='Drama']")
     said = form.locator("output")
-    assert "Against 0.30, in use: as many as at the threshold in use." in said.inner_text()
+    assert "As many as at 0.30, the threshold in use." in said.inner_text()
     form.locator("input").focus()
     tab.keyboard.press("Home")
     drama = list(JUDGED).index("Drama")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genre_models.report.style.formats import duration, listed, narrow, percent, show, signed, some_percent, span
+from genre_models.report.style.render import with_terms
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,10 @@ def test_durations_read_like_a_clock() -> None:
 def test_lists_end_with_and() -> None:
     assert [listed(list(text)) for text in ("", "A", "AB", "ABC")] == ["", "A", "A and B", "A, B and C"]
     assert listed(list("ABCDE"), most=2) == "A, B and 3 more"
+
+
+def test_a_term_opens_its_meaning_where_it_first_stands() -> None:
+    html = with_terms("Poster CNN <b> of 5 % beats CNNs; Poster CNN", ["Poster CNN", "CNN", ""])
+    button = '<button type="button" class="term" popovertarget="term-poster-cnn">Poster CNN</button>'
+    assert html == f"{button} &lt;b&gt; of 5\u00a0% beats CNNs; Poster CNN"
+    assert with_terms("a < b", []) == "a &lt; b"
