@@ -21,7 +21,7 @@ from genre_models.predictors.find import find_model
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.options import at_home
 from ray_jobs.cli.runner import run_job
-from ray_jobs.cli.stderr import quiet_stderr
+from ray_jobs.exporting.export_model import Request, export_model
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Options:
     """Checkpoint, run (its best checkpoint), folder of runs (the ensemble of their last evaluation, or their best
     checkpoint), or a model that evaluate.py wrote. Of several the mean of the probabilities is exported."""
     format: Literal["savedmodel", "onnx", "litert", "keras"] = "savedmodel"
-    """savedmodel takes files of posters and texts, and holds every model but those on frozen encoders. onnx, litert and
-    keras take pixels and token ids, and hold no TF-IDF. onnx needs the extra export."""
+    """savedmodel takes files of posters and texts, and holds every model. onnx, litert and keras take pixels and token
+    ids, and hold no TF-IDF. onnx needs the extra export."""
     out: str = at_home("exported")
     """Folder of the artefact."""
     name: str = ""
@@ -49,10 +49,6 @@ class Options:
 def main(options: Options) -> None:
     """Export a model in this process."""
     models = tuple(find_model(path) for path in options.model)
-    # Imported here: it imports TensorFlow.
-    with quiet_stderr():
-        from ray_jobs.exporting.export_model import Request, export_model
-
     request = Request(
         models,
         options.format,

@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-from keras import ops
-
 from genre_models.export.parts import ExportError, Inputs, NetworkPart, Part, Size, TfidfPart
 
 IN_GRAPH = ("split", "words", "stems")
@@ -88,23 +85,20 @@ def raw_inputs(part: Part) -> tuple[ArtefactInput, ...]:
 
 
 def tokenizer_of(part: NetworkPart) -> str:
-    """Return the way a network's overviews are cut into tokens; "encoder" for a fine-tuned encoder's own."""
-    one = part.checkpoint.inputs.by_length
-    return one.tokenizer if one else ""
+    """Return the way a network's overviews are cut into tokens; "encoder" for an encoder's own."""
+    return part.tokenizer
 
 
 def vocabulary_file(part: NetworkPart) -> str:
     """Return the name of the file of a network's tokens in an artefact."""
-    kind = "tokenizer.json" if part.checkpoint.tokenizer else "vocabulary.txt"
+    kind = "tokenizer.json" if part.tokenizer_json else "vocabulary.txt"
     return f"{part.key}_{kind}".lstrip("_")
 
 
 def _token_input(part: NetworkPart, whole: Part) -> ArtefactInput:
-    one = part.checkpoint.inputs.by_length
-    assert one is not None
     name = TOKENS if part is whole else f"{TOKENS}_{part.key}"
     return ArtefactInput(
-        name, "token_ids", part=part.key, tokenizer=one.tokenizer, max_tokens=one.max_tokens,
+        name, "token_ids", part=part.key, tokenizer=part.tokenizer, max_tokens=part.max_tokens,
         vocabulary=vocabulary_file(part),
     )  # fmt: skip
 
@@ -112,16 +106,18 @@ def _token_input(part: NetworkPart, whole: Part) -> ArtefactInput:
 def numeric_films(inputs: Sequence[ArtefactInput], values: Mapping[str, Any]) -> Inputs:
     """Return a model's inputs from pixels and token ids.
 
-    A poster is missing if it is all black and the model reads overviews too, an overview if it has no token id.
+    A poster is missing if it is all black, an overview if it has no token id.
     """
+    # Imported here: Keras imports TensorFlow (5 s).
+    from keras import ops
+
     posters = {(one.height, one.width): values[one.name] for one in inputs if one.form == "pixels"}
     tokens = {one.part: values[one.name] for one in inputs if one.form == "token_ids"}
     first = next(iter((*posters.values(), *tokens.values())))
     every = ops.any(ops.greater_equal(first, 0), axis=tuple(range(1, len(first.shape))))
     has_poster = has_overview = ops.logical_not(every)
     if posters:
-        pixels = next(iter(posters.values()))
-        has_poster = ops.any(ops.not_equal(pixels, 0), axis=(1, 2, 3)) if tokens else every
+        has_poster = ops.any(ops.not_equal(next(iter(posters.values())), 0), axis=(1, 2, 3))
     if tokens:
         has_overview = ops.any(ops.not_equal(next(iter(tokens.values())), 0), axis=1)
     return Inputs(posters, has_poster, tokens, has_overview, {})
@@ -129,6 +125,8 @@ def numeric_films(inputs: Sequence[ArtefactInput], values: Mapping[str, Any]) ->
 
 def result(part: Part, films: Inputs) -> Any:
     """Return probabilities float32 [n, genres], NaN for a film that lacks what the model needs."""
+    from keras import ops
+
     values, able = part.scores(films)
     return ops.where(able[:, None], values, float("nan"))
 
@@ -139,6 +137,8 @@ def numeric_model(part: Part) -> Any:
     Raises:
         ExportError: a part needs text.
     """
+    import keras
+
     inputs = numeric_inputs(part)
     given = {one.name: keras.Input(one.shape, dtype=one.dtype, name=one.name) for one in inputs}
     probabilities = result(part, numeric_films(inputs, given))

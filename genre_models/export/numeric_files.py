@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from genre_models.export.inputs import OUTPUT, ArtefactInput, numeric_inputs, numeric_model
@@ -38,7 +39,12 @@ def write_onnx(part: Part, path: Path) -> tuple[ArtefactInput, ...]:
         raise ExportError(f"--format onnx needs the extra export ({error}): `pip install -e '.[export]'`") from error
     model = numeric_model(part)
     function = _function(lambda given: model(given, training=False), inputs, films=None)
-    proto, _ = tf2onnx.convert.from_function(function, input_signature=list(function.input_signature), opset=OPSET)
+    proto, _ = tf2onnx.convert.from_function(
+        function,
+        input_signature=list(function.input_signature),
+        opset=OPSET,
+        custom_op_handlers={"Erfc": (_one_minus_erf, [])},
+    )
     _name_axes(proto, inputs)
     onnx.checker.check_model(proto)
     onnx.save(proto, str(path))
@@ -85,6 +91,14 @@ def _function(call: Any, inputs: Sequence[ArtefactInput], *, films: int | None) 
         return {OUTPUT: call(dict(zip((one.name for one in inputs), values, strict=True)))}
 
     return tf.function(predict, input_signature=specs, autograph=False)
+
+
+def _one_minus_erf(graph: Any, node: Any, name: str, _: Any) -> None:
+    """Write TensorFlow's Erfc, of the exact GELU, in operations that ONNX has; a handler of tf2onnx."""
+    node.type = "Erf"
+    one = graph.make_const(f"{name}_one", np.ones((), np.float32))
+    inputs = [one.output[0], node.output[0]]
+    graph.insert_new_node_on_output("Sub", node.output[0], name=f"{name}_complement", inputs=inputs)
 
 
 def _name_axes(proto: Any, inputs: Sequence[ArtefactInput]) -> None:

@@ -135,10 +135,13 @@ def encoder_token_ids(overview: str | None, tokenizer_file: str | Path, *, max_t
     if not overview or not overview.strip():
         return ids
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    named = [id_ for id_ in map(tokenizer.token_to_id, ("<pad>", "[PAD]")) if id_ is not None]
+    padding = (tokenizer.padding or {}).get("pad_id", named[0] if named else 0)
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     known, unknown = tokenizer.encode(overview).ids, tokenizer.token_to_id("[UNK]")
     if len(known) > 2 and all(piece == unknown for piece in known[1:-1]):
         known = [known[0], known[-1]]
-    ids[: len(known)] = known
+    exchanged = {0: padding, padding: 0}  # 0 pads here, whatever the file pads with
+    ids[: len(known)] = [exchanged.get(piece, piece) for piece in known]
     return ids

@@ -75,7 +75,6 @@ class _Graph(tf.Module):
     def _token_ids(self, one: Any, given: Mapping[str, Any]) -> Any:
         """Return the token ids of a network, from text or as given."""
         if (tokenizer := tokenizer_of(one)) in IN_GRAPH:
-            ids = one.checkpoint.inputs.by_length
-            return self._texts.token_ids(given[OVERVIEW], one.checkpoint.vocabulary, tokenizer, ids.max_tokens)
+            return self._texts.token_ids(given[OVERVIEW], one.checkpoint.vocabulary, tokenizer, one.max_tokens)
         name = next(each.name for each in raw_inputs(self._part) if each.part == one.key and each.form == "token_ids")
         return given[name]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from genre_models.export import characters
-from genre_models.export.characters import FINAL_SIGMA, SIGMA
 from genre_models.metrics.baselines import TfidfWeights
 
+_SIGMA, _FINAL_SIGMA = "\u03a3", "\u03c2"
 _UNKNOWN, _FIRST_WORD = 1, 2
 _PUNCTUATION = r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']"
 _STEM = "^(.{4,}?)(?:ingly|edly|ing|ied|ies|ed|ly|es|s)$"
@@ -26,14 +28,14 @@ class Texts(tf.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lower = _table(characters.lower_cases(), _SAME)
-        self._plain = _table(characters.without_accents(), _SAME)
+        self._lower = _table(_lower_cases(), _SAME)
+        self._plain = _table(_without_accents(), _SAME)
         self._vocabularies: dict[str, Any] = {}
         self._weights: dict[str, Any] = {}
 
     def have_words(self, overviews: Any) -> Any:
         """Return whether overviews, string [n], hold more than white space: bool [n]."""
-        return tf.strings.regex_full_match(overviews, f"(?s).*[^{characters.space()}].*")
+        return tf.strings.regex_full_match(overviews, f"(?s).*[^{_space()}].*")
 
     def token_ids(self, overviews: Any, vocabulary: Sequence[str], tokenizer: str, max_tokens: int) -> Any:
         """Return right-padded token ids int32 [n, T], 0 = padding, of overviews string [n]."""
@@ -87,30 +89,30 @@ class Texts(tf.Module):
         text = self._lowered(overviews)
         if tokenizer == "split":
             text = tf.strings.regex_replace(text, _PUNCTUATION, "")
-            return tf.strings.split(tf.strings.regex_replace(text, f"[{characters.space()}]", " "))
+            return tf.strings.split(tf.strings.regex_replace(text, f"[{_space()}]", " "))
         # Possessives: Python's \b after the s.
         text = tf.strings.regex_replace(text, _MARK, " ")
-        text = tf.strings.regex_replace(text, f"([^{characters.word()}])", rf"{_MARK}\1") + _MARK
+        text = tf.strings.regex_replace(text, f"([^{_word()}])", rf"{_MARK}\1") + _MARK
         text = tf.strings.regex_replace(text, f"['\u2019]s{_MARK}", _MARK)
         text = self._mapped(tf.strings.regex_replace(text, _MARK, ""), self._plain)
         text = tf.strings.regex_replace(text, "['\u2019]", "")
-        text = tf.strings.regex_replace(text, f"[^{characters.word()}]|_", " ")
-        text = tf.strings.regex_replace(text, f"[{characters.decimal()}]", "0")
+        text = tf.strings.regex_replace(text, f"[^{_word()}]|_", " ")
+        text = tf.strings.regex_replace(text, f"[{_decimal()}]", "0")
         words = tf.strings.split(tf.strings.regex_replace(text, "(0+)", r" \1 "))
         return tf.ragged.map_flat_values(lambda flat: _stemmed(_counted(flat), tokenizer), words)
 
     def parts(self, overviews: Any) -> Any:
         r"""Cut overviews as scikit-learn does: no accents, and runs of at least two of `\\w`."""
         text = self._mapped(self._lowered(overviews), self._plain)
-        parts = tf.strings.split(tf.strings.regex_replace(text, f"[^{characters.word()}]", " "))
+        parts = tf.strings.split(tf.strings.regex_replace(text, f"[^{_word()}]", " "))
         return tf.ragged.boolean_mask(parts, tf.ragged.map_flat_values(_is_long, parts))
 
     def _lowered(self, overviews: Any) -> Any:
         """Return overviews in lower case, as `str.lower`."""
         text = tf.strings.unicode_transcode(overviews, "UTF-8", "UTF-8")
-        before = f"[{characters.cased()}][{characters.ignorable()}]*"
-        after = f"[{characters.ignorable()}]*(?:[^{characters.cased()}{characters.ignorable()}]|$)"
-        text = tf.strings.regex_replace(text, f"({before}){SIGMA}({after})", rf"\1{FINAL_SIGMA}\2")
+        before = f"[{_cased()}][{_ignorable()}]*"
+        after = f"[{_ignorable()}]*(?:[^{_cased()}{_ignorable()}]|$)"
+        text = tf.strings.regex_replace(text, f"({before}){_SIGMA}({after})", rf"\1{_FINAL_SIGMA}\2")
         return self._mapped(text, self._lower)
 
     def _mapped(self, texts: Any, table: Any) -> Any:
@@ -124,7 +126,7 @@ class Texts(tf.Module):
 
 def _counted(words: Any) -> Any:
     """Write a word that begins with a digit as zeros."""
-    is_number = tf.strings.regex_full_match(words, f"[{characters.other_digit()}].*")
+    is_number = tf.strings.regex_full_match(words, f"[{_other_digit()}].*")
     return tf.where(is_number, tf.strings.regex_replace(words, ".", "0"), words)
 
 
@@ -147,3 +149,88 @@ def _ids(numbers: Mapping[str, int], default: int) -> Any:
     numbers = numbers or {" ": default}
     keys, values = tf.constant(list(numbers)), tf.constant(list(numbers.values()), tf.int32)
     return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), default)
+
+
+# -- Python's Unicode data, as tables and as character classes of RE2 --------------------------------------------------
+#
+# TensorFlow brings Unicode data of its own, and its regular expressions know words of ASCII alone. Overviews must be
+# cut into the words of training, so that the graph is given Python's data.
+
+
+def _all() -> Iterable[str]:
+    """Yield all characters but surrogates, which no text in UTF-8 holds."""
+    return (chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
+
+
+def _class_of(is_in: Callable[[str], bool]) -> str:
+    """Return the ranges of a character class of RE2, without its brackets."""
+    ranges: list[list[int]] = []
+    for character in filter(is_in, _all()):
+        code = ord(character)
+        if ranges and code == ranges[-1][1] + 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(rf"\x{{{low:x}}}-\x{{{high:x}}}" for low, high in ranges)
+
+
+@functools.cache
+def _word() -> str:
+    r"""Return the class of `\\w` in Python."""
+    return _class_of(lambda c: c.isalnum() or c == "_")
+
+
+@functools.cache
+def _decimal() -> str:
+    r"""Return the class of `\\d` in Python."""
+    return _class_of(str.isdecimal)
+
+
+@functools.cache
+def _other_digit() -> str:
+    """Return the class of digits that are no decimals, such as those of Ethiopic."""
+    return _class_of(lambda c: c.isdigit() and not c.isdecimal())
+
+
+@functools.cache
+def _space() -> str:
+    """Return the class of white space, at which `str.split` splits and which `str.strip` removes."""
+    return _class_of(str.isspace)
+
+
+@functools.cache
+def _ignorable() -> str:
+    """Return the class of case-ignorable characters, which a capital sigma's lower case passes over."""
+    return _class_of(_is_ignorable)
+
+
+@functools.cache
+def _cased() -> str:
+    """Return the class of cased characters that are not case-ignorable."""
+    return _class_of(_is_cased)
+
+
+def _is_cased(c: str) -> bool:
+    return f"a{_SIGMA}{c}".lower()[1] != _FINAL_SIGMA
+
+
+def _is_ignorable(c: str) -> bool:
+    return not _is_cased(c) and f"a{_SIGMA}{c}a".lower()[1] != _FINAL_SIGMA
+
+
+@functools.cache
+def _lower_cases() -> dict[str, str]:
+    """Return the lower case of all characters that have another one."""
+    return {c: low for c in _all() if (low := c.lower()) != c}
+
+
+@functools.cache
+def _without_accents() -> dict[str, str]:
+    """Return the decompositions (NFKD) of characters, without combining marks, where they differ."""
+    plain = {}
+    for c in _all():
+        # In ranges without a decomposition nothing is to be done: three quarters of the time.
+        if unicodedata.decomposition(c) or unicodedata.combining(c) or "\uac00" <= c <= "\ud7a3":
+            normal = unicodedata.normalize("NFKD", c)
+            plain[c] = "".join(part for part in normal if not unicodedata.combining(part))
+    return {c: new for c, new in plain.items() if new != c}

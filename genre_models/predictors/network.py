@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from datasets.batches.batching import BatchConfig, Block, padded_length, validat
 from datasets.batches.film_inputs import input_block
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import CheckpointError
+from genre_models.encoders.encoder import Backbone
 from genre_models.encoders.registry import encoder_of
 from genre_models.explain.network import NetworkAttributions
 from genre_models.models.input_spec import ONLY, ModelInput
@@ -26,6 +27,8 @@ from genre_models.predictors.predictor import ModelInfo, info_of, score_where_po
 # smaller ones hold overviews of more similar length.
 PIECE = 64
 PIECE_ON_GPU = 512
+
+Encoder = TypeVar("Encoder")
 
 
 class Network:
@@ -196,7 +199,17 @@ def _poster_size(checkpoint: checkpoints.Checkpoint) -> Size:
 
 
 def _load_encoder(one: ModelInput, encoders: Path | None) -> Encode:
-    """Load a frozen encoder, if its weights are those that the model was trained on.
+    """Load a frozen encoder; raises as `load_frozen`."""
+    return load_frozen(one, encoders, LOADERS[one.source])
+
+
+def load_frozen(one: ModelInput, encoders: Path | None, load: Callable[[Backbone], Encoder]) -> Encoder:
+    """Load the frozen encoder of an input, with the weights of the training.
+
+    Args:
+        one: the input.
+        encoders: a model folder that holds the encoder; else it must be installed.
+        load: loads it.
 
     Raises:
         CheckpointError: it is not installed, cannot be read, or has other weights.
@@ -210,6 +223,6 @@ def _load_encoder(one: ModelInput, encoders: Path | None) -> Encode:
                 f"the model was trained on features of {backbone.name} with the weights {known[:12]}…, "
                 f"and those of {backbone.weights or 'this installation'} are {weights[:12]}…: it needs its own"
             )
-        return LOADERS[one.source](backbone)
+        return load(backbone)
     except (ImportError, OSError) as error:
         raise CheckpointError(f"the model needs the encoder {backbone.name}: {error}") from error

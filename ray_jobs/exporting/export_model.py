@@ -18,7 +18,7 @@ import numpy as np
 
 from datasets.storage import atomic, files
 from genre_models.export.inputs import ArtefactInput
-from genre_models.export.parts import ExportError, NetworkPart, Part
+from genre_models.export.parts import ExportError, NetworkPart, Part, read_parts
 from genre_models.predictors.predictor import ModelInfo
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import UsageError
@@ -102,9 +102,6 @@ def _is_own(path: str) -> bool:
 
 def _export(request: Request, folders: Sequence[Path], console: Console) -> str:
     """Write the artefact of models in local folders; return how it was compared with them."""
-    # Imported here: these import TensorFlow.
-    from genre_models.export.parts import read_parts
-
     part = read_parts(folders)
     with atomic.new_local_folder(request.out, last=CONFIG, own=_is_own) as folder:
         console.status(f"writing {FILES[request.form]}")
@@ -117,6 +114,7 @@ def _export(request: Request, folders: Sequence[Path], console: Console) -> str:
 
 
 def _write_model(part: Part, form: str, folder: Path) -> tuple[ArtefactInput, ...]:
+    # Imported here: these import TensorFlow.
     from genre_models.export import numeric_files, saved_model
 
     writers = {
@@ -132,8 +130,8 @@ def _write_vocabularies(part: Part, inputs: Sequence[ArtefactInput], folder: Pat
     by_key = {one.key: one for one in part.all_parts() if isinstance(one, NetworkPart)}
     for one in inputs:
         if one.form == "token_ids":
-            known = by_key[one.part].checkpoint
-            text = known.tokenizer or "".join(f"{token}\n" for token in known.vocabulary)
+            known = by_key[one.part]
+            text = known.tokenizer_json or "".join(f"{token}\n" for token in known.checkpoint.vocabulary)
             (folder / one.vocabulary).write_text(text, encoding="utf-8")
 
 

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from genre_models.checkpoint import CheckpointError
+from genre_models.encoders.registry import ENCODERS
 from genre_models.export import numeric_files, saved_model
-from genre_models.export.inputs import ArtefactInput
+from genre_models.export.inputs import ArtefactInput, networks, numeric_inputs, raw_inputs
 from genre_models.export.parts import ExportError, Part, read_parts
 from genre_models.export.runtimes import RUNTIMES, input_values
 from genre_models.metrics.baselines import TfidfBaseline
 from genre_models.metrics.calibration import PlattScaling
 from genre_models.metrics.stacking import StackingModel
+from genre_models.models.registry import REGISTRY
 from genre_models.predictors.films import read_films
 from genre_models.predictors.folder import ModelFolder, write_combination, write_tfidf
 from genre_models.predictors.load import load_predictor
 from ray_jobs.exporting.drawn_films import drawn_films
+from tests.datasets.text.test_pretrained_tokenizer import tokenizer_of_pieces
+from tests.genre_models.encoders.tiny_encoders import DIGEST, TinyImages, TinyTexts
 from tests.genre_models.predictors import tiny_models
 from tests.genre_models.predictors.tiny_models import CONFIGS, GENRES, WORDS
 
@@ -38,12 +45,38 @@ FUSED = replace(CONFIGS["fusion"], bow_logits=True)
 POSTERS, OVERVIEWS = drawn_films(WORDS)
 
 
+def save_on_features(folder: Path) -> None:
+    """Save a joint model on frozen encoders, of a store of posters of 8 by 6 pixels."""
+    config = replace(
+        CONFIGS["fusion"], height=16, width=12, augmentation=0.0, poster_backbone="efficientnet-lite0",
+        overview_backbone="minilm", bow_embedding=True,
+    )  # fmt: skip
+    inputs = REGISTRY["fusion"].inputs(config)
+    for one in inputs.frozen:
+        inputs = inputs.with_input(one.with_digest(DIGEST).with_units({"poster": 5, "overview": 6}[one.source]))
+    store = {**STORE, "poster": {"height": 8, "width": 6}}
+    tiny_models.save("fusion", folder, config=config, inputs=inputs, vocabulary=(), store=store)
+
+
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a model of each kind: cnn, lstm, fusion, tfidf, and the ensemble of all."""
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a folder with a model of each kind: cnn, lstm, fusion, frozen, tfidf, and the ensemble of all."""
     place = tmp_path_factory.mktemp("models")
+    pytest.importorskip("tokenizers")
+    (place / "minilm").mkdir()
+    tokenizer = tokenizer_of_pieces([*WORDS, *"abcdefst"])
+    (place / "minilm" / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ENCODERS, "efficientnet-lite0", TinyImages())
+        patch.setitem(ENCODERS, "minilm", TinyTexts(place / "minilm"))
+        yield made(place)
+
+
+def made(place: Path) -> Path:
+    """Write the models into a folder; return it."""
     for kind, config in {"cnn": CONFIGS["cnn"], "lstm": RICH, "fusion": FUSED}.items():
         tiny_models.save(kind, place / kind, config=config)
+    save_on_features(place / "frozen")
     scaling = PlattScaling(np.array([0.9, 1.1, 1.0]), np.array([-0.1, 0.3, 0.2]))
     labels = np.array([[film % 2, film % 3 == 0, 1] for film in range(len(OVERVIEWS))])
     tfidf = TfidfBaseline(OVERVIEWS, labels)
@@ -68,6 +101,8 @@ class Artefacts:
         self.write = functools.cache(self._write)
         for name in ("vocabulary.txt", "1_fusion_vocabulary.txt", "2_vocabulary.txt"):
             (folder / name).write_text("".join(f"{word}\n" for word in WORDS), encoding="utf-8")
+        for name in ("tokenizer.json", "2_tokenizer.json"):
+            shutil.copy(models / "minilm" / "tokenizer.json", folder / name)
 
     def _read(self, *names: str) -> Part:
         return read_parts([self.models / name for name in names])
@@ -111,16 +146,16 @@ def test_a_saved_model_holds_the_ensemble_of_all_kinds(artefacts: Artefacts) -> 
 @pytest.mark.parametrize(
     ("form", "names"),
     [
-        ("onnx", ["fusion"]), ("litert", ["fusion"]), ("keras", ["cnn"]), ("keras", ["numeric", "lstm"]),
+        ("onnx", ["numeric", "frozen"]), ("litert", ["fusion"]), ("keras", ["cnn"]), ("keras", ["numeric", "lstm"]),
+        ("keras", ["frozen"]),
     ],
     ids=str,
 )  # fmt: skip
 def test_artefacts_of_pixels_and_token_ids(form: str, names: list[str], artefacts: Artefacts) -> None:
     """Conversion of a network with loops takes seconds: one of each format."""
     wanted, values = artefacts.expected(*names), artefacts.found(form, *names)
-    # A model of posters alone takes pixels for a poster, whatever they are.
-    rows = [film for film, poster in enumerate(POSTERS) if poster or names != ["cnn"]]
-    np.testing.assert_allclose(values[rows], wanted[rows], atol=1e-5)
+    assert np.isnan(wanted).any() == (names == ["cnn"])
+    np.testing.assert_allclose(values, wanted, atol=1e-5)
 
 
 def test_artefacts_need_nothing_of_this_project(artefacts: Artefacts) -> None:
@@ -164,10 +199,24 @@ def test_a_missing_extra_is_one_sentence(artefacts: Artefacts, monkeypatch: pyte
         numeric_files.write_onnx(artefacts.read("cnn"), artefacts.folder / "never.onnx")
 
 
-def test_frozen_encoders_are_refused_by_name(tmp_path: Path) -> None:
-    config = replace(CONFIGS["cnn"], backbone="efficientnet_lite0", normalization="batch")
-    inputs = tiny_models.Checkpoint("cnn", GENRES, config, tiny_models.Recipe(), {}).inputs
-    known = inputs.with_input(next(iter(inputs)).with_units(4))
-    tiny_models.save("cnn", tmp_path, config=config, inputs=known)
-    with pytest.raises(ExportError, match=r"features of a frozen encoder \(efficientnet_lite0\)"):
-        read_parts([tmp_path])
+def test_frozen_encoders_go_with_the_model(artefacts: Artefacts) -> None:
+    """Its inputs are those of the encoders: posters of the store's size, and ids of the encoder's own tokenizer."""
+    part = artefacts.read("frozen")
+    poster, tokens = numeric_inputs(part)
+    assert (poster.form, poster.height, poster.width) == ("pixels", 8, 6)
+    assert (tokens.tokenizer, tokens.max_tokens, tokens.vocabulary) == ("encoder", 12, "tokenizer.json")
+    assert [one.form for one in raw_inputs(part)] == ["file", "token_ids"]
+    # Members on the same encoder share it.
+    both = read_parts([artefacts.models / "frozen", artefacts.models / "frozen"])
+    inside = [{layer.name: layer for layer in one.model.layers} for one in networks(both)]
+    for name in ("tiny_images_of_posters", "minilm_of_tokens"):
+        assert inside[0][name] is inside[1][name]
+
+
+def test_encoder_that_is_not_installed_is_named(artefacts: Artefacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: Any) -> str:
+        raise FileNotFoundError("MiniLM is not installed")
+
+    monkeypatch.setattr(TinyTexts, "digest", missing)
+    with pytest.raises(CheckpointError, match="needs the encoder minilm: MiniLM is not installed"):
+        read_parts([artefacts.models / "frozen"])

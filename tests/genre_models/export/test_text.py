@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from datasets.text.pretrained_tokenizer import WordPiece
 from datasets.text.vocabulary import Tokenizer, Vocabulary, words_of
 from genre_models.export import preprocessing
 from genre_models.export.text import Texts
 from genre_models.metrics.baselines import TfidfBaseline
+from tests.datasets.text.test_pretrained_tokenizer import PIECES, tokenizer_of_pieces
 
 HARD = (
     "", " \n\t", "The dogs' café's closed; 1942's murderers, murdering TIES!", "it''s x's's's dog's_", "abc12def ½ ²x",
@@ -79,3 +83,18 @@ def test_the_file_beside_an_artefact_makes_the_same_ids(overviews: list[str], to
         found = preprocessing.token_ids(overview, ids, tokenizer=tokenizer, max_tokens=12)
         # An artefact knows a film without overview by its zeros.
         assert found.tolist() == (row.tolist() if overview.strip() else [0] * 12)
+
+
+def test_the_file_beside_an_artefact_reads_the_tokenizer_of_an_encoder(tmp_path: Path) -> None:
+    """Whatever it pads with: MPNet's with 1, and it only names the token."""
+    pytest.importorskip("tokenizers")
+    made = tokenizer_of_pieces(PIECES[4:])
+    others = (json.dumps(made).replace('"pad_id": 0', '"pad_id": 4'), json.dumps({**made, "padding": None}))
+    (file := tmp_path / "tokenizer.json").touch()
+    for text in (json.dumps(made), *others, others[1].replace("ship", "<pad>")):
+        file.write_text(text, encoding="utf-8")
+        for overview in ("the ships sink!", "iceberg iceberg", "the [PAD] sink the ship the ship"):
+            wanted, _ = WordPiece(text).encode([overview], max_tokens=6)
+            found = preprocessing.encoder_token_ids(overview, file, max_tokens=6)
+            assert found.tolist() == wanted[0].tolist()
+        assert not preprocessing.encoder_token_ids(" ", file, max_tokens=6).any()
