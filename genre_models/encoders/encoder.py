@@ -157,6 +157,8 @@ class TextEncoder(Encoder):
     def load(self, backbone: Backbone) -> TokenEncoder:
         """Load the frozen encoder with its weights; raises as `build`."""
         model = self.build(backbone)
+        # Keras would compile the network by XLA for each shape of a batch anew, and hardly two have the same.
+        model.jit_compile = False
         return TokenEncoder(model, self.positions(model))
 
 

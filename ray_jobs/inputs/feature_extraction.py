@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -138,6 +139,8 @@ def _make(
 
     console.status(f"{what}, loading the encoder")
     folder = in_store.folder_of(store, features.name, split)
+    actors = actors_for(films, each=_FILMS_AN_ACTOR, gpus=gpus)
+    threads = 0 if gpus else max(1, int(ray.cluster_resources().get("CPU", 1)) // actors)
     with new_folder(folder, last=in_store.FEATURES_FILE, own=in_store.is_own) as work, ProgressChannel(show) as channel:
         batches = shard_paths(store.parts(split)).map_batches(
             _Encoder,
@@ -147,10 +150,11 @@ def _make(
                 store,
                 work,
                 channel.actor,
+                threads,
             ),
             batch_size=1,
             batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=actors_for(films, each=_FILMS_AN_ACTOR, gpus=gpus)),
+            compute=ray.data.ActorPoolStrategy(size=actors),
             num_cpus=1,
             num_gpus=min(gpus, 1),
         )
@@ -170,8 +174,16 @@ class _Encoder:
     """Ray Data actor that encodes files of a store; it loads its encoder once."""
 
     def __init__(
-        self, load: Callable[[Backbone], Encode], backbone: Backbone, store: Store, work: str, channel: Any
+        self,
+        load: Callable[[Backbone], Encode],
+        backbone: Backbone,
+        store: Store,
+        work: str,
+        channel: Any,
+        threads: int,
     ) -> None:
+        if threads:  # else each actor's TensorFlow would compute on all cores of its machine
+            os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
         self._load, self._backbone, self._store, self._work, self._progress = load, backbone, store, work, channel
         self._encode: Encode | None = None  # loaded with the first films
 

@@ -135,6 +135,7 @@ def test_the_encoder_takes_any_mpnet(tmp_path: Path) -> None:
     backbone = Backbone("mpnet", str(save(tmp_path, CONFIG, "mpnet.")))
     loaded = encoder.load(backbone)
     assert (loaded.units, loaded.max_tokens, encoder.input_size(backbone)) == (6, 160, "384-tokens")
+    assert not loaded._model.jit_compile  # XLA would compile it for each length anew
     states = loaded.token_states(*exchanged(FILMS[:1]))
     np.testing.assert_allclose(states[0], by_hand(toy_weights(), FILMS[0], CONFIG), rtol=2e-3, atol=2e-3)
     model = encoder.build(backbone)
