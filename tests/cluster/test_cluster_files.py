@@ -228,7 +228,9 @@ def commands_in(name: str) -> list[tuple[str, list[str]]]:
     return [(job, re.findall(r"--[\w-]+", rest)) for job, rest in commands]
 
 
-@pytest.mark.parametrize("name", ["cluster.yaml", "deploy/kuberay.yaml", "deploy/README.md", "docs/cluster.md", *RAYJOBS])
+@pytest.mark.parametrize(
+    "name", ["cluster.yaml", "deploy/kuberay.yaml", "deploy/README.md", "docs/cluster.md", *RAYJOBS]
+)
 def test_commands_are_ones_the_jobs_take(name: str) -> None:
     commands = commands_in(name)
     assert commands
