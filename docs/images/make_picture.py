@@ -2,8 +2,8 @@
 
     make picture    # of the page that `make demo` made
 
-Writes comparison.jpg and look.txt, which says of which templates the page was made: tests/test_docs.py fails when they
-have changed since, and this command refuses a page that is older than they are.
+Writes comparison.jpg and look.txt, which says of which templates the page was made: tests/docs/test_docs.py fails when
+they have changed since, and this command refuses a page that is older than they are.
 """
 
 from __future__ import annotations

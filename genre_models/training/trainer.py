@@ -319,7 +319,7 @@ class Trainer:
         return here
 
     def _gathered(self, value: Any) -> Any:
-        """Return what the devices of all workers hold as one tensor, in their order."""
+        """Concatenate the values of all devices of all workers, in their order."""
         if self._alone:
             return tf.concat(self.strategy.experimental_local_results(value), axis=0)
         return self.strategy.gather(value, axis=0)

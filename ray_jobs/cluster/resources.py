@@ -113,7 +113,7 @@ def worker_resources(
 
 
 def gpu_room(total: float, gpus: float) -> float:
-    """Return how many workers of these GPUs each fit on so many in all, as Ray places them; infinite without GPUs.
+    """Return the number of workers that fit on the cluster's GPUs; infinite without GPUs.
 
     A fraction is of one GPU: of workers of 0.4 two share each, and its rest stays empty.
     """

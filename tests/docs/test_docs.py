@@ -12,7 +12,7 @@ import pytest
 from genre_models.report.style.render import look_of_comparison
 from tests.test_rooms import ROOMS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md",
     "CONTRIBUTING.md",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGES = ("datasets", "genre_models", "ray_jobs")
 MOST_WORDS = 15
 # A docstring says the thing by its name, not what it does or how it is.
