@@ -34,7 +34,7 @@ from genre_models.checkpoint_files import (
     require_bounded,
 )
 from genre_models.models.input_spec import InputSpec
-from genre_models.models.option_checks import in_short
+from genre_models.models.option_checks import in_short, parse_json
 from genre_models.models.registry import REGISTRY, ModelSpec
 from genre_models.models.renamed_options import with_new_names
 from genre_models.training import history as histories
@@ -166,13 +166,15 @@ def parse(text: str, *, where: str) -> dict[str, Any]:
         CheckpointError: the text is not a checkpoint.json, or its format is unknown to this version.
     """
     try:
-        metadata = json.loads(text)
+        metadata = parse_json(text)
         if metadata["format"] != FORMAT or metadata["kind"] not in REGISTRY:
             raise CheckpointError(
                 f"{where}: format {metadata['format']}, kind {metadata['kind']!r}; this version reads format {FORMAT} "
                 f"and knows {', '.join(REGISTRY)}"
             )
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except CheckpointError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{where} is not a checkpoint of film-genres ({in_short(error)})") from error
     return metadata
 

@@ -167,7 +167,8 @@ class _Finder:
             if len(places) > 1:
                 places = self._filled(places) or places
             if len(places) > 1:
-                shown = " or ".join(repr(self.names[c]) for c in places)
+                more = f" or {len(places) - 4} more" if len(places) > 4 else ""
+                shown = " or ".join(repr(self.names[c]) for c in places[:4]) + more
                 self.problems.append(f"which column is the {option}, {shown}? Name it with --{option}-column.")
                 return None
             if places:

@@ -307,7 +307,7 @@ def read_renames(path: str) -> dict[str, str]:
     try:
         text = files.read_bytes(path).decode("utf-8-sig")
         if text.lstrip().startswith("{"):
-            pairs = list(json.loads(text).items())
+            pairs = list(files.parse_json(text).items())
         else:
             delimiter = "\t" if "\t" in text else ";" if ";" in text and "," not in text else ","
             pairs = [tuple(row) for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
 from datasets.storage.failures import PathError, explained, is_remote
@@ -26,7 +27,7 @@ from datasets.storage.paths import is_local, is_within, join, name, parent, spli
 
 __all__ = [
     "MOST_BYTES", "PathError", "absolute", "exists", "find", "folders", "is_empty", "is_local", "is_within", "join",
-    "local_copy", "name", "parent", "read_bytes", "read_json_object", "read_regular", "read_text", "remove_folder",
+    "local_copy", "name", "open_random", "open_stream", "parent", "parse_json", "read_bytes", "read_json_object", "read_regular", "read_text", "remove_folder",
     "remove_own", "resolve", "this_process", "upload",
 ]  # fmt: skip
 
@@ -62,6 +63,14 @@ def read_text(path: str | Path) -> str:
     return read_bytes(path).decode("utf-8")
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON. Raises ValueError for a text that is none, or has brackets in thousands of brackets."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("brackets are nested too deeply") from None
+
+
 def read_json_object(path: str | Path) -> dict[str, Any]:
     """Read a JSON object; empty where the file is missing, cannot be read or holds something else.
 
@@ -69,7 +78,7 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
         OSError: the remote storage fails, so that nobody knows what the file holds.
     """
     try:
-        values = json.loads(read_text(path))
+        values = parse_json(read_text(path))
     except (OSError, ValueError) as error:
         if is_remote(error):
             raise
@@ -99,14 +108,32 @@ def read_regular(path: str, *, most: int = MOST_BYTES) -> bytes:
     descriptor = os.open(path, flags)
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            kind = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
-            raise OSError(kind, "is no file, but a folder, a pipe or a device", path)
+        _require_regular(status, path)
         _within(b"", status.st_size, most, path)
         with os.fdopen(os.dup(descriptor), "rb") as stream:
             return stream.read(most + 1)
     finally:
         os.close(descriptor)
+
+
+def open_stream(filesystem: pafs.FileSystem, path: str) -> pa.NativeFile:
+    """Open a file to read it once. Raises OSError as `open_random` does."""
+    if isinstance(filesystem, pafs.LocalFileSystem):
+        _require_regular(Path(path).stat(), path)
+    return filesystem.open_input_stream(path, compression=None)
+
+
+def open_random(filesystem: pafs.FileSystem, path: str) -> pa.NativeFile:
+    """Open a file to read it anywhere. Raises OSError where it is missing, or a pipe or a device."""
+    if isinstance(filesystem, pafs.LocalFileSystem):
+        _require_regular(Path(path).stat(), path)
+    return filesystem.open_input_file(path)
+
+
+def _require_regular(status: os.stat_result, path: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
+        raise OSError(kind, "is no file, but a folder, a pipe or a device", path)
 
 
 def _within(data: bytes, size: int, most: int, path: str) -> bytes:

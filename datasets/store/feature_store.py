@@ -65,7 +65,7 @@ def folder_of(store: Store, name: str, split: str) -> str:
 def kept(store: Store, wanted: Features, split: str) -> Features | None:
     """Return the stored features with their `units`; None where missing or of other films."""
     try:
-        values = json.loads(files.read_text(files.join(folder_of(store, wanted.name, split), FEATURES_FILE)))
+        values = files.parse_json(files.read_text(files.join(folder_of(store, wanted.name, split), FEATURES_FILE)))
         source = {"store": values.pop("store"), "films": values.pop("films")}
         stored = Features(**values)
     except (FileNotFoundError, KeyError, TypeError, ValueError):

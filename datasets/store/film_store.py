@@ -150,7 +150,7 @@ class Store:
                 f"`python ray_jobs/prepare_data.py --films FOLDER --store {shlex.quote(path)}`"
             )
         try:
-            values = json.loads(files.read_text(where))
+            values = files.parse_json(files.read_text(where))
             if values["format"] != FORMAT:
                 raise StoreError(
                     f"{where} has format {values['format']}, this version reads {FORMAT}: "
@@ -278,7 +278,7 @@ def is_own(path: str) -> bool:
 def is_store(path: str) -> bool:
     """Return whether a folder has the manifest of a film store, of any version."""
     try:
-        values = json.loads(files.read_text(files.join(files.absolute(path), MANIFEST)))
+        values = files.parse_json(files.read_text(files.join(files.absolute(path), MANIFEST)))
         return isinstance(values["format"], int) and values.keys() >= _OF_EVERY_MANIFEST
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False

@@ -13,6 +13,7 @@ from datasets.tables.encodings import Lines
 
 _UNDECODED = re.compile(r"[\udc80-\udcff]+|[\ud800-\udfff]+")
 _FIELD_LIMIT = 1 << 20  # Characters. Longer than any overview; bounds the memory of an unclosed quote.
+_SEARCHED = 10_000  # lines after a quote that is left open, for one that is a record
 
 
 class Record(NamedTuple):
@@ -57,7 +58,7 @@ class CsvRecords:
         for _ in range(dialect.skipped_lines):
             next(lines, None)
         while True:
-            lines.taken, lines.odd = [], False
+            lines.begin()
             try:
                 fields, problem = next(reader), ""
             except StopIteration:
@@ -73,7 +74,7 @@ class CsvRecords:
                 fields, problem = self._fitted(fields, width)
             taken = len(lines.taken)
             if problem and taken > 1:
-                if any(self._is_record(line, width) for line in lines.taken[1:]):
+                if any(self._is_record(line, width) for line in lines.taken[1:_SEARCHED]):
                     problem += "; a quote is left open on this line"
                     lines.pending.extend(reversed(lines.taken[1:]))
                     taken = 1

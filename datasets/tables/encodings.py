@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import hashlib
 import io
 import re
@@ -23,6 +24,8 @@ _CODECS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 _BLOCK = 1 << 20
+LONGEST_LINE = 1 << 23
+"""Bytes of a line, and of a record of several: longer than all that is written of a film."""
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 # As the WHATWG decoder: the five bytes that Windows-1252 leaves undefined are control characters.
@@ -181,8 +184,13 @@ class Lines:
         self._stream = stream
         self._encoding = encoding
         self.taken: list[bytes] = []  # Lines of the current record.
+        self._size = 0  # of them
         self.pending: list[bytes] = []  # Lines to read again, the last one first.
         self.odd = False  # Whether the record contains a NUL, or bytes that are not UTF-8.
+
+    def begin(self) -> None:
+        """Begin a record."""
+        self.taken, self.odd, self._size = [], False, 0
 
     @property
     def encoding(self) -> str:
@@ -196,10 +204,15 @@ class Lines:
         if self.pending:
             line = self.pending.pop()
         else:
-            line = self._stream.readline()
+            line = self._stream.readline(LONGEST_LINE + 1)
             if not line:
                 raise StopIteration
+            if len(line) > LONGEST_LINE:
+                raise ValueError(f"a line has more than {LONGEST_LINE:,} bytes, which no row of a table has")
         self.taken.append(line)
+        self._size += len(line)
+        if self._size > LONGEST_LINE and len(self.taken) > 1:
+            raise csv.Error(f"more than {LONGEST_LINE:,} bytes, which no row of a table has")
         if b"\0" in line:
             self.odd = True
         return self._decoded(line)

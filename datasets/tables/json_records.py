@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from datasets.storage.files import parse_json
 from datasets.tables.csv_records import odd_text
 from datasets.tables.encodings import Lines
 from datasets.tables.ids import simple
@@ -28,11 +29,11 @@ Item = tuple[int, dict[str, Any], str]
 def json_lines(lines: Lines) -> Iterator[Item]:
     """Yield the films of JSON Lines, by line number; blank lines are skipped."""
     for number, text in enumerate(lines, start=1):
-        lines.taken = []
+        lines.begin()
         if not text.strip():
             continue
         try:
-            value = json.loads(text)
+            value = parse_json(text)
         except ValueError as error:
             yield number, {}, f"not JSON ({error})"
             continue
@@ -55,7 +56,7 @@ def is_json_lines(lines: list[str]) -> bool:
     if not filled or not filled[0].lstrip().startswith("{"):
         return False
     try:
-        first = json.loads(filled[0])
+        first = parse_json(filled[0])
     except ValueError:
         # A damaged first line of several objects; of a document, the first line is mostly "{" alone.
         return len(filled) > 1 and all(line.lstrip().startswith("{") for line in filled[:3])
@@ -105,6 +106,8 @@ class JsonArray:
                 value, end = decoder.raw_decode(self._text, self._place)
                 if end < len(self._text) or self._ended:
                     return value, end
+            except RecursionError:
+                raise ValueError("brackets are nested too deeply") from None
             except json.JSONDecodeError as error:
                 # Wrong in the middle of what is there, or is it only cut off?
                 if self._ended or (error.pos < len(self._text) - 64 and not error.msg.startswith("Unterminated")):
@@ -165,7 +168,7 @@ def json_document(text: str, stem: str) -> list[Item]:
     Raises:
         ValueError: it is no JSON.
     """
-    value = json.loads(text)
+    value = parse_json(text)
     films = _films_in(value, _MOST_WRAPPERS)
     if films is None:
         names = {str(name).casefold().replace("_", "") for name in value}

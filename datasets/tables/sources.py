@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from datasets.storage import files
+from datasets.tables.streams import Counted, Inflated, Range
 
 ZIP = (".zip",)
 TAR = (".tar",)
@@ -69,32 +70,44 @@ class Source:
 
 
 def read_bytes(filesystem: pafs.FileSystem, locator: str, *, most: int = files.MOST_BYTES) -> bytes:
-    """Read a file by its locator. Raises OSError where that fails, or a file that is not in another is too large."""
+    """Read a file by its locator. Raises OSError where that fails, or it has more than `most` bytes."""
     path, _, member = locator.partition(_SEPARATOR)
     if not member:
         if "://" in path:
             filesystem, path = files.resolve(path)
         if isinstance(filesystem, pafs.LocalFileSystem):
             return files.read_regular(path, most=most)
-        with filesystem.open_input_stream(path, compression=None) as stream:
+        with files.open_stream(filesystem, path) as stream:
             data = bytes(stream.read(most + 1))
-        if len(data) > most:
-            raise OSError(errno.EFBIG, f"has more than {most:,} bytes", path)
-        return data
-    start, size, method, _ = member.split(_SEPARATOR, 3)
+        return _within(data, len(data), most, path)
+    start, size, method, name = member.split(_SEPARATOR, 3)
+    _within(b"", int(size), most, f"{path}/{name}")  # before memory is taken for it
     if method == _SPILLED:
         filesystem, path = files.resolve(path)
-    with filesystem.open_input_file(path) as file:
+    with files.open_random(filesystem, path) as file:
         if method in (_PLAIN, _SPILLED):
             return bytes(file.read_at(int(size), int(start)))
-        return _zip_member(file, int(start), int(size), int(method))
+        data = _zip_member(file, int(start), int(size), int(method), most)
+    return _within(data, len(data), most, f"{path}/{name}")
 
 
-def _zip_member(file: pa.NativeFile, start: int, size: int, method: int) -> bytes:
+def _within(data: bytes, size: int, most: int, path: str) -> bytes:
+    if size > most:
+        raise OSError(errno.EFBIG, f"has more than {most:,} bytes", path)
+    return data
+
+
+def _zip_member(file: pa.NativeFile, start: int, size: int, method: int, most: int) -> bytes:
     name, extra = _ZIP_HEADER.unpack(file.read_at(_ZIP_HEADER.size, start))
     data = file.read_at(size, start + _ZIP_HEADER.size + name + extra)
     try:
-        return zlib.decompress(data, -zlib.MAX_WBITS) if method == _DEFLATED else bytes(data)
+        if method != _DEFLATED:
+            return bytes(data)
+        inflated = zlib.decompressobj(-zlib.MAX_WBITS)
+        content = inflated.decompress(data, most + 1)
+        if not inflated.eof and len(content) <= most:
+            raise OSError("damaged in the ZIP (it ends early)")
+        return content
     except zlib.error as error:
         raise OSError(f"damaged in the ZIP ({error})") from error
 
@@ -123,44 +136,27 @@ def open_stream(filesystem: pafs.FileSystem, source: Source) -> BinaryIO:
     if _SEPARATOR in source.locator:
         stream: Any = _open_member(filesystem, source.locator)
     else:
-        stream = filesystem.open_input_stream(source.locator, compression=None)
+        stream = files.open_stream(filesystem, source.locator)
     suffix = Path(source.name).suffix.lower()
-    return cast("BinaryIO", _COMPRESSED[suffix](stream)) if suffix in _COMPRESSED else stream
+    if suffix not in _COMPRESSED:
+        return cast("BinaryIO", stream)
+    packed = Counted(stream)
+    return cast("BinaryIO", Inflated(_COMPRESSED[suffix](packed), packed, source.name))
 
 
 def _open_member(filesystem: pafs.FileSystem, locator: str) -> IO[bytes]:
     path, start, size, method, name = locator.split(_SEPARATOR, 4)
     if method in (str(_STORED), str(_DEFLATED)):
-        return zipfile.ZipFile(cast("IO[bytes]", filesystem.open_input_file(path))).open(name)
+        return zipfile.ZipFile(cast("IO[bytes]", files.open_random(filesystem, path))).open(name)
     if method == _SPILLED:
         filesystem, path = files.resolve(path)
-    return cast("IO[bytes]", _Range(filesystem.open_input_file(path), int(start), int(size)))
-
-
-class _Range(io.RawIOBase):
-    """Part of a file as a stream."""
-
-    def __init__(self, file: pa.NativeFile, start: int, size: int) -> None:
-        self._file, self._next, self._end = file, start, start + size
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self._file.read_at(min(len(buffer), self._end - self._next), self._next)
-        buffer[: len(data)] = data
-        self._next += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    return cast("IO[bytes]", Range(files.open_random(filesystem, path), int(start), int(size)))
 
 
 def open_random(filesystem: pafs.FileSystem, source: Source, aside: str | None) -> pa.NativeFile:
     """Open a file for random access; a member of an archive is copied to a temporary file first."""
     if _SEPARATOR not in source.locator:
-        return filesystem.open_input_file(source.locator)
+        return files.open_random(filesystem, source.locator)
     import tempfile
 
     with tempfile.NamedTemporaryFile(dir=aside) as file, open_stream(filesystem, source) as stream:
@@ -193,15 +189,23 @@ def _walk_local(root: str, below: str, deep: bool) -> Iterator[Source]:
     with os.scandir(f"{root}/{below}") as entries:
         for entry in entries:
             name = entry.name
-            if _is_hidden(name, is_folder=entry.is_dir()):
+            is_folder = _is_folder(entry)
+            if _is_hidden(name, is_folder=is_folder):
                 continue
-            if entry.is_dir():
+            if is_folder:
                 if not entry.is_symlink() or not f"{root}/{below}".startswith(os.path.realpath(entry.path)):
                     folders.append(f"{below}{name}/")
             else:
                 yield Source(f"{below}{name}", f"{root}/{below}{name}")
     for folder in sorted(folders) if deep else []:
         yield from _walk_local(root, folder, deep)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a symbolic link in a circle: no file either, which is said where it is read
+        return False
 
 
 def _walk_remote(filesystem: pafs.FileSystem, root: str, below: str, deep: bool) -> Iterator[Source]:
@@ -240,7 +244,7 @@ def members(filesystem: pafs.FileSystem, archive: Source, spill: str) -> Iterato
         if lower.endswith(ZIP):
             yield from _zip_members(filesystem, archive)
         elif lower.endswith(TAR):
-            with filesystem.open_input_file(archive.locator) as file:
+            with files.open_random(filesystem, archive.locator) as file:
                 yield from _tar_members(archive, archive.locator, _PLAIN, io.BufferedReader(file, 1 << 16))
         else:
             yield from _unpacked(filesystem, archive, spill)
@@ -251,7 +255,7 @@ def members(filesystem: pafs.FileSystem, archive: Source, spill: str) -> Iterato
 
 
 def _zip_members(filesystem: pafs.FileSystem, archive: Source) -> Iterator[Source]:
-    with zipfile.ZipFile(cast("IO[bytes]", filesystem.open_input_file(archive.locator))) as file:
+    with zipfile.ZipFile(cast("IO[bytes]", files.open_random(filesystem, archive.locator))) as file:
         for info in file.infolist():
             if info.is_dir() or _is_in_hidden(info.filename):
                 continue
@@ -281,10 +285,11 @@ def _unpacked(filesystem: pafs.FileSystem, archive: Source, spill: str) -> Itera
     target = files.join(spill, archive.name.replace("/", "-") + ".tar")
     there, path = files.resolve(target)
     there.create_dir(path.rpartition("/")[0], recursive=True)
+    packed = Counted(files.open_stream(filesystem, archive.locator))
     with (
-        _COMPRESSED[method](filesystem.open_input_stream(archive.locator, compression=None)) as stream,
+        Inflated(_COMPRESSED[method](cast("IO[bytes]", packed)), packed, archive.name) as stream,
         there.open_output_stream(path) as copy,
     ):
         shutil.copyfileobj(stream, copy, 1 << 20)
-    with there.open_input_file(path) as file:
+    with files.open_random(there, path) as file:
         yield from _tar_members(archive, target, _SPILLED, io.BufferedReader(file, 1 << 16))

@@ -25,6 +25,7 @@ JSON = (".json", ".jsonl", ".ndjson")
 ARROW = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
 FILE_KEY = "__key__"
 """Column that a table of a file for each film has: the file's name, which a poster may share, as in WebDataset."""
+_MOST_COLUMNS = 10_000
 _PROBED = 1000  # records from which the columns of JSON are collected
 _LONGEST_LINE = 1 << 20  # bytes by which the shape of JSON is told
 _DOCUMENT = 1 << 28  # most bytes of a JSON document that is no array and no JSON Lines
@@ -69,6 +70,10 @@ class Table:
         with self._faults("cannot be read: {}"):
             self._probe()
             {"CSV": self._open_csv, "JSON": self._open_json, "Arrow": self._open_arrow}[self.kind]()
+        if len(self.names) > _MOST_COLUMNS:
+            shown = f"more than {_MOST_COLUMNS:,}" if self.kind == "JSON" else f"{len(self.names):,}"
+            self.problem = f"it has {shown} columns, and a table of films at most {_MOST_COLUMNS:,}"
+            self.names = self.names[:_MOST_COLUMNS]
 
     def _probe(self) -> None:
         """Set the kind where the name does not say it; raise SourceError for a file that is no table."""
@@ -121,7 +126,7 @@ class Table:
         stream, _, encoding = self._text()
         lines = Lines(stream, encoding)
         with stream:
-            first = [text.encode("utf-8", "replace").decode() for text in itertools.islice(lines, SNIFFED_LINES)]
+            first = [text.encode("utf-8", "replace").decode() for text in _first(lines)]
         known = headerless(self.source.name, first[0]) if first else None
         if known is not None:
             self.dialect, self.names, self.has_header = known.dialect, list(known.names), False
@@ -169,6 +174,8 @@ class Table:
         names: dict[str, None] = {}
         for _, values, _ in itertools.islice(self._items(), _PROBED):
             names.update(dict.fromkeys(values))
+            if len(names) > _MOST_COLUMNS:
+                break
         self.names = [str(name) for name in names]
         if not names:
             self.problem = 'it holds no object with a film\'s values: each film must be an object such as {"id": 1, …}'
@@ -218,6 +225,17 @@ class Table:
             self.fingerprint = reader.sha256
 
 
+def _first(lines: Lines) -> Iterator[str]:
+    """Yield the lines by which the layout is detected."""
+    size = 0
+    for text in itertools.islice(lines, SNIFFED_LINES):
+        yield text
+        lines.begin()
+        size += len(text)
+        if size > _LONGEST_LINE:
+            return
+
+
 class FilmFiles(Table):
     """Many JSON files of one film each, as one table; a film's id is its file's name unless it has one."""
 
@@ -236,6 +254,8 @@ class FilmFiles(Table):
         names: dict[str, None] = {}
         for _, values, _ in itertools.islice(self._items(), _PROBED):
             names.update(dict.fromkeys(values))
+            if len(names) > _MOST_COLUMNS:
+                break
         self.names = [str(name) for name in names]
 
     def _items(self) -> Iterator[Item]:

@@ -58,8 +58,8 @@ def read_config(
     """
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        config = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON ({error})") from error
     kind = config.get("model_type", model_types[0])
     if kind not in model_types:

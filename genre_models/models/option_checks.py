@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import reprlib
 import types
@@ -13,6 +14,7 @@ from typing import Any, Literal
 LARGEST_SEED = 2**32 - 1
 """Numpy's own limit."""
 _MOST_SHOWN = 100
+_LONGEST_YAML, _MOST_VALUES = 1 << 20, 100_000
 _known: dict[type[Any], dict[str, Any]] = {}
 
 
@@ -82,6 +84,48 @@ def _fault(value: Any, hint: Any) -> str:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON. Raises ValueError for a text that is none, or has brackets in thousands of brackets."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("brackets are nested too deeply") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML of at most a megabyte and 100,000 values; a few lines can name billions.
+
+    Raises:
+        ValueError: it is none, or holds more; the message is one line.
+    """
+    import yaml
+
+    if len(text) > _LONGEST_YAML:
+        raise ValueError(f"it has {len(text):,} characters, more than settings have")
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is not None and _values_below(node, {}) > _MOST_VALUES:
+            raise ValueError(f"it holds more than {_MOST_VALUES:,} values")
+        return None if node is None else loader.construct_document(node)
+    except RecursionError:
+        raise ValueError("brackets are nested too deeply") from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # of dates and numbers that are none the last two
+        mark = getattr(error, "problem_mark", None)
+        why = getattr(error, "problem", None) or (str(error) or repr(error)).splitlines()[0]
+        raise ValueError(f"{str(why)[:_MOST_SHOWN]}{f', line {mark.line + 1}' if mark else ''}") from error
+
+
+def _values_below(node: Any, known: dict[int, float]) -> float:
+    """Count the values in a node of YAML, each as often as it is named."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # of a list that holds itself
+        children = node.value if isinstance(node.value, list) else ()
+        parts = (part for child in children for part in (child if isinstance(child, tuple) else (child,)))
+        known[id(node)] = 1 + sum(_values_below(part, known) for part in parts)
+    return known[id(node)]
 
 
 def in_short(error: BaseException) -> str:

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import yaml
 
+from genre_models.models.option_checks import parse_yaml, shown
 from genre_models.models.renamed_options import with_new_names
 
 
@@ -29,7 +29,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         if not self.values or len(set(self.values)) < len(self.values):
-            raise SearchSpaceError(f"a choice needs values, each once, not {list(self.values)}")
+            raise SearchSpaceError(f"a choice needs values, each once, not {shown(list(self.values))}")
 
     def contains(self, value: Any) -> bool:
         """Return whether a value may be sampled."""
@@ -163,7 +163,7 @@ def _known(name: str, options: Mapping[str, Any]) -> str:
         return name
     near = difflib.get_close_matches(str(name), options, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the options are {', '.join(options)}"
-    raise SearchSpaceError(f"there is no option {name}: {hint}")
+    raise SearchSpaceError(f"there is no option {str(name)[:60]}: {hint}")
 
 
 # -- a search space from YAML -----------------------------------------------------------------------------------------
@@ -198,17 +198,17 @@ def overridden(
     """
     if isinstance(changes, str):
         try:
-            changes = yaml.safe_load(changes) or {}
-        except yaml.YAMLError as error:
+            changes = parse_yaml(changes) or {}
+        except ValueError as error:
             raise SearchSpaceError(f"{where} is not YAML: {error}") from error
     if not isinstance(changes, Mapping):
-        raise SearchSpaceError(f"{where} must map names of settings to values, not be {changes!r:.60}")
+        raise SearchSpaceError(f"{where} must map names of settings to values, not be {shown(changes)}")
     new, fixed = dict(space), dict[str, Any]()
     for name, spec in with_new_names(changes).items():
         try:
             setting = _setting(name, spec, space.get(name), known, where)
-        except ValueError as error:
-            raise SearchSpaceError(f"{where}: {name}: {error}") from error
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise SearchSpaceError(f"{where}: {str(name)[:60]}: {error}") from error
         if isinstance(setting, Choice) and len(setting.values) == 1:
             new.pop(name, None)
             fixed[name] = setting.values[0]
@@ -235,10 +235,10 @@ def _setting(name: str, spec: Any, old: Setting | None, known: tuple[Any, Any], 
 def _range(spec: Mapping[str, Any], like: Any, *, unit: str, why: str) -> Range:
     kinds = [kind for kind in ("log_uniform", "uniform") if kind in spec]
     if len(kinds) != 1 or not set(spec) <= {*kinds, "step"} or (kinds == ["log_uniform"] and "step" in spec):
-        raise SearchSpaceError(f"{dict(spec)} is none of {_FORMS}")
+        raise SearchSpaceError(f"{shown(dict(spec))} is none of {_FORMS}")
     ends = spec[kinds[0]]
     if not isinstance(ends, list | tuple) or len(ends) != 2:
-        raise SearchSpaceError(f"{kinds[0]} needs two numbers, [low, high], not {ends!r}")
+        raise SearchSpaceError(f"{kinds[0]} needs two numbers, [low, high], not {shown(ends)}")
     if isinstance(like, bool) or not isinstance(like, int | float):
         raise SearchSpaceError(f"a range needs an option that is a number, not one like {like!r}: list the values")
     low, high = (_typed(end, like) for end in ends)
@@ -250,20 +250,20 @@ def _typed(value: Any, like: Any) -> Any:
     """Convert a value to the type of `like`: YAML parses 1e-4 as text, 1 as an integer, and has no tuples."""
     if isinstance(like, tuple):
         if not isinstance(value, list | tuple):
-            raise SearchSpaceError(f"{value!r} is no list; each value must be one, like {list(like)}")
+            raise SearchSpaceError(f"{shown(value)} is no list; each value must be one, like {list(like)}")
         return tuple(_typed(part, like[0]) if like else part for part in value)
     if isinstance(like, bool) or not isinstance(like, int | float):
         if not isinstance(value, type(like)):
-            raise SearchSpaceError(f"{value!r} must be like {like!r}")
+            raise SearchSpaceError(f"{shown(value)} must be like {like!r}")
         return value
     try:
         number = value if isinstance(value, int) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number):
-        raise SearchSpaceError(f"{value!r} is no number")
+        raise SearchSpaceError(f"{shown(value)} is no number")
     if isinstance(like, float):
         return float(number)
     if number != int(number):
-        raise SearchSpaceError(f"{value!r} is no whole number")
+        raise SearchSpaceError(f"{shown(value)} is no whole number")
     return int(number)

@@ -88,7 +88,7 @@ def may_replace(path: str) -> bool:
     if files.is_empty(path):
         return True
     try:
-        return json.loads(files.read_text(files.join(path, MODEL_FILE)))["kind"] in KINDS
+        return files.parse_json(files.read_text(files.join(path, MODEL_FILE)))["kind"] in KINDS
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -141,7 +141,7 @@ def read_model_json(folder: Path) -> ModelFolder:
     """
     path = folder / MODEL_FILE
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = files.parse_json(path.read_text(encoding="utf-8"))
         if values["format"] != FORMAT or values["kind"] not in KINDS:
             raise CheckpointError(
                 f"{path}: format {values['format']}, kind {values['kind']!r}; this version reads format {FORMAT} and "

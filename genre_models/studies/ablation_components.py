@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-import yaml
-
 from genre_models.models import search_space
+from genre_models.models.option_checks import parse_yaml, shown
 from genre_models.models.search_space import SearchSpaceError
 
 Group = Literal["preset", "without", "with", "coursework with"]
@@ -304,11 +303,11 @@ def read_components(text: str, *, known: tuple[Any, Any], where: str) -> tuple[C
         SearchSpaceError: says where, which component, and what is wrong.
     """
     try:
-        entries = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        entries = parse_yaml(text)
+    except ValueError as error:
         raise SearchSpaceError(f"{where} is not YAML: {error}") from error
     if not isinstance(entries, Mapping) or not entries:
-        raise SearchSpaceError(f"{where} must map names of components to what they set, not be {entries!r:.60}")
+        raise SearchSpaceError(f"{where} must map names of components to what they set, not be {shown(entries)}")
     return tuple(_component(str(name), values, known, where) for name, values in entries.items())
 
 
@@ -319,7 +318,7 @@ def _component(name: str, entry: Any, known: tuple[Any, Any], where: str) -> Com
     if not sides or set(entry) - {"description", "ablated", "added"}:
         raise SearchSpaceError(
             f"{where}: {name} must have options under `ablated` (what takes it away), under `added` (what adds it) or "
-            f"both, and may have a `description`; it is {entry!r:.80}"
+            f"both, and may have a `description`; it is {shown(entry)}"
         )
     values = {side: settings_of(entry[side], known=known, where=f"{where}: {name}") for side in sides}
     return Component(name, str(entry.get("description") or ""), **values)
@@ -332,7 +331,7 @@ def settings_of(values: Any, *, known: tuple[Any, Any], where: str) -> dict[str,
         SearchSpaceError: an option does not exist, or refuses its value.
     """
     if not isinstance(values, Mapping):
-        raise SearchSpaceError(f"{where}: {values!r:.60} does not map options to values")
+        raise SearchSpaceError(f"{where}: {shown(values)} does not map options to values")
     # Each stands for itself: a list is the value of an option that is one, not a choice of several.
     _, fixed = search_space.overridden({}, {name: [value] for name, value in values.items()}, known=known, where=where)
     return fixed

@@ -8,6 +8,8 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models.models import search_space
+from genre_models.models.option_checks import parse_yaml, shown
+from genre_models.models.search_space import SearchSpaceError
 from genre_models.presets import lookup as presets
 from genre_models.studies.ablation_components import (
     ABLATION_COMPONENTS,
@@ -58,17 +60,17 @@ def ablation_of(options: AblateOptions) -> tuple[Ablation, list[str]]:
 
 def _preset(kind: str, name: str, options: AblateOptions) -> tuple[Recipe, Any]:
     """Return a preset's recipe and model config, with --set applied."""
-    import yaml
-
     try:
         base = presets.preset(kind, name)
     except ValueError as error:
         raise TrainError(f"--preset {name}: {error}") from error
     for line in options.set:
         try:
-            base = search_space.split(settings_of(yaml.safe_load(line), known=base, where="--set"), *base)
-        except yaml.YAMLError as error:
-            raise TrainError(f"--set {line!r} is not an option and its value, such as 'epochs: 10'") from error
+            base = search_space.split(settings_of(parse_yaml(line), known=base, where="--set"), *base)
+        except SearchSpaceError:
+            raise
+        except ValueError as error:
+            raise TrainError(f"--set {shown(line)} is not an option and its value, such as 'epochs: 10'") from error
     return base
 
 

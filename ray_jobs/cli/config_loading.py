@@ -8,7 +8,7 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models.checkpoint import with_tuples
-from genre_models.models.option_checks import shown
+from genre_models.models.option_checks import parse_yaml, shown
 from genre_models.models.registry import REGISTRY, ModelSpec
 from genre_models.models.renamed_options import with_new_names
 from genre_models.presets import lookup as presets
@@ -85,11 +85,9 @@ def _replaced(part: Any, values: Any, path: str) -> Any:
 
 
 def _yaml(path: str) -> dict[str, Any]:
-    import yaml
-
     try:
-        values = yaml.safe_load(files.read_text(path))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        values = parse_yaml(files.read_text(path))
+    except (OSError, ValueError) as error:
         raise TrainError(f"--config {path} cannot be read: {(str(error) or repr(error)).splitlines()[0]}") from error
     values = with_new_names(values)
     if not isinstance(values, dict):

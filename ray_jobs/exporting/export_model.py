@@ -88,7 +88,7 @@ def export_model(request: Request, console: Console) -> None:
 
 def _require_free(request: Request) -> None:
     try:
-        is_ours = json.loads(files.read_text(files.join(request.out, CONFIG))).get("format") == _FORMAT
+        is_ours = files.parse_json(files.read_text(files.join(request.out, CONFIG))).get("format") == _FORMAT
     except (OSError, ValueError, AttributeError):
         is_ours = False
     if files.exists(request.out) and not (is_ours and request.overwrite):

@@ -60,7 +60,7 @@ class WorkFolder:
     def plan(self) -> Plan | None:
         """Return the plan; None where not all films are written yet, or nothing was begun."""
         try:
-            values = json.loads(files.read_text(files.join(self.path, _PLAN)))
+            values = files.parse_json(files.read_text(files.join(self.path, _PLAN)))
         except (FileNotFoundError, ValueError):
             return None
         if values.get("format") != FORMAT:
@@ -107,7 +107,7 @@ class WorkFolder:
         path = files.join(self.path, _EXPLANATIONS)
         if not files.exists(path):
             return {}
-        return {int(film): one for film, one in json.loads(files.read_text(path)).items()}
+        return {int(film): one for film, one in files.parse_json(files.read_text(path)).items()}
 
     def write_explanations(self, explanations: Mapping[int, dict[str, Any]]) -> None:
         """Write the explanations of the first films, by their place in part 0, atomically."""

@@ -94,7 +94,9 @@ def _flat(options: dict[str, Any], requested: dict[str, Any]) -> dict[tuple[str,
     flat: dict[tuple[str, ...], Any] = {}
     for name, value in requested.items():
         if isinstance(value, dict):
-            flat |= {(name, inner): setting for inner, setting in {**_defaults(value), **options.get(name, {})}.items()}
+            own = options.get(name)
+            known = {**_defaults(value), **(own if isinstance(own, dict) else {})}
+            flat |= {(name, inner): setting for inner, setting in known.items()}
         else:
             flat[(name,)] = options.get(name)
     return flat

@@ -40,7 +40,7 @@ def read_json(path: str) -> dict[str, Any]:
         TrainError: it is damaged.
     """
     try:
-        return dict(with_new_names(json.loads(files.read_text(path))))
+        return dict(with_new_names(files.parse_json(files.read_text(path))))
     except (OSError, ValueError, TypeError) as error:
         raise TrainError(
             f"{path} is damaged ({in_short(error)}), so nobody knows what was run here: copy it back, or start anew "

@@ -6,7 +6,6 @@ The report is regenerated from the file in a study's folder.
 from __future__ import annotations
 
 import datetime
-import json
 import shlex
 import sys
 from dataclasses import dataclass
@@ -54,7 +53,7 @@ def studies_below(folder: str, kind: StudyKind) -> list[dict[str, Any]]:
     studies = []
     for path in files.find(folder, kind.file):
         try:
-            study = with_new_names(json.loads(files.read_text(path)), untouched=("history",))
+            study = with_new_names(files.parse_json(files.read_text(path)), untouched=("history",))
             if study["format"] == kind.format and study[kind.holds] and study["store"]["fingerprint"]:
                 studies.append({**study, "path": files.parent(path)})  # the runs folder may have moved
         except (ValueError, KeyError, TypeError, OSError):

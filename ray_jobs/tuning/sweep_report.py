@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from shlex import quote
 from typing import Any
 
@@ -112,8 +111,8 @@ def _trial(folder: SweepFolder, trial: Trial, metric: str) -> dict[str, Any]:
 
 def _seconds_before(folder: SweepFolder) -> float:
     """Return the total wall time of earlier launches."""
-    where = files.join(folder.path, study_files.SWEEPS.file)
-    return float(json.loads(files.read_text(where)).get("seconds") or 0) if files.exists(where) else 0.0
+    seconds = files.read_json_object(files.join(folder.path, study_files.SWEEPS.file)).get("seconds")
+    return float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else 0.0
 
 
 def _write_best_config(folder: SweepFolder, base: Checkpoint, best: dict[str, Any], sweep: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 
 from genre_models.models.fusion_gmu import FusionGMU
+from genre_models.models.option_checks import parse_yaml
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
+from genre_models.models.search_space import SearchSpaceError, overridden
+from genre_models.studies.ablation_components import read_components
 from genre_models.training.recipe import Recipe
 
 REFUSED: list[tuple[Any, dict[str, Any]]] = [
@@ -73,3 +77,58 @@ def test_a_value_that_is_huge_is_shown_in_short() -> None:
     with pytest.raises(ValueError, match="normalization must be one of none, batch, group") as error:
         PosterCNN(normalization=value)
     assert len(str(error.value)) < 300
+
+
+LISTS = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in itertools.pairwise("abcdefghi")
+)
+MERGED = "a: &a {x: 1}\n" + "".join(
+    f"{new}: &{new} {{<<: [{', '.join([f'*{old}'] * 3)}]}}\n" for old, new in itertools.pairwise("abcdefghijklmnopqr")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (LISTS, "more than 100,000 values"),
+        (MERGED, "more than 100,000 values"),
+        ("a: &a [*a]", "more than 100,000 values"),
+        ("{a: " * 5_000, "nested too deeply"),
+        ("a: " + "x" * 2_000_000, "2,000,003 characters"),
+        ("a: [1, 2", "line 1"),
+        ("a: 2020-99-99", "month"),
+        ("a: \x7f", "unacceptable character"),
+    ],
+)
+def test_yaml_that_is_none_or_a_bomb_is_refused_in_one_line(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why) as error:
+        parse_yaml(text)
+    assert "\n" not in str(error.value)
+    for read in (
+        lambda: overridden({}, text, known=(Recipe(), PosterCNN()), where="--space"),
+        lambda: read_components(text, known=(Recipe(), PosterCNN()), where="--components"),
+    ):
+        with pytest.raises(SearchSpaceError, match=why):
+            read()
+
+
+def test_yaml_names_a_list_again() -> None:
+    assert parse_yaml("a: &a [1, 2]\nb: *a\nc: {<<: {d: 3}}") == {"a": [1, 2], "b": [1, 2], "c": {"d": 3}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "block_filters: [[], [[1]]]",
+        "batch_size: {uniform: [1, 9" + "0" * 400 + "]}",
+        "batch_size: {uniform: [1, 5], step: .nan}",
+        "learning_rate: {log_uniform: [.nan, 1]}",
+        "5: 1",
+        "batch_size: [-1, 32]",
+        "seed: [-1]",
+    ],
+)
+def test_a_space_of_wrong_values_is_refused(text: str) -> None:
+    with pytest.raises(SearchSpaceError, match="--space") as error:
+        overridden({}, text, known=(Recipe(), PosterCNN()), where="--space")
+    assert len(str(error.value)) < 1_000

@@ -19,13 +19,21 @@ from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 from ray_jobs.training.driver import _with_batches_that_fit
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3", "null", "\udcff"])
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3", "null", "\udcff", "[" * 100_000])
 def test_a_damaged_run_json_is_named(text: str, tmp_path: Path) -> None:
     run = RunFolder(str(tmp_path), "run")
     run.write_options({})
     (tmp_path / "run" / "run.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(TrainError, match=r"run/run.json is damaged .* start anew under another --name"):
         check_resume(run, {}, TrainOptions(name="run", resume=True))
+
+
+@pytest.mark.parametrize("options", [{}, {"recipe": 3, "kind": []}, {"recipe": [1], "kind": None}])
+def test_a_run_json_of_other_values_is_of_another_run(options: dict[str, object], tmp_path: Path) -> None:
+    run = RunFolder(str(tmp_path), "run")
+    run.write_options(options)
+    with pytest.raises(TrainError, match=r"was started otherwise"):
+        check_resume(run, {"kind": "cnn", "recipe": {"epochs": 3, "seed": 1}}, TrainOptions(name="run", resume=True))
 
 
 def test_checkpoints_without_a_run_json_are_not_trained_over(tmp_path: Path) -> None:
