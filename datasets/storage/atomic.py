@@ -71,26 +71,6 @@ def new_local_folder(path: str | Path, *, last: str, own: Own | None = None) -> 
         files.upload(Path(folder), path, last=last)
 
 
-@contextlib.contextmanager
-def files_into(folder: str | Path) -> Iterator[Path]:
-    """Yield a local folder whose files go into `folder` after the block, each atomically.
-
-    Nothing is written if the block fails. Other files in `folder` stay.
-    """
-    local = Path(files.absolute(folder)) if files.is_local(folder) else None
-    if local:
-        local.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".preparing-", dir=local) as work:
-        yield Path(work)
-        if local is None:
-            files.upload(Path(work), folder)
-            return
-        for file in sorted(path for path in Path(work).rglob("*") if path.is_file()):
-            target = local / file.relative_to(work)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(target)
-
-
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 file atomically, as `write_bytes` does."""
     write_bytes(path, text.encode("utf-8"))
@@ -209,7 +189,7 @@ def _left_behind(path: Path, state: str) -> list[Path]:
     """Return the hidden folders of this machine's killed jobs."""
     prefix = f".{path.name}.{state}-{files.this_process().rpartition('-')[0]}-"
     left = {folder: folder.name.removeprefix(prefix) for folder in path.parent.glob(f"{glob.escape(prefix)}*")}
-    return [folder for folder, process in left.items() if process.isdigit() and not _runs(int(process))]
+    return [folder for folder, process in left.items() if process.isdigit() and not is_running(int(process))]
 
 
 def _recover(path: Path, own: Own | None) -> None:
@@ -227,7 +207,7 @@ def _recover(path: Path, own: Own | None) -> None:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _runs(process: int) -> bool:
+def is_running(process: int) -> bool:
     """Return whether a process with this id runs; signal 0 does not disturb it."""
     try:
         os.kill(process, 0)

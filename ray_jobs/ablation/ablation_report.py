@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets.storage import files
-from datasets.storage.atomic import files_into
+from datasets.storage.file_sets import files_into
 from genre_models.checkpoint import Checkpoint
 from genre_models.report.ablation.findings import outcome, screen_table
-from genre_models.report.ablation.page import write_ablation
+from genre_models.report.ablation.page import FILES, write_ablation
 from genre_models.studies import ablation_effects as ablations
 from genre_models.studies.ablation_components import Variant
 from genre_models.studies.ablation_effects import RunScores
@@ -57,7 +57,7 @@ def write(
             for name, own_trials in runs.items()
         },
     )
-    with files_into(folder.path) as local:
+    with files_into(folder.path, own=FILES) as local:
         write_ablation(report, local)
     return report
 

@@ -11,14 +11,14 @@ import numpy as np
 
 from datasets.sample.films import is_sample_id
 from datasets.storage import files
-from datasets.storage.atomic import files_into
+from datasets.storage.file_sets import files_into
 from datasets.store.film_store import Store
 from genre_models.metrics import example_films, names
 from genre_models.metrics.baselines import TfidfBaseline
 from genre_models.metrics.classification import top3, top3_recalls
 from genre_models.metrics.comparison import EvaluatedModel
 from genre_models.metrics.genre_details import GRID, genre_details
-from genre_models.report.comparison.page import write_report
+from genre_models.report.comparison.page import FILES, write_report
 from genre_models.report.findings.answer import winner
 from genre_models.report.findings.comparison_query import FEWEST_FILMS, genres_by_films
 from ray_jobs.cli.console import Countdown, duration
@@ -73,7 +73,7 @@ def report(
         showing={film: genres.index(genre) for genre, film in showing.items()},
         tfidf=tfidf,
     )
-    with files_into(folder) as local:
+    with files_into(folder, own=FILES) as local:
         page = write_report(comparison, local).name
     console.line(f"Evaluated {len(models)} models on {len(eval_set.labels):,} films ({eval_set.where})\n")
     for line in table(comparison):

@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 
 from datasets.raw.films_folder import find_folder
 from datasets.raw.posters import PosterError, thumbnail_jpeg
+from datasets.raw.rejects import safe_cell
 from datasets.storage import atomic, files
+from datasets.storage.file_sets import files_into
 from datasets.tables.sources import read_bytes
 from genre_models.metrics.classification import top3
 from genre_models.predictors.predictor import ModelInfo
@@ -71,6 +73,25 @@ class Summary:
 
 def write_results(work: WorkFolder, plan: Plan, info: ModelInfo, outputs: Outputs) -> Summary:
     """Write the tables and the page from a finished work folder, then remove it."""
+    with _aside(outputs) as aside:
+        summary = _write(work, plan, info, aside)
+    work.remove()
+    return summary
+
+
+@contextlib.contextmanager
+def _aside(outputs: Outputs) -> Iterator[Outputs]:
+    """Yield the paths to write to: of a local folder in another one, whose files take their places together."""
+    folder = outputs.table.rpartition("/")[0]
+    if not files.is_local(folder):
+        yield outputs
+        return
+    with files_into(folder) as local:
+        names = (path.rpartition("/")[2] for path in (outputs.table, outputs.rejects, outputs.page))
+        yield Outputs(*(str(local / name) for name in names), outputs.work)
+
+
+def _write(work: WorkFolder, plan: Plan, info: ModelInfo, outputs: Outputs) -> Summary:
     explanations = work.explanations()
     summary = Summary(chosen=Counter(dict.fromkeys(info.genres, 0)))
     shown: list[dict[str, Any]] = []
@@ -98,7 +119,6 @@ def write_results(work: WorkFolder, plan: Plan, info: ModelInfo, outputs: Output
     _write_rejects(outputs.rejects, rejects)
     page = prediction_page(_prediction(plan, info, outputs, summary, shown))
     atomic.write_text(outputs.page, page.encode("utf-8", "replace").decode())
-    work.remove()
     return summary
 
 
@@ -152,7 +172,8 @@ def _table_writer(path: str, info: ModelInfo) -> Iterator[Any]:
 def _write_rejects(path: str, rejects: Sequence[Sequence[Any]]) -> None:
     """Write the films set aside: id, row, reason, detail."""
     names = {"id": pa.string(), "row": pa.int64(), "reason": pa.string(), "detail": pa.string()}
-    columns = [pa.array([row[i] for row in rejects], kind) for i, kind in enumerate(names.values())]
+    rows = [(safe_cell(film), row, reason, safe_cell(detail)) for film, row, reason, detail in rejects]
+    columns = [pa.array([row[i] for row in rows], kind) for i, kind in enumerate(names.values())]
     with atomic.new_file(path) as stream:
         pacsv.write_csv(pa.table(columns, schema=pa.schema(names)), stream)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from datasets.storage import atomic, files
-from datasets.storage.atomic import files_into
+from datasets.storage import files
+from datasets.storage.file_sets import files_into
 from genre_models.checkpoint import Checkpoint, with_tuples
 from genre_models.models import search_space
-from genre_models.report.sweep.page import write_sweep
+from genre_models.report.sweep.page import FILES, write_sweep
 from genre_models.studies import sweep_analysis as sweeps
 from genre_models.training.history import METRICS
 from ray_jobs.cli.console import Console, duration, metric_name, settings_line
@@ -61,13 +61,15 @@ def finish(
         "trials": [_trial(folder, trial, options.metric) for trial in trials],
         "checkpoints_per_trial": CHECKPOINTS_PER_TRIAL,
     }
-    with files_into(folder.path) as local:
-        write_sweep(sweeps.analysed(sweep), local)
     best = sweeps.best_trial(sweep)
+    with files_into(folder.path, own=FILES) as local:
+        write_sweep(sweeps.analysed(sweep), local)
+        if best is not None:
+            text = _best_config(folder, start, best, sweep)
+            (local / BEST_CONFIG).write_text(text, encoding="utf-8")
     if best is None:
         reasons = "; ".join(sorted({trial.reason for trial in trials if trial.reason})) or "no time for one epoch"
         raise TrainError(f"no trial of {folder.path} completed an epoch: {reasons}. Go on with --resume")
-    _write_best_config(folder, start, best, sweep)
     _print_result(sweep, best, start, console)
     if why := _track(sweep, start, best, options):
         console.line(why)
@@ -115,11 +117,11 @@ def _seconds_before(folder: SweepFolder) -> float:
     return float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else 0.0
 
 
-def _write_best_config(folder: SweepFolder, base: Checkpoint, best: dict[str, Any], sweep: dict[str, Any]) -> None:
-    """Write the best trial's recipe and model config as a file for train_*.py --config."""
+def _best_config(folder: SweepFolder, base: Checkpoint, best: dict[str, Any], sweep: dict[str, Any]) -> str:
+    """Return the best trial's recipe and model config as a file for train_*.py --config."""
     recipe, model = search_space.split(with_tuples(best["settings"]), base.recipe, base.config)
     epoch, value = sweeps.best_epoch_of(best, sweep["metric"], sweep["mode"]) or (0, float("nan"))
-    text = yaml.safe_dump(
+    return yaml.safe_dump(
         {
             "kind": base.kind,
             "recipe": plain(dataclasses.asdict(recipe)),
@@ -130,7 +132,6 @@ def _write_best_config(folder: SweepFolder, base: Checkpoint, best: dict[str, An
         },
         sort_keys=False,
     )  # fmt: skip
-    atomic.write_text(files.join(folder.path, BEST_CONFIG), text)
 
 
 def _print_result(sweep: dict[str, Any], best: dict[str, Any], base: Checkpoint, console: Console) -> None:

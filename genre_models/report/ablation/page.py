@@ -19,6 +19,11 @@ PLOTS = {
     "left-off": ("with", "Effect that each component left off would have on mean average precision; hollow: not clear"),
     "on-coursework": ("coursework with", "Effect of each component alone on the coursework; hollow: not clear"),
 }
+FILES = (
+    *("ablation.json", "ablation.html", "ablation.md", "ablation.csv", "ablation_runs.csv"),
+    *(f"{name}.svg" for name in PLOTS),
+)
+"""Names of all files that the report of an ablation may have."""
 NOTE = (
     "In small type: 95 % intervals over films, or the lowest and highest seed. Bold: better beyond the interval, at "
     "every seed. ↓: less is better."

@@ -17,6 +17,8 @@ from genre_models.report.sweep import query as sweep_query
 
 PAGE = "comparison.html"
 SCORES = "scores.csv"
+FILES = (PAGE, "comparison.json", "comparison.md", SCORES)
+"""Names of the files of a comparison, without posters."""
 SCRIPTS = (
     *OF_TABLES,
     REPORT / "charts" / "heat.js",

@@ -24,6 +24,8 @@ PLOTS: dict[str, tuple[Callable[[Mapping[str, Any]], Markup], str]] = {
     "settings": (settings_plot, "Each setting, a dot a trial at its best epoch; bars are medians"),
     "importance": (importance_plot, "Importance of each setting in a random forest, with the spread over shuffles"),
 }
+FILES = ("sweep.json", "sweep.html", "trials.md", "trials.csv", *(f"{name}.svg" for name in PLOTS))
+"""Names of all files that the report of a sweep may have."""
 
 
 def sweep_part(sweep: Mapping[str, Any], *, most: int | None = None) -> StudyPart:

@@ -10,7 +10,7 @@ import pyarrow.fs as pafs
 import pytest
 
 from datasets.storage import atomic, files
-from datasets.storage.atomic import files_into, new_folder
+from datasets.storage.atomic import new_folder
 
 GONE = 2**22 + 12345  # above Linux' largest process id
 
@@ -94,20 +94,3 @@ def test_two_folders_change_places(tmp_path: Path) -> None:
     assert atomic._exchange(str(tmp_path / "one"), str(tmp_path / "other"))
     assert [child.name for child in (tmp_path / "one").iterdir()] == ["other"]
     assert not atomic._exchange(str(tmp_path / "one"), str(tmp_path / "never"))
-
-
-def test_files_go_into_a_folder_beside_what_is_there_and_all_or_none(tmp_path: Path) -> None:
-    page, other = tmp_path / "report.html", tmp_path / "trial-001"
-    other.mkdir()
-    page.write_text("old")
-    with pytest.raises(OSError, match="full"), files_into(tmp_path) as folder:
-        (folder / "report.html").write_text("half")
-        raise OSError("the disk is full")
-    assert page.read_text() == "old"
-    with files_into(tmp_path) as folder:
-        (folder / "report.html").write_text("new")
-        (folder / "pictures").mkdir()
-        (folder / "pictures" / "a.svg").write_text("<svg/>")
-        assert page.read_text() == "old" and files.find(tmp_path, "report.html") == [str(page)]
-    assert page.read_text() == "new"
-    assert sorted(child.name for child in tmp_path.iterdir()) == ["pictures", "report.html", "trial-001"]
