@@ -27,8 +27,8 @@ from datasets.storage.paths import is_local, is_within, join, name, parent, spli
 
 __all__ = [
     "MOST_BYTES", "PathError", "absolute", "exists", "find", "folders", "is_empty", "is_local", "is_within", "join",
-    "local_copy", "name", "open_random", "open_stream", "parent", "parse_json", "read_bytes", "read_json_object", "read_regular", "read_text", "remove_folder",
-    "remove_own", "resolve", "this_process", "upload",
+    "local_copy", "name", "open_random", "open_stream", "parent", "parse_json", "read_bytes", "read_json_object",
+    "read_regular", "read_text", "remove_folder", "remove_own", "resolve", "this_process", "upload",
 ]  # fmt: skip
 
 MOST_BYTES = 1 << 30

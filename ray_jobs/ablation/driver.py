@@ -19,6 +19,7 @@ from ray_jobs.ablation.trial_inputs import Inputs
 from ray_jobs.cli.console import Console, counted
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import AblateOptions
+from ray_jobs.inputs.batch_sizes import report_cut_batches
 from ray_jobs.inputs.train_inputs import require_films_enough, require_posters_that_fit
 from ray_jobs.runs.lease import lease
 from ray_jobs.runs.resume import check_resume, settings_of
@@ -187,5 +188,7 @@ def _introduce(
         + (f"; {ended} of {len(trials)} ended earlier" if ended else "")
         + f"\nAblation: {folder.path}"
     )
+    sizes = [ablation.of(trial.settings)[0].batch_size for trial in trials]
+    report_cut_batches(sizes, setup.store.manifest.films["train"], 1, setup.console, of=" in these trials")
     for line in skipped:
         setup.console.line(f"Left out: {line}")

@@ -14,6 +14,7 @@ from ray_jobs.cli.console import Console, counted
 from ray_jobs.cli.errors import RunError, TrainError
 from ray_jobs.cli.options import TrainOptions
 from ray_jobs.cluster.progress_channel import ProgressChannel
+from ray_jobs.inputs.batch_sizes import report_cut_batches, with_batches_that_fit
 from ray_jobs.inputs.train_inputs import films_for_workers, fits_in_cache, word_vectors_of
 from ray_jobs.runs import find_checkpoints
 from ray_jobs.runs.lease import lease
@@ -38,8 +39,9 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> str:
     setup = JobSetup.start(kind, options, console, workers=options.workers)
     _require_equal_shares(recipe, options.workers, options.gpus)
     setup.require_inputs_that_fit(kind, config)
-    devices = options.workers * max(1, int(options.gpus))
-    recipe = _with_batches_that_fit(recipe, setup.store.manifest.films["train"], devices, console)
+    films, devices = setup.store.manifest.films["train"], options.workers * max(1, int(options.gpus))
+    report_cut_batches([recipe.batch_size], films, devices, console)
+    recipe = with_batches_that_fit(recipe, films, devices)
     folder = setup.folder(RunFolder, kind)
     checkpoint = setup.with_vocabulary(setup.checkpoint(kind, config, recipe))
     init_checkpoint = _init_checkpoint(folder, checkpoint, options)
@@ -82,15 +84,6 @@ def _train(
                 spec, films.streams, workers=options.workers, per_worker=setup.per_worker, split=list(films.streams)
             )
     return _finish(folder, kind, options.metric, console)
-
-
-def _with_batches_that_fit(recipe: Recipe, films: int, devices: int, console: Console) -> Recipe:
-    """Return the recipe with a batch of at most all training films: more would be filling, in memory."""
-    most = -(-films // devices) * devices
-    if recipe.batch_size <= most:
-        return recipe
-    console.line(f"--batch-size {recipe.batch_size:,} is more than the {films:,} training films: taking {most:,}")
-    return dataclasses.replace(recipe, batch_size=most)
 
 
 def _require_equal_shares(recipe: Recipe, workers: int, gpus: float) -> None:

@@ -13,6 +13,7 @@ from genre_models.checkpoint import Checkpoint
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console, counted
 from ray_jobs.cli.options import TuneOptions
+from ray_jobs.inputs.batch_sizes import report_cut_batches, searched_sizes
 from ray_jobs.inputs.train_inputs import films_of, materialize_shards, shares_of, word_vectors_of
 from ray_jobs.runs.lease import lease
 from ray_jobs.runs.resume import check_resume
@@ -67,6 +68,8 @@ def _tune(
         + (f"; {len(ended)} ended earlier, {len(unfinished)} go on" if trials else "")
         + f"\nSweep: {folder.path}"
     )
+    sizes = searched_sizes(sweep.recipe, sweep.space.get("batch_size"))
+    report_cut_batches(sizes, setup.store.manifest.films["train"], setup.workers, console, of=" in these trials")
     start = setup.with_features(start)
     encoded = dataclasses.replace(encoded, inputs=start.inputs)
     scheduler = _scheduler(options, trials, epochs)

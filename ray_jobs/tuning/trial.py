@@ -16,6 +16,7 @@ from datasets.batches.batching import Block
 from datasets.storage import files
 from genre_models.models import search_space
 from ray_jobs.cli.errors import is_disk_full, reason
+from ray_jobs.inputs.batch_sizes import with_batches_that_fit
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.sweep_folder import SweepFolder
 from ray_jobs.training.reporter import Reporter, ReportFn, Save
@@ -60,6 +61,7 @@ def _train_spec(start: TrainSpec, settings: dict[str, Any], folder: RunFolder) -
     """Return the trial's training specification: the starting point with its settings."""
     checkpoint = start.checkpoint
     recipe, model = search_space.split(settings, checkpoint.recipe, checkpoint.config)
+    recipe = with_batches_that_fit(recipe, sum(start.training_films), len(start.training_films))
     checkpoint = dataclasses.replace(checkpoint, recipe=recipe, config=model)
     if ids := checkpoint.inputs.own_vocabulary:
         known = checkpoint.vocabulary[: max(0, ids.vocabulary_size - 2)]  # ids 0 and 1 are padding and unknown

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from genre_models.training.recipe import Recipe
-from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.options import TrainOptions
 from ray_jobs.runs.resume import check_resume
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
-from ray_jobs.training.driver import _with_batches_that_fit
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3", "null", "\udcff", "[" * 100_000])
@@ -52,13 +47,3 @@ def test_a_damaged_trial_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "sweep" / "trial-001" / "trial.json").write_text(text)
     with pytest.raises(TrainError, match=r"trial-001/trial.json is damaged"):
         sweep.trials()
-
-
-def test_a_batch_is_at_most_all_films() -> None:
-    stream = io.StringIO()
-    recipe = Recipe(batch_size=100_000)
-    assert _with_batches_that_fit(recipe, 840, 1, Console(stream)).batch_size == 840
-    assert "--batch-size 100,000 is more than the 840 training films: taking 840" in stream.getvalue()
-    assert _with_batches_that_fit(recipe, 841, 4, Console(stream)).batch_size == 844
-    fits = replace(recipe, batch_size=64)
-    assert _with_batches_that_fit(fits, 840, 1, Console(stream)) is fits
