@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from genre_models.checkpoint_files import (
+    HISTORY,
     METADATA,
     STATE,
     TEXTS,
@@ -30,6 +31,7 @@ from genre_models.checkpoint_files import (
     CheckpointError,
     fault,
     listed,
+    open_regular,
     read_arrays,
     require_bounded,
 )
@@ -211,7 +213,7 @@ def _read(folder: Path, metadata: dict[str, Any]) -> Checkpoint:
         parameters=metadata["parameters"],
         thresholds=tuple(metadata["thresholds"]),
         vocabulary=tuple(words.split("\n")[:-1]),
-        history=tuple(histories.from_csv((folder / "history.csv").read_text(encoding="utf-8"))),
+        history=tuple(histories.from_csv(_text(folder / HISTORY, listed=True))),
         versions=metadata["versions"],
         inputs=_inputs(metadata, config),
         tokenizer=tokenizer,
@@ -221,7 +223,7 @@ def _read(folder: Path, metadata: dict[str, Any]) -> Checkpoint:
 
 
 def _require(folder: Path, metadata: Mapping[str, Any], needed: Collection[str]) -> None:
-    if why := fault(metadata, lambda name: (folder / name).open("rb"), needed):
+    if why := fault(metadata, lambda name: open_regular(folder / name), needed):
         raise CheckpointError(f"{folder} is not whole: {why}. Take another checkpoint, or copy this one again")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import zipfile
 import zlib
@@ -32,10 +33,22 @@ def listed(folder: Path, known: Mapping[str, Any] | None = None) -> dict[str, An
     entries = dict(known or {})
     for name in _FILES:
         if name != METADATA and name not in entries and (folder / name).is_file():
-            with (folder / name).open("rb") as stream:
-                size, digest = _digest(stream)
-            entries[name] = {"size": size, "sha256": digest}
+            entries[name] = entry_of(folder / name)
     return entries
+
+
+def entry_of(path: Path) -> dict[str, Any]:
+    """Return size and SHA-256 of a file. Raises OSError where it is missing or no file."""
+    with open_regular(path) as stream:
+        size, digest = _digest(stream)
+    return {"size": size, "sha256": digest}
+
+
+def open_regular(path: Path) -> Any:
+    """Open a file for reading. Raises OSError for a pipe or a device, which may never end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is no file, but a folder, a pipe or a device", str(path))
+    return path.open("rb")
 
 
 def _digest(stream: Any, most: int | None = None) -> tuple[int, str]:

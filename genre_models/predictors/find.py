@@ -110,12 +110,12 @@ def _fault(folder: str, metadata: dict[str, Any], *, training: bool) -> str:
     filesystem, inner = files.resolve(folder)
     if "files" in metadata:
         needed = checkpoint_files.RESUMES if training else checkpoint_files.PREDICTS
-        why = checkpoint_files.fault(metadata, lambda name: filesystem.open_input_stream(f"{inner}/{name}"), needed)
+        why = checkpoint_files.fault(metadata, lambda name: files.open_stream(filesystem, f"{inner}/{name}"), needed)
         return _of_the_file(why, folder)
     # Of the version before: an archive that was cut lacks its end, which says what is in it.
     for name in ("model.keras", *(("training_state.npz",) if training else ())):
         try:
-            with filesystem.open_input_file(f"{inner}/{name}") as stream:
+            with files.open_random(filesystem, f"{inner}/{name}") as stream:
                 if not zipfile.is_zipfile(stream):
                     return f"{name} is cut or damaged"
         except FileNotFoundError:

@@ -1,6 +1,7 @@
 """Model folders: an ensemble, the mean of several models, or TF-IDF, self-contained and without pickled objects.
 
-model.json          kind, label, genres, thresholds, scaling, members and their weights; written last
+model.json          kind, label, genres, thresholds, scaling, members and their weights, and size and SHA-256 of the
+                    other files; written last
 members/NAME/       each member, a checkpoint or another model folder, copied
 encoders/           the files of members' frozen encoders
 terms.txt           of TF-IDF: its words and word pairs, one a line by column
@@ -23,18 +24,20 @@ import numpy as np
 
 from datasets.storage import files
 from genre_models.checkpoint import CheckpointError, read
+from genre_models.checkpoint_files import METADATA, entry_of
 from genre_models.metrics.baselines import TfidfWeights
 from genre_models.metrics.calibration import PlattScaling
 from genre_models.metrics.stacking import StackingModel
 from genre_models.models.option_checks import in_short
 from genre_models.predictors.encoder_files import ENCODERS, copy_encoders
-from genre_models.predictors.tfidf import write_weights
+from genre_models.predictors.tfidf import OF_TFIDF, write_weights
 
 FORMAT = 1
 MODEL_FILE = "model.json"
 """File that makes a folder a model folder; it is written last."""
 MEMBERS = "members"
 KINDS = ("ensemble", "mean", "tfidf")
+_OF_MEMBERS = (MODEL_FILE, METADATA)
 _LIBRARIES = ("tensorflow", "keras", "scikit-learn", "numpy")
 # A member predicts and is not trained further.
 _NOT_COPIED = frozenset({"training_state.npz"})
@@ -95,9 +98,7 @@ def may_replace(path: str) -> bool:
 
 def is_own(path: str) -> bool:
     """Return whether a path within a model folder is that of one of its files."""
-    return path in (MODEL_FILE, f".{MODEL_FILE}", "terms.txt", "weights.npz") or path.startswith(
-        (f"{MEMBERS}/", f"{ENCODERS}/")
-    )
+    return path in (MODEL_FILE, f".{MODEL_FILE}", *OF_TFIDF) or path.startswith((f"{MEMBERS}/", f"{ENCODERS}/"))
 
 
 def member_folder(key: str) -> str:
@@ -124,6 +125,7 @@ def write_model_json(folder: Path, description: ModelFolder) -> None:
             "coefficients": description.stacking.coefficients.tolist(),
         },
         "store": dict(description.store),
+        "files": {name: entry_of(folder / name) for name in _listed(folder)},
         "created": description.created or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
@@ -141,17 +143,45 @@ def read_model_json(folder: Path) -> ModelFolder:
     """
     path = folder / MODEL_FILE
     try:
-        values = files.parse_json(path.read_text(encoding="utf-8"))
+        values = files.parse_json(files.read_text(path))
         if values["format"] != FORMAT or values["kind"] not in KINDS:
             raise CheckpointError(
                 f"{path}: format {values['format']}, kind {values['kind']!r}; this version reads format {FORMAT} and "
                 f"knows {', '.join(KINDS)}"
             )
-        return _parse(values)
+        description = _parse(values)
+        _require_whole(folder, values.get("files"))
+        return description
     except CheckpointError:
         raise
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} is not a model of film-genres ({in_short(error)})") from error
+
+
+def _listed(folder: Path) -> list[str]:
+    """Return the files that a model.json lists; what members have is listed in their own JSON."""
+    of_members = [f"{place.name}/{name}" for place in sorted((folder / MEMBERS).glob("*")) for name in _OF_MEMBERS]
+    of_encoders = [path.relative_to(folder).as_posix() for path in sorted((folder / ENCODERS).rglob("*"))]
+    names = (*OF_TFIDF, *(f"{MEMBERS}/{name}" for name in of_members), *of_encoders)
+    return [name for name in names if (folder / name).is_file()]
+
+
+def _require_whole(folder: Path, entries: Any) -> None:
+    """Raise CheckpointError if a listed file is not the one that was written; older versions list none."""
+    if entries is None:
+        return
+    for name, entry in dict(entries).items():
+        if not (name in OF_TFIDF or name.startswith((f"{MEMBERS}/", f"{ENCODERS}/"))) or ".." in Path(name).parts:
+            raise ValueError(f"it lists {name!r}, which is no file of a model")
+        try:
+            is_same = entry_of(folder / name) == entry
+        except OSError as error:
+            why = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+            raise CheckpointError(f"{folder} is not whole: {name} {why}. Evaluate again, or copy it again") from error
+        if not is_same:
+            raise CheckpointError(
+                f"{folder} is not whole: {name} is not the file that was written. Evaluate again, or copy it again"
+            )
 
 
 def _parse(values: Mapping[str, Any]) -> ModelFolder:

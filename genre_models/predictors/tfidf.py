@@ -13,6 +13,8 @@ from genre_models.predictors.films import Films
 from genre_models.predictors.predictor import ModelInfo, info_of, score_where_possible
 
 _TERMS, _ARRAYS = "terms.txt", "weights.npz"
+OF_TFIDF = (_TERMS, _ARRAYS)
+"""Files of a TF-IDF model."""
 _NAMES = ("idf", "learned", "coefficients", "intercepts", "frequencies")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from genre_models.models.input_spec import InputEncoder, InputSpec, ModelInput
 from genre_models.predictors.encoder_files import copy_encoders, with_copied_weights
 from genre_models.predictors.films import read_films
 from genre_models.predictors.folder import ModelFolder, read_model_json, write_combination, write_tfidf
-from genre_models.predictors.load import load_folder, load_predictor
+from genre_models.predictors.load import folder_info, load_folder, load_predictor
 
 GENRES = ("Action", "Sci-Fi")
 STORE = {"fingerprint": "abc", "path": "/films/store", "films": {"train": 4}}
@@ -155,3 +156,50 @@ def test_frozen_encoders_travel_with_the_folder(tmp_path: Path) -> None:
     copy_encoders(InputSpec((views,)), tmp_path / "ensemble")
     weights = with_copied_weights(poster, tmp_path / "ensemble").backbone.weights
     assert Path(weights).read_text() == "config.json" and Path(weights).is_relative_to(tmp_path / "ensemble")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("members/one/model.json", "exchanged"),
+        ("members/one/weights.npz", "exchanged"),
+        ("members/two/terms.txt", "other words"),
+        ("members/two/weights.npz", "cut"),
+        ("members/two/weights.npz", "missing"),
+        ("members/two/model.json", "missing"),
+        ("encoders/minilm-abc/config.json", "cut"),
+        ("encoders/minilm-abc/config.json", "a pipe"),
+    ],
+)
+def test_a_file_that_is_not_the_one_written_is_named(name: str, change: str, tmp_path: Path) -> None:
+    folder = tmp_path / "ensemble"
+    (folder / "encoders" / "minilm-abc").mkdir(parents=True)
+    (folder / "encoders" / "minilm-abc" / "config.json").write_text('{"model_type": "bert"}')
+    ensemble(folder)
+    assert load_folder(folder).info.label == "Ensemble"
+    data = (folder / name).read_bytes()
+    (folder / name).unlink()
+    if change == "exchanged":  # a sound file of another model
+        other = "/one/".join(name.split("/two/")) if "/two/" in name else "/two/".join(name.split("/one/"))
+        shutil.copyfile(folder / other, folder / name)
+    elif change == "other words":
+        (folder / name).write_bytes(data.upper())
+    elif change == "cut":
+        (folder / name).write_bytes(data[: len(data) // 2])
+    elif change == "a pipe":
+        os.mkfifo(folder / name)
+    for read in (load_folder, folder_info):
+        with pytest.raises(CheckpointError, match=Path(name).name):
+            read(folder)
+
+
+@pytest.mark.parametrize("files", [{"../one/terms.txt": {}}, {"members/../../one": {}}, {"/etc/passwd": {}}, [1], 3])
+def test_a_list_of_other_files_is_refused(files: Any, tmp_path: Path) -> None:
+    ensemble(tmp_path / "ensemble", files=files)
+    with pytest.raises(CheckpointError, match=r"is not a model of film-genres"):
+        read_model_json(tmp_path / "ensemble")
+
+
+def test_a_model_of_the_version_before_lists_no_files(tmp_path: Path) -> None:
+    ensemble(tmp_path / "ensemble", files=None)
+    assert load_folder(tmp_path / "ensemble").info.label == "Ensemble"
