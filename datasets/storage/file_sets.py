@@ -31,9 +31,9 @@ def files_into(folder: str | Path, own: Collection[str] = ()) -> Iterator[Path]:
         own: names of files that an earlier set may have left there and this one may lack; they are removed.
     """
     if not files.is_local(folder):
-        with tempfile.TemporaryDirectory() as work:
-            yield Path(work)
-            files.upload(Path(work), folder)
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+            files.upload(Path(temporary), folder)
         return
     local = Path(files.absolute(folder))
     local.mkdir(parents=True, exist_ok=True)

@@ -189,6 +189,7 @@ def _introduce(
         + f"\nAblation: {folder.path}"
     )
     sizes = [ablation.of(trial.settings)[0].batch_size for trial in trials]
-    report_cut_batches(sizes, setup.store.manifest.films["train"], 1, setup.console, of=" in these trials")
+    devices = max(1, int(setup.options.gpus))
+    report_cut_batches(sizes, setup.store.manifest.films["train"], devices, setup.console, of=" in these trials")
     for line in skipped:
         setup.console.line(f"Left out: {line}")

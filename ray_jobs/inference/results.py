@@ -82,13 +82,14 @@ def write_results(work: WorkFolder, plan: Plan, info: ModelInfo, outputs: Output
 @contextlib.contextmanager
 def _aside(outputs: Outputs) -> Iterator[Outputs]:
     """Yield the paths to write to: of a local folder in another one, whose files take their places together."""
-    folder = outputs.table.rpartition("/")[0]
+    folder = files.parent(outputs.table)
     if not files.is_local(folder):
         yield outputs
         return
     with files_into(folder) as local:
-        names = (path.rpartition("/")[2] for path in (outputs.table, outputs.rejects, outputs.page))
-        yield Outputs(*(str(local / name) for name in names), outputs.work)
+        paths = (outputs.table, outputs.rejects, outputs.page)
+        table, rejects, page = (str(local / files.name(path)) for path in paths)
+        yield Outputs(table, rejects, page, outputs.work)
 
 
 def _write(work: WorkFolder, plan: Plan, info: ModelInfo, outputs: Outputs) -> Summary:

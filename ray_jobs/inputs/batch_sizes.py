@@ -10,28 +10,28 @@ from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console
 
 
-def largest_batch(films: int, workers: int) -> int:
-    """Return the size of a batch of all training films, shared equally by the workers."""
-    return -(-films // workers) * workers
+def largest_batch(films: int, devices: int) -> int:
+    """Return the size of a batch of all training films, shared equally by the devices."""
+    return -(-films // devices) * devices
 
 
-def with_batches_that_fit(recipe: Recipe, films: int, workers: int) -> Recipe:
+def with_batches_that_fit(recipe: Recipe, films: int, devices: int) -> Recipe:
     """Return the recipe with a batch of at most all training films."""
-    most = largest_batch(films, workers)
+    most = largest_batch(films, devices)
     return recipe if recipe.batch_size <= most else dataclasses.replace(recipe, batch_size=most)
 
 
-def report_cut_batches(sizes: Iterable[int], films: int, workers: int, console: Console, *, of: str = "") -> None:
+def report_cut_batches(sizes: Iterable[int], films: int, devices: int, console: Console, *, of: str = "") -> None:
     """Print a line if a batch would be more than all training films.
 
     Args:
         sizes: the batch sizes.
         films: number of training films.
-        workers: workers that share a batch.
+        devices: workers, or GPUs of all workers, that share a batch.
         console: where the line goes.
         of: the trainings that have them, as in " in these trials".
     """
-    size, most = max(sizes), largest_batch(films, workers)
+    size, most = max(sizes), largest_batch(films, devices)
     if size > most:
         console.line(f"--batch-size {size:,} is more than the {films:,} training films: taking {most:,}{of}")
 

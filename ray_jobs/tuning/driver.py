@@ -69,7 +69,8 @@ def _tune(
         + f"\nSweep: {folder.path}"
     )
     sizes = searched_sizes(sweep.recipe, sweep.space.get("batch_size"))
-    report_cut_batches(sizes, setup.store.manifest.films["train"], setup.workers, console, of=" in these trials")
+    devices = setup.workers * max(1, int(options.gpus))
+    report_cut_batches(sizes, setup.store.manifest.films["train"], devices, console, of=" in these trials")
     start = setup.with_features(start)
     encoded = dataclasses.replace(encoded, inputs=start.inputs)
     scheduler = _scheduler(options, trials, epochs)

@@ -61,7 +61,8 @@ def _train_spec(start: TrainSpec, settings: dict[str, Any], folder: RunFolder) -
     """Return the trial's training specification: the starting point with its settings."""
     checkpoint = start.checkpoint
     recipe, model = search_space.split(settings, checkpoint.recipe, checkpoint.config)
-    recipe = with_batches_that_fit(recipe, sum(start.training_films), len(start.training_films))
+    devices = len(start.training_films) * start.devices
+    recipe = with_batches_that_fit(recipe, sum(start.training_films), devices)
     checkpoint = dataclasses.replace(checkpoint, recipe=recipe, config=model)
     if ids := checkpoint.inputs.own_vocabulary:
         known = checkpoint.vocabulary[: max(0, ids.vocabulary_size - 2)]  # ids 0 and 1 are padding and unknown

@@ -49,6 +49,6 @@ def test_the_sizes_of_a_sweep_are_the_starting_point_s_and_the_space_s() -> None
 ])  # fmt: skip
 def test_a_trial_s_batch_is_cut(shares: tuple[int, ...], settings: dict[str, int], wanted: int) -> None:
     about = Checkpoint("cnn", ("Drama",), PosterCNN(), LARGE, {"fingerprint": "f"})
-    start = TrainSpec(about, "/runs/sweep", shares, (9,), shuffle_buffer=9, use_gpu=False)
+    start = TrainSpec(about, "/runs/sweep", shares, (9,), shuffle_buffer=9, gpus=0)
     own = _train_spec(start, settings, RunFolder("/runs/sweep", "trial-001"))
     assert (own.checkpoint.recipe.batch_size, own.settings) == (wanted, settings)
