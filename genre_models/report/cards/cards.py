@@ -155,7 +155,7 @@ def model_card(comparison: Mapping[str, Any], key: str) -> list[tuple[str, str]]
     sees = {
         "poster": "the poster alone; no title, no cast, no year",
         "overview": "the overview alone, as far as it is read; words that no training film has are unknown to it",
-        "both": "poster and overview; both are needed",
+        "both": f"poster and overview; {'one of them will do' if _takes_one(model) else 'both are needed'}",
         "nothing": "nothing of the film",
     }
     facts = [
@@ -170,6 +170,11 @@ def model_card(comparison: Mapping[str, Any], key: str) -> list[tuple[str, str]]
         ("versions", ", ".join(f"{name} {version}" for name, version in (model.get("versions") or {}).items())),
     ]
     return [(name, text) for name, text in facts if text]
+
+
+def _takes_one(model: Mapping[str, Any]) -> bool:
+    """Return whether a model of both inputs predicts films that lack one; a network has to learn that."""
+    return bool(model.get("fused")) or (number((model.get("config") or {}).get("modality_dropout")) or 0) > 0
 
 
 def commands(comparison: Mapping[str, Any]) -> list[tuple[str, str]]:

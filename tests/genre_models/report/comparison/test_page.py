@@ -251,6 +251,8 @@ def test_an_ensemble_predicts_as_long_as_its_members_by_a_command(tmp_path: Path
     for key, seconds in {"cnn": 1.0, "lstm": 2.0, "fusion": 4.0, "tfidf": 0.5}.items():
         comparison["models"][key]["scoring"] = {"films": 240, "seconds": seconds}
     page, markdown, _ = rewritten(comparison, tmp_path)
+    assert page.text.count("poster and overview; one of them will do") == 1  # the fusion has not learned it
+    assert page.text.count("poster and overview; both are needed") == 1
     assert (
         "cd /home/somebody/film-genres && .venv/bin/python ray_jobs/predict.py "
         "--model '/reports/my report/models/ensemble' --films FOLDER --out OUT"
