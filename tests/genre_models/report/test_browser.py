@@ -12,12 +12,9 @@ import pytest
 
 from genre_models.report.comparison.page import write_report
 from genre_models.report.explore import films as explore
-from genre_models.report.sweep.page import write_sweep
-from genre_models.studies.sweep_analysis import analysed
 from tests.genre_models.report.browser import OPEN_ALL, headless, opened, too_wide, violations
 from tests.genre_models.report.example import ALL, JUDGED
 from tests.genre_models.report.example_films import comparison_with_films, photo
-from tests.genre_models.report.sweep.test_page import example_sweep
 
 
 @pytest.fixture(scope="module")
@@ -293,24 +290,3 @@ def test_a_thousand_films_with_posters_stay_below_8_mb(tmp_path: Path) -> None:
         film["overview"] = (film["overview"] * 9)[:600]
     assert write_report(comparison, tmp_path).stat().st_size < 8_000_000
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 1 + 1000 * (1 + len(ALL))
-
-
-@pytest.fixture(scope="module")
-def study_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a sweep of two trials; an ablation's has the same template."""
-    folder = tmp_path_factory.mktemp("sweep")
-    sweep = example_sweep(trials=2)
-    write_sweep(analysed(sweep), folder)
-    return folder / "sweep.html"
-
-
-def test_the_page_of_a_sweep_can_be_read_by_all(browser: Any, study_page: Path) -> None:
-    with opened(browser, study_page, width=360, height=740) as tab:
-        tab.evaluate(OPEN_ALL)
-        assert too_wide(tab) == []
-        assert violations(tab) == []
-        tab.emulate_media(color_scheme="dark")
-        assert violations(tab, rule="color-contrast") == []
-        tab.locator("svg.figure").first.focus()
-        tab.keyboard.press("End")
-        assert re.fullmatch(r"trial \d, .*: 0\.\d{4} at epoch \d+", tab.locator(".bubble").inner_text())
