@@ -11,7 +11,12 @@ import yaml
 from genre_models.export.inputs import ArtefactInput
 
 LIBRARIES = {"savedmodel": "tf-keras", "onnx": "onnx", "litert": "tflite", "keras": "keras"}
-_NAMES = {"savedmodel": "TensorFlow SavedModel", "onnx": "ONNX", "litert": "LiteRT (TensorFlow Lite)", "keras": "Keras"}
+_NAMES = {
+    "savedmodel": "TensorFlow (SavedModel)",
+    "onnx": "ONNX",
+    "litert": "LiteRT (TensorFlow Lite)",
+    "keras": "Keras",
+}
 _FORMS = {
     "file": "bytes of a JPEG or PNG file, upright; empty for a film without poster",
     "pixels": "RGB pixels, as `preprocessing.py` makes them; all 0 for a film without poster",
@@ -63,8 +68,8 @@ def model_card(facts: CardFacts, *, metadata: bool) -> str:
     counts = ", ".join(f"{number:,} {split}" for split, number in films.items() if isinstance(number, int))
     parts = [
         f"# {facts.name}",
-        f"{facts.label}: predicts the genres of a film, as a {_NAMES[facts.form]} artefact of film-genres. It consists "
-        f"of:\n\n" + "\n".join(f"- {part}" for part in facts.parts),
+        f"{facts.label}: predicts the genres of a film, as an artefact of film-genres for {_NAMES[facts.form]}. It "
+        "consists of:\n\n" + "\n".join(f"- {part}" for part in facts.parts),
         _use(facts),
         "## What it learned from\n\n"
         f"Films: {counts or 'numbers not kept'}. Fingerprint of films, pixels and split: "
