@@ -19,7 +19,7 @@ if None in map(importlib.util.find_spec, ("ray_jobs", "ray")):
 from dataclasses import dataclass, field
 
 from genre_models.models.fusion_gmu import FusionGMU
-from genre_models.presets import fusion_best
+from genre_models.presets.fusion import best
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.options import TuneOptions
 from ray_jobs.cli.runner import run_job
@@ -32,8 +32,8 @@ class Options(TuneOptions):
 
     preset: str = "best"
     """Named settings (genre_models/presets/); the coursework had no joint model."""
-    recipe: Recipe = field(default_factory=lambda: fusion_best.RECIPE)
-    model: FusionGMU = field(default_factory=lambda: fusion_best.MODEL)
+    recipe: Recipe = field(default_factory=lambda: best.RECIPE)
+    model: FusionGMU = field(default_factory=lambda: best.MODEL)
 
 
 def main(options: Options) -> str:

@@ -1,4 +1,6 @@
-"""Lookup of presets by name; each is a file `KIND_NAME.py`, whose docstring lists its metrics.
+"""Lookup of presets by name; each is a file `KIND/NAME.py`, whose docstring lists its metrics.
+
+`-` in a name is `_` in the file's.
 
 `coursework` is the notebook's model and recipe, unchanged; `best` is the best model on real films without pretraining;
 `pretrained` uses the features of a frozen pretrained encoder, and `finetuned` fine-tunes that encoder.
@@ -17,8 +19,8 @@ from genre_models.training.recipe import Recipe
 
 def names(kind: str) -> list[str]:
     """Return the names of a kind's presets."""
-    files = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return sorted(name.removeprefix(f"{kind}_") for name in files if name.startswith(f"{kind}_"))
+    files = pkgutil.iter_modules([str(Path(__file__).parent / kind)])
+    return sorted(module.name.replace("_", "-") for module in files)
 
 
 def preset(kind: str, name: str) -> tuple[Recipe, Any]:
@@ -29,7 +31,7 @@ def preset(kind: str, name: str) -> tuple[Recipe, Any]:
     """
     if name not in names(kind):
         raise ValueError(f"there is no such preset of {kind}; there are {', '.join(names(kind)) or 'none'}")
-    module = importlib.import_module(f"{__package__}.{kind}_{name}")
+    module = importlib.import_module(f"{__package__}.{kind}.{name.replace('-', '_')}")
     return module.RECIPE, module.MODEL
 
 

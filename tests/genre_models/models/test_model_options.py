@@ -151,7 +151,9 @@ def test_votes_start_at_nothing_and_are_summed_over_the_root_of_their_number() -
 def test_presets(kind: str, name: str) -> None:
     recipe, model = presets.preset(kind, name)
     assert isinstance(recipe, Recipe) and isinstance(model, REGISTRY[kind].config_class)
-    told = " ".join(str(inspect.getdoc(importlib.import_module(f"genre_models.presets.{kind}_{name}"))).split())
+    told = " ".join(
+        str(inspect.getdoc(importlib.import_module(f"genre_models.presets.{kind}.{name.replace('-', '_')}"))).split()
+    )
     assert presets.name_of(kind, replace(recipe, seed=7), model) == name
     assert presets.name_of(kind, replace(recipe, epochs=99), model) == f"{name} with another recipe"
     assert presets.name_of(kind, recipe, replace(model, init_bias_from_prior=not model.init_bias_from_prior)) == ""

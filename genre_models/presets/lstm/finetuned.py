@@ -13,7 +13,7 @@ precision .513 (.512 to .513), tuned micro-F1 .637, macro-F1 .482, loss .169; th
 
 from dataclasses import replace
 
-from genre_models.presets import lstm_pretrained
+from genre_models.presets.lstm import pretrained
 
-RECIPE = replace(lstm_pretrained.RECIPE, epochs=5, learning_rate=1e-3)
-MODEL = replace(lstm_pretrained.MODEL, trainable_blocks=3)
+RECIPE = replace(pretrained.RECIPE, epochs=5, learning_rate=1e-3)
+MODEL = replace(pretrained.MODEL, trainable_blocks=3)

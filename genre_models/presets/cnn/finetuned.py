@@ -15,7 +15,7 @@ three runs .303, .536, .305, .203, at epochs 5, 5 and 6 of 6. 6 epochs take 7 mi
 
 from dataclasses import replace
 
-from genre_models.presets import cnn_pretrained
+from genre_models.presets.cnn import pretrained
 from genre_models.training.recipe import Recipe
 
 RECIPE = Recipe(
@@ -26,4 +26,4 @@ RECIPE = Recipe(
     ema_decay=0.995,
     encoder_lr_scale=0.3,
 )
-MODEL = replace(cnn_pretrained.MODEL, trainable_blocks=8, augmentation=1.0)
+MODEL = replace(pretrained.MODEL, trainable_blocks=8, augmentation=1.0)
