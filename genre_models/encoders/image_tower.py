@@ -94,7 +94,10 @@ def build(folder: Path, kind: str, *, height: int, width: int) -> keras.Model:
 def _normalisation(folder: Path, tower: _Kind) -> tuple[list[float], list[float]]:
     """Return the scale and the offset of pixels of 0 to 255, of each colour."""
     path = folder / _PIXELS
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error})") from error
     mean, deviation = found.get("image_mean", tower.mean), found.get("image_std", tower.deviation)
     scale = [1 / (255 * one) for one in deviation]
     return scale, [-centre / one for centre, one in zip(mean, deviation, strict=True)]

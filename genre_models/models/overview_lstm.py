@@ -77,7 +77,8 @@ class OverviewLSTM(OverviewBranch):
     (docs/pretrained.md). It has its own tokenizer: tokenizer, vocabulary_size, min_count and embedding_units then have
     no effect, and all other options count its tokens as words."""
     backbone_weights: str = ""
-    """Folder of the encoder's files; empty for those of the installed package."""
+    """Folder of the encoder's files in Hugging Face's layout; empty for those of the installed package. With bert and
+    mpnet any such network."""
     trainable_blocks: int = 0
     """Number of the backbone's last layers that are fine-tuned. 0 keeps it frozen: it encodes each film once, and the
     features are cached in the store."""

@@ -70,8 +70,8 @@ class PosterCNN(PosterBranch):
     frozen: it encodes each film once, and the features are cached in the store. Otherwise the store must hold posters
     of this height and width, and augmentation is possible."""
     backbone_weights: str = ""
-    """File of the backbone's weights; empty for those of the installed package. For keras.applications a file or URL;
-    empty for ImageNet's, which Keras downloads."""
+    """File of the backbone's weights, of clip and siglip a folder in Hugging Face's layout; empty for those of the
+    installed package. For keras.applications a file or URL; empty for ImageNet's, which Keras downloads."""
 
     def __post_init__(self) -> None:
         check_types(self)
