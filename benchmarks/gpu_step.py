@@ -131,7 +131,7 @@ def flop_of(model: Any, tokens: int) -> float:
     A weight of a convolution is used at each pixel of its output, others at each token where the layer has tokens.
     """
     total = 0.0
-    for layer in model._flatten_layers(include_self=False, recursive=False):
+    for layer in model.layers:
         matrices = [weight for weight in layer.trainable_weights if len(weight.shape) >= 2]
         name = type(layer).__name__
         if not matrices or "Embedding" in name:
