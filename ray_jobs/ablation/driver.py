@@ -18,7 +18,7 @@ from ray_jobs.ablation.score_trials import TrialScorer
 from ray_jobs.ablation.trial_inputs import Inputs
 from ray_jobs.cli.console import Console, counted
 from ray_jobs.cli.errors import TrainError
-from ray_jobs.cli.options import AblateOptions
+from ray_jobs.cli.options import AblateOptions, WorkerRange
 from ray_jobs.inputs.batch_sizes import report_cut_batches
 from ray_jobs.inputs.train_inputs import require_films_enough, require_posters_that_fit
 from ray_jobs.runs.lease import lease
@@ -42,7 +42,9 @@ def ablate(options: AblateOptions) -> str:
     """
     console, started = Console(), time.monotonic()
     ablation, skipped = ablation_of(options)
-    setup = JobSetup.start(ablation.kind, options, console, workers=1, max_concurrent=options.max_concurrent)
+    setup = JobSetup.start(
+        ablation.kind, options, console, workers=WorkerRange(1, 1), max_concurrent=options.max_concurrent
+    )
     _check(ablation, setup)
     checkpoint = setup.checkpoint(ablation.kind, ablation.config, ablation.recipe)
     folder = setup.folder(SweepFolder, f"ablate-{ablation.kind}")

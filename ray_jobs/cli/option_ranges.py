@@ -8,7 +8,7 @@ from typing import Any
 
 from ray_jobs.cli.errors import UsageError
 
-_AT_LEAST_1 = frozenset({"resamples", "shuffle_buffer", "sample_films", "seeds", "trials", "workers"})
+_AT_LEAST_1 = frozenset({"resamples", "shuffle_buffer", "sample_films", "seeds", "trials"})
 _ABOVE_0 = frozenset({"cpus_per_worker", "gpus_per_worker", "object_store_share"})
 _SHARES = frozenset({"object_store_share", "max_rejects"})
 _LARGEST_SEED = 2**32 - 1

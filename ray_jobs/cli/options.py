@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,39 @@ def at_home(*names: str) -> str:
 
 
 Metric = Literal["validation_loss", "validation_mean_average_precision"]
+
+
+@dataclass(frozen=True)
+class WorkerRange:
+    """The fewest and the most training workers of a run; they differ where nodes come and go."""
+
+    least: int
+    most: int
+
+    @classmethod
+    def parse(cls, text: str | int) -> WorkerRange:
+        """Read "4", or "1:4" for any number in between.
+
+        Raises:
+            ValueError: it is neither, or not in order.
+        """
+        found = re.fullmatch(r"\s*(\d{1,6})\s*(?::\s*(\d{1,6})\s*)?", str(text))
+        least, most = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not 1 <= least <= most:
+            raise ValueError(f"--workers {text}: give a number from 1, or two as in 1:4, the fewest first")
+        return cls(least, most)
+
+    @property
+    def is_elastic(self) -> bool:
+        """Return whether the number may change during a run."""
+        return self.least < self.most
+
+    def __str__(self) -> str:
+        return (
+            f"{self.least} to {self.most} workers"
+            if self.is_elastic
+            else f"{self.most} worker{'' if self.most == 1 else 's'}"
+        )
 
 
 @dataclass(frozen=True)
@@ -105,8 +139,12 @@ class TrainingOptions(Placement, Resumable, StoreAndRuns):
 class TrainOptions(TrainingOptions):
     """Options of a training job, in addition to the model's and the recipe's."""
 
-    workers: int = 1
-    """Training workers (processes); with --use-gpu each uses one GPU."""
+    workers: str = "1"
+    """Training workers (processes); with --use-gpu each uses one GPU. "1:4" goes on with fewer when nodes go, and takes
+    new ones when they come, at the same --batch-size."""
+    wait_for_nodes: float | None = None
+    """Longest wait in minutes for nodes that are missing, at the start and after a loss. By default 20, but none at the
+    start on a cluster that does not grow by itself."""
     steps_per_execution: int = 1
     """Steps that the device runs without returning to Python. Changes no metric, and saves time if a step takes less
     than about 10 ms. Helps only models that use posters alone: overviews vary in length from step to step."""
@@ -129,7 +167,13 @@ class TrainOptions(TrainingOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_at_least(1, "workers", "steps_per_execution")
+        self.worker_range  # noqa: B018  (raises ValueError)
+        self.require_at_least(1, "steps_per_execution")
+
+    @property
+    def worker_range(self) -> WorkerRange:
+        """Return the fewest and the most workers."""
+        return WorkerRange.parse(self.workers)
 
 
 @dataclass(frozen=True)

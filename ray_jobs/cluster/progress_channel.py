@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 _EVERY_S = 0.5
 
@@ -44,7 +45,9 @@ class ProgressChannel:
     """Context manager that runs `show` in the driver on every message, in order."""
 
     def __init__(self, show: Callable[[Any], None]) -> None:
-        self.actor = ray.remote(num_cpus=0)(_Messages).remote()
+        # On the driver's node, whose loss ends the run anyway: any other may go.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self.actor = ray.remote(num_cpus=0, scheduling_strategy=here)(_Messages).remote()
         self._show = show
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="progress")

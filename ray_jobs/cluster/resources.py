@@ -15,7 +15,7 @@ from ray_jobs.cli.errors import ClusterError
 from ray_jobs.cluster.ray_init import start_ray
 from ray_jobs.cluster.ray_internals import SchedulerThrottle, autoscaler_limit
 
-_NODES_COME_UP_S = 1200
+NODES_COME_UP_S = 1200.0
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,33 @@ def resources() -> Resources:
 
 
 def worker_resources(
-    *, workers: int, gpus: float, cpus_per_worker: float | None, have: Resources, option: str = "--workers"
+    *,
+    workers: int,
+    gpus: float,
+    cpus_per_worker: float | None,
+    have: Resources,
+    option: str = "--workers",
+    elastic: bool = False,
+    may_wait: bool = False,
 ) -> dict[str, float]:
     """Return each training worker's resource request, leaving CPUs for Ray Data's tasks.
 
-    `gpus` are those of each worker, a fraction or a whole number; 0 without. `option` is the command line option that
-    the error message suggests to change.
+    Args:
+        workers: training workers; the fewest of an elastic run.
+        gpus: GPUs of each worker, a fraction or a whole number; 0 without.
+        cpus_per_worker: CPUs of each worker, if the user chose.
+        have: resources of the cluster.
+        option: the command line option that the error message suggests to change.
+        elastic: whether there may be more workers, as many as fit.
+        may_wait: whether nodes that are missing are waited for.
 
     Raises:
         ClusterError: the workers need more than the cluster has.
     """
     cpus = cpus_per_worker
-    if cpus is None:
+    if cpus is None and elastic:
+        cpus = 0.9  # as many workers as fit leave a tenth of each node's CPUs to read films
+    elif cpus is None:
         # As many workers as cores would leave Ray Data no CPU, and the workers would wait for films for ever.
         cpus = round(0.9 * have.most_cpus / workers, 3) if workers == have.most_cpus else 1.0
     wanted = f"{workers} worker{'s' if workers > 1 else ''} of {_request(cpus, gpus)} each"
@@ -96,6 +111,9 @@ def worker_resources(
     )
     if (have.most_cpus, have.most_gpus) != (have.cpus, have.gpus):
         there += f", and can grow to {have.most_cpus:g} CPUs and {have.most_gpus:g} GPUs"
+    request = {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
+    if may_wait:
+        return request
     room = gpu_room(have.most_gpus, gpus)
     if workers > room:
         advice = "leave out --use-gpu" if have.most_gpus < 1 else f"ask for {option} {int(room)}"
@@ -106,10 +124,10 @@ def worker_resources(
         raise ClusterError(
             f"asked for {wanted}, but {there}: ask for a smaller {option}, or let them share cores by --cpus-per-worker"
         )
-    if workers * cpus > have.cpus or workers > gpu_room(have.gpus, gpus):
-        # New nodes take minutes to come up; Ray Train would give up after one.
-        os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(_NODES_COME_UP_S))
-    return {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
+    if option != "--workers" and (workers * cpus > have.cpus or workers > gpu_room(have.gpus, gpus)):
+        # New nodes take minutes to come up; Ray Train would give up after one. A single run has its own patience.
+        os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(NODES_COME_UP_S))
+    return request
 
 
 def gpu_room(total: float, gpus: float) -> float:

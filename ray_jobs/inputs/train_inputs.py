@@ -15,6 +15,7 @@ from ray.data import ExecutionResources
 
 from datasets.batches.film_inputs import input_films
 from datasets.batches.readers import read_films
+from datasets.batches.shares import equal_shares
 from datasets.store.feature_store import kept_bytes
 from datasets.store.film_store import Store
 from datasets.text.vocabulary import Vocabulary, add_counts, count_words
@@ -26,10 +27,12 @@ from ray_jobs.cli.errors import TrainError
 from ray_jobs.cluster import resources
 from ray_jobs.cluster.ray_internals import IdleThrottle
 from ray_jobs.inputs.feature_extraction import features_of
+from ray_jobs.inputs.held_films import HeldFilms, hold
 
 TRAINING_SPLITS = ("train", "validation")
 
 _COUNTS = pa.schema([("word", pa.string()), ("count", pa.int64())])
+_LEFT_OF_A_CORE = 0.05
 _MOST_FILMS_READ = 200_000  # bounds the memory of the process that computes the SVD of the overviews
 
 
@@ -128,11 +131,6 @@ def shares_of(store: Store, workers: int) -> dict[str, tuple[int, ...]]:
     return {split: equal_shares(store.manifest.films[split], workers) for split in TRAINING_SPLITS}
 
 
-def equal_shares(films: int, workers: int) -> tuple[int, ...]:
-    """Return shares of films that differ by at most one between ranks."""
-    return tuple(films // workers + (rank < films % workers) for rank in range(workers))
-
-
 def materialize_shards(films: ray.data.Dataset, shares: tuple[int, ...], name: str) -> dict[str, ray.data.Dataset]:
     """Materialise a dataset and split it into consecutive shards of these sizes: name-0, name-1, …"""
     held = films.materialize()
@@ -176,13 +174,10 @@ class FilmsForWorkers:
 
     shares: dict[str, tuple[int, ...]]
     """Films in each rank's share of a split; empty for training films that Ray Data streams and splits."""
-    read: Callable[[], dict[str, ray.data.Dataset]]
-    """Reads the cached films: `train-0`, `validation-0`, …, a dataset for each rank."""
+    read: Callable[[], dict[str, HeldFilms]]
+    """Reads the cached films of each split, of which each rank takes its own."""
     streams: dict[str, ray.data.Dataset]
     """Datasets that Ray Train splits over the ranks and reads again in every epoch: `train`, or none."""
-    before_workers: bool = False
-    """Whether `read` must finish before the workers start: Ray Data splits datasets in tasks of a whole CPU, which
-    would wait for ever if the workers leave none."""
 
 
 def films_for_workers(
@@ -193,35 +188,38 @@ def films_for_workers(
     workers: int,
     held: bool,
     have: resources.Resources,
+    elastic: bool = False,
 ) -> FilmsForWorkers:
     """Return the sources of the films. Reading is deferred, to overlap with the workers' start.
+
+    `workers` is the most that the run may have. Those of an elastic run fill whatever nodes there are, so that tasks
+    which read lost films again must do with what is left of a core.
 
     Held films are decoded and tokenised once into the object store, and every rank gets its own share, so that an epoch
     starts at once and no film is lost to equal splitting. Otherwise Ray Data reads the training films again in every
     epoch and splits the stream.
     """
     shares = shares_of(store, workers)
-    first = workers > 1 and have.cpus - workers * per_worker["CPU"] < 1
     # Films are read while the workers hold their CPUs or wait for them. A task that needs more than they leave would
     # wait for ever, and tasks on the workers' CPUs would delay the workers.
-    cpus = resources.cpus_per_read_task(workers, per_worker, have)
+    cpus = _LEFT_OF_A_CORE if elastic else resources.cpus_per_read_task(workers, per_worker, have)
 
     def films(split: str) -> ray.data.Dataset:
         dataset = films_of(checkpoint, store, split, cpus=cpus)
-        if workers * per_worker["CPU"] < have.cpus:
-            free = have.cpus - workers * per_worker["CPU"]
+        free = have.cpus - workers * per_worker["CPU"]
+        if elastic:
+            free = cpus * max(2, int(free))
+        if free > 0:
             dataset.context.execution_options.resource_limits = ExecutionResources.for_limits(cpu=free)
         return dataset
 
-    def read() -> dict[str, ray.data.Dataset]:
-        splits = TRAINING_SPLITS if held else ("validation",)
-        parts = [materialize_shards(films(split), shares[split], split) for split in splits]
-        return {name: part for split in parts for name, part in split.items()}
+    def read() -> dict[str, HeldFilms]:
+        return {split: hold(films(split)) for split in (TRAINING_SPLITS if held else ("validation",))}
 
     if held:
-        return FilmsForWorkers(shares, read, {}, first)
+        return FilmsForWorkers(shares, read, {})
     stream = films_of(checkpoint, store, "train", cpus=cpus)
     # A stream makes no progress while its workers train on a window, however long that takes.
     stream.context.execution_no_progress_timeout_s = -1
     stream.context.custom_execution_callback_classes = [IdleThrottle]
-    return FilmsForWorkers({**shares, "train": ()}, read, {"train": stream}, first)
+    return FilmsForWorkers({**shares, "train": ()}, read, {"train": stream})

@@ -12,8 +12,10 @@ from genre_models.training import history as histories
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console, counted
 from ray_jobs.cli.errors import RunError, TrainError
-from ray_jobs.cli.options import TrainOptions
+from ray_jobs.cli.options import TrainOptions, WorkerRange
+from ray_jobs.cluster.node_watch import NodeWatch
 from ray_jobs.cluster.progress_channel import ProgressChannel
+from ray_jobs.cluster.resources import NODES_COME_UP_S
 from ray_jobs.inputs.batch_sizes import report_cut_batches, with_batches_that_fit
 from ray_jobs.inputs.train_inputs import films_for_workers, fits_in_cache, word_vectors_of
 from ray_jobs.runs import find_checkpoints
@@ -36,10 +38,13 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> str:
     console = Console()
     spans: list[Span] = []
     timer = driver_timer(spans if options.timing else None)
-    setup = JobSetup.start(kind, options, console, workers=options.workers)
-    _require_equal_shares(recipe, options.workers, options.gpus)
+    workers = options.worker_range
+    setup = JobSetup.start(kind, options, console, workers=workers, may_wait=options.wait_for_nodes is not None)
+    _require_shares(recipe, workers, options.gpus)
     setup.require_inputs_that_fit(kind, config)
-    films, devices = setup.store.manifest.films["train"], options.workers * max(1, int(options.gpus))
+    films = setup.store.manifest.films["train"]
+    # Workers that come and go share a batch unequally.
+    devices = 1 if workers.is_elastic else workers.most * max(1, int(options.gpus))
     report_cut_batches([recipe.batch_size], films, devices, console)
     recipe = with_batches_that_fit(recipe, films, devices)
     folder = setup.folder(RunFolder, kind)
@@ -65,9 +70,18 @@ def _train(
         checkpoint, setup.store, setup.have, hold=options.cache_films, share=options.object_store_share
     )
     films = films_for_workers(
-        checkpoint, setup.store, per_worker=setup.per_worker, workers=options.workers, held=held, have=setup.have
+        checkpoint,
+        setup.store,
+        per_worker=setup.per_worker,
+        workers=setup.workers,
+        held=held,
+        have=setup.have,
+        elastic=options.worker_range.is_elastic,
     )
-    with ProgressChannel(ProgressDisplay(recipe.epochs, console, spans).show) as channel:
+    minutes = NODES_COME_UP_S / 60 if options.wait_for_nodes is None else options.wait_for_nodes
+    watch = NodeWatch(options.worker_range, setup.per_worker, patience_s=60 * minutes, tell=console.line)
+    display = ProgressDisplay(recipe.epochs, console, spans, watch)
+    with ProgressChannel(display.show) as channel:
         spec = dataclasses.replace(
             setup.train_spec(checkpoint, folder.path, films.shares),
             steps_per_execution=options.steps_per_execution,
@@ -81,18 +95,26 @@ def _train(
         console.status("starting the workers, reading the films")
         with published(films, channel, timer):
             run_workers(
-                spec, films.streams, workers=options.workers, per_worker=setup.per_worker, split=list(films.streams)
+                spec,
+                films.streams,
+                workers=options.worker_range,
+                per_worker=setup.per_worker,
+                split=list(films.streams),
+                watch=watch,
             )
     return _finish(folder, kind, options.metric, console)
 
 
-def _require_equal_shares(recipe: Recipe, workers: int, gpus: float) -> None:
-    """Raise TrainError if the workers, or the GPUs of each, cannot share a batch equally."""
-    devices = workers * max(1, int(gpus))
-    if recipe.batch_size % devices:
-        who = f"{workers} workers" if gpus <= 1 else f"{gpus:g} GPUs"
+def _require_shares(recipe: Recipe, workers: WorkerRange, gpus: float) -> None:
+    """Raise TrainError if a batch cannot be shared by the workers, or by the GPUs of one."""
+    if gpus > 1 and recipe.batch_size % int(gpus):
         raise TrainError(
-            f"--batch-size {recipe.batch_size} cannot be shared equally by {who}: take a multiple of {devices}"
+            f"--batch-size {recipe.batch_size} cannot be shared equally by {gpus:g} GPUs: take a multiple of {gpus:g}"
+        )
+    if recipe.batch_size < workers.most:
+        raise TrainError(
+            f"--batch-size {recipe.batch_size} has no film for each of {counted(workers.most, 'worker')}: "
+            f"take at least {workers.most}"
         )
 
 
@@ -114,10 +136,11 @@ def _init_checkpoint(folder: RunFolder, checkpoint: Checkpoint, options: TrainOp
 def _introduce(setup: JobSetup, checkpoint: Checkpoint, init_checkpoint: str) -> None:
     """Print what is trained on what, and advice on the options."""
     recipe, config, console = checkpoint.recipe, checkpoint.config, setup.console
+    assert isinstance(setup.options, TrainOptions)
     console.line(
         f"Training {checkpoint.model_spec.label} on {setup.store.manifest.films['train']:,} films of "
         f"{setup.store.path}, {recipe.epochs} epochs in batches of {recipe.batch_size}, on "
-        f"{counted(setup.workers, 'worker')}" + (f", from {init_checkpoint}" if init_checkpoint else "")
+        f"{setup.options.worker_range}" + (f", from {init_checkpoint}" if init_checkpoint else "")
     )
     if setup.options.gpus and (message := without_cudnn(config)):
         console.line(message)

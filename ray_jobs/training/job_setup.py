@@ -13,7 +13,7 @@ from genre_models.models.registry import REGISTRY
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console
 from ray_jobs.cli.errors import UsageError
-from ray_jobs.cli.options import TrainingOptions, timestamp
+from ray_jobs.cli.options import TrainingOptions, WorkerRange, timestamp
 from ray_jobs.cluster import ray_init, resources
 from ray_jobs.cluster.resources import Resources
 from ray_jobs.inputs.feature_extraction import with_encoder, with_features
@@ -40,7 +40,7 @@ class JobSetup:
     console: Console
     have: Resources
     workers: int
-    """Training workers of the run, or of each trial."""
+    """Training workers of the run, or of each trial; the most of a run whose number changes."""
     per_worker: dict[str, float]
     """Ray resources of each worker."""
     max_concurrent: int
@@ -49,7 +49,14 @@ class JobSetup:
 
     @classmethod
     def start(
-        cls, kind: str, options: TrainingOptions, console: Console, *, workers: int, max_concurrent: int | None = None
+        cls,
+        kind: str,
+        options: TrainingOptions,
+        console: Console,
+        *,
+        workers: WorkerRange,
+        max_concurrent: int | None = None,
+        may_wait: bool = False,
     ) -> JobSetup:
         """Connect to Ray, choose each worker's resources, and open the store: the films that the model can read.
 
@@ -59,6 +66,7 @@ class JobSetup:
             console: where progress is shown.
             workers: training workers of the run, or of each trial.
             max_concurrent: for a job of many trials, how many may train at the same time; 0 is as many as fit.
+            may_wait: whether workers for whom there is no room yet are waited for.
 
         Raises:
             ClusterError: the cluster has no room for the workers.
@@ -66,25 +74,27 @@ class JobSetup:
             UsageError: the tracker's package is not installed, or several workers are to have several GPUs each.
         """
         has_trials = max_concurrent is not None
-        if workers > 1 and options.gpus > 1:
+        if workers.most > 1 and options.gpus > 1:
             raise UsageError(
-                f"--gpus-per-worker {options.gpus:g} with {workers} workers: a model is mirrored over the GPUs of one "
-                f"worker, or shared by workers of one GPU each; ask for {workers * int(options.gpus)} workers instead"
+                f"--gpus-per-worker {options.gpus:g} with {workers}: a model is mirrored over the GPUs of one "
+                f"worker, or shared by workers of one GPU each; ask for "
+                f"{workers.most * int(options.gpus)} workers instead"
             )
         tracking_of(options.track, options.runs)  # an error before any work
-        have = resources.connect(console, dashboard=options.dashboard or (has_trials and workers > 1))
+        have = resources.connect(console, dashboard=options.dashboard or (has_trials and workers.most > 1))
         if options.dashboard:
             url = ray_init.dashboard_url
             console.line(f"Ray's dashboard: http://{url}" if url else "The Ray that runs here has no dashboard")
         wanted: dict[str, Any] = {
-            "workers": workers, "gpus": options.gpus, "cpus_per_worker": options.cpus_per_worker, "have": have,
+            "workers": workers.least, "gpus": options.gpus, "cpus_per_worker": options.cpus_per_worker, "have": have,
         }  # fmt: skip
         if max_concurrent is None:
+            wanted |= {"elastic": workers.is_elastic, "may_wait": may_wait}
             per_worker, at_once = resources.worker_resources(**wanted), 1
         else:
             per_worker, at_once = resources.trials_at_once(requested=max_concurrent, **wanted)
         store = films_for([REGISTRY[kind]], open_store(options.store, console))
-        return cls(options, console, have, workers, per_worker, at_once, store)
+        return cls(options, console, have, workers.most, per_worker, at_once, store)
 
     def require_inputs_that_fit(self, kind: str, config: Any) -> None:
         """Check that the store has films for every worker, and posters of the model's size.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from genre_models.training.history import EpochMetrics
 from ray_jobs.cli.console import Console, Countdown, duration
+from ray_jobs.cluster.node_watch import NodeWatch, WorkerStarted
 from ray_jobs.training.timing import FIRST_STEP, EpochGap, Span, table
 from ray_jobs.training.train_spec import Progress
 
@@ -11,13 +12,17 @@ from ray_jobs.training.train_spec import Progress
 class ProgressDisplay:
     """Display of a run's progress messages on the console."""
 
-    def __init__(self, epochs: int, console: Console, spans: list[Span]) -> None:
-        self._epochs, self._console, self._spans = epochs, console, spans
+    def __init__(self, epochs: int, console: Console, spans: list[Span], watch: NodeWatch | None = None) -> None:
+        self._epochs, self._console, self._spans, self._watch = epochs, console, spans, watch
         self._timer: Countdown | None = None
         self._before = self._last = 0.0
 
-    def show(self, message: Progress | Span | EpochGap) -> None:
+    def show(self, message: Progress | Span | EpochGap | WorkerStarted) -> None:
         """Show a message from rank 0; with `--timing` also the table of the start-up and the epoch gaps."""
+        if isinstance(message, WorkerStarted):
+            if self._watch is not None:
+                self._watch.started(message)
+            return
         if isinstance(message, EpochGap):
             self._console.line(message.line())
             return

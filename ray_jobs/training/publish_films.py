@@ -34,8 +34,6 @@ def published(films: FilmsForWorkers, channel: ProgressChannel, timer: Timer) ->
 
     thread = threading.Thread(target=read, daemon=True, name="read films")
     thread.start()
-    if films.before_workers:
-        thread.join()
     try:
         yield thread
     finally:

@@ -40,6 +40,14 @@ class LeanTrainer(DataParallelTrainer):
             with contextlib.suppress(Exception):  # it ends itself
                 ray.get(self._controller.abort.remote(), timeout=_ABORT_S)
 
+    def end(self) -> None:
+        """End the run and its workers at once, from another thread; `fit` then raises RayActorError.
+
+        The controller cannot be asked while it waits for nodes.
+        """
+        if self._controller is not None:
+            ray.kill(self._controller)
+
     def _create_default_callbacks(self) -> list[Any]:
         dropped = (PlacementGroupCleanerCallback, *(() if self.datasets else (DatasetsCallback,)))
         kept = [callback for callback in super()._create_default_callbacks() if not isinstance(callback, dropped)]

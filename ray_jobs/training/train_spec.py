@@ -19,7 +19,8 @@ class TrainSpec:
     run: str
     """The run's folder."""
     training_films: tuple[int, ...]
-    """Training films in each rank's share; empty where Ray Data splits a stream into equal shares."""
+    """Training films in each rank's share; empty where Ray Data splits a stream into equal shares. Their sum is divided
+    anew where the number of workers changes."""
     validation_films: tuple[int, ...]
     """Validation films in each rank's share."""
     shuffle_buffer: int

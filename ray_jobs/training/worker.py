@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import ray
 
 from datasets.batches.readers import blocks_of
 from datasets.storage import files
+from ray_jobs.cluster.node_watch import WorkerStarted
+from ray_jobs.inputs.held_films import HeldFilms
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.training.reporter import Reporter, Save
 from ray_jobs.training.timing import WORKER, Timer, process_started
 from ray_jobs.training.train_spec import TrainSpec
-from ray_jobs.training.worker_batches import WorkerBatches
+from ray_jobs.training.worker_batches import Read, WorkerBatches, shares_of_ranks
 
 
 def train_func(config: dict[str, TrainSpec]) -> None:
@@ -29,23 +32,21 @@ def train_func(config: dict[str, TrainSpec]) -> None:
     spec = config["spec"]
     context = ray.train.get_context()
     rank, workers = context.get_world_rank(), context.get_world_size()
+    if spec.channel is not None:
+        spec.channel.send.remote(_started(rank, workers))
     timer = Timer(WORKER, spec.channel.send.remote if spec.timing and rank == 0 else None)
     timer.record("its process started, Ray Train in it", process_started())
     with timer.span("importing TensorFlow"):
         from genre_models.training import trainer  # imports TensorFlow: timed, and not earlier
     threads = None if spec.gpus else max(1, (os.cpu_count() or 1) // context.get_local_world_size())
-    # Each rank has its own share (see `inputs.train_inputs`), or Ray Data splits one stream while it is read.
+    # Each rank takes its own share (see `inputs.train_inputs`), or Ray Data splits one stream while it is read.
     with timer.span("waiting for the films"):
         films = ray.get(spec.channel.received.remote()) if spec.films_via_channel else []
         if films is None:
             return  # reading them failed: the driver raises the error
         received = ray.get(films[0]) if films else {}
-    shard = ray.train.get_dataset_shard
-    training = received.get(f"train-{rank}") or shard(f"train-{rank}" if spec.training_films else "train")
-    validation = received.get(f"validation-{rank}") or shard(f"validation-{rank}")
-    batches = WorkerBatches(
-        spec, rank, workers, training=lambda: blocks_of(training), validation=lambda: blocks_of(validation)
-    )
+    read = {split: _reader(split, spec, received.get(split), rank, workers) for split in ("train", "validation")}
+    batches = WorkerBatches(spec, rank, workers, training=read["train"], validation=read["validation"])
     # By our own checkpoints, not by Ray Train's record of them: it may be gone, or name one that is broken.
     run = RunFolder.at(spec.run)
     latest = run.last()
@@ -59,6 +60,23 @@ def train_func(config: dict[str, TrainSpec]) -> None:
     with last as folder:
         reporter = Reporter(spec, rank, functools.partial(_report, run), timer)
         train_model(spec, batches, reporter, strategy=strategy, resume_from=folder)
+
+
+def _started(rank: int, workers: int) -> WorkerStarted:
+    node = ray.get_runtime_context().get_node_id()
+    return WorkerStarted(rank, workers, node, ray.util.get_node_ip_address())
+
+
+def _reader(split: str, spec: TrainSpec, held: HeldFilms | None, rank: int, workers: int) -> Read:
+    """Return the reader of this rank's films: of its rows of the held ones, or of a dataset of Ray Train."""
+    import ray.train
+
+    if held is not None:
+        shares = shares_of_ranks(spec, split, workers)
+        return functools.partial(held.blocks, sum(shares[:rank]), sum(shares[: rank + 1]))
+    streamed = split == "train" and not spec.training_films
+    shard = ray.train.get_dataset_shard(split if streamed else f"{split}-{rank}")
+    return lambda: blocks_of(shard)
 
 
 def _report(run: RunFolder, metrics: dict[str, Any], save: Save | None) -> None:

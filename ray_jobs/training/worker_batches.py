@@ -15,10 +15,22 @@ from datasets.batches.batching import (
     truncate_tokens,
     validation_batches,
 )
+from datasets.batches.shares import equal_shares, training_shares
 from ray_jobs.training.train_spec import TrainSpec
 
 Read = Callable[[], Iterable[Block]]
 """Reads a worker's films from their beginning."""
+
+
+def shares_of_ranks(spec: TrainSpec, split: str, workers: int) -> tuple[int, ...]:
+    """Return the films of each rank, for this many workers; empty for a stream."""
+    shares = spec.training_films if split == "train" else spec.validation_films
+    if not shares:
+        return ()
+    films = sum(shares)
+    if split == "validation":
+        return equal_shares(films, workers)
+    return training_shares(films, max(workers, spec.checkpoint.recipe.batch_size), workers)
 
 
 class WorkerBatches:
@@ -27,18 +39,22 @@ class WorkerBatches:
     def __init__(self, spec: TrainSpec, rank: int, workers: int, *, training: Read, validation: Read) -> None:
         self._spec, self._rank = spec, rank
         recipe = spec.checkpoint.recipe
-        self._batching = BatchConfig(max(1, recipe.batch_size // workers), spec.shuffle_buffer, recipe.oversample_share)
+        # The parts of a batch differ by at most one film. Scores are gathered, so that those of validation are equal.
+        parts = [max(1, part) for part in equal_shares(recipe.batch_size, workers)]
+        self._batching = BatchConfig(parts[rank], spec.shuffle_buffer, recipe.oversample_share)
+        self._validating = BatchConfig(parts[0], spec.shuffle_buffer)
         self._training, self._validation = training, validation
-        self.steps = self._steps(spec.training_films) if spec.training_films else 0
+        self._shares = {split: shares_of_ranks(spec, split, workers) for split in ("train", "validation")}
+        self.steps = 0
+        if self._shares["train"]:
+            self.steps = max(-(-films // part) for films, part in zip(self._shares["train"], parts, strict=True))
+        elif len(set(parts)) > 1:  # a stream is cut into equal parts: the ranks agree on the steps of the smallest part
+            self.steps = -(-(spec.checkpoint.store["films"]["train"] // workers) // parts[-1])
         self._cached: dict[str, list[Block]] = {}
         self._executor = ThreadPoolExecutor(1, "read ahead")
         self._ahead: dict[int, Future[Iterator[Block]]] = {}
         self._lock = threading.Lock()
         self._taken = self._read = 0  # last epoch whose batches were requested; last one read to its end
-
-    def _steps(self, shares: tuple[int, ...]) -> int:
-        """Return the number of batches in the largest share, the steps of every rank."""
-        return -(-max(shares) // self._batching.batch_size)
 
     def training(self, epoch: int) -> Iterator[Block]:
         """Yield the batches of an epoch; its first window may have been read ahead."""
@@ -66,7 +82,7 @@ class WorkerBatches:
         spec = self._spec
 
         def blocks() -> Iterator[Block]:
-            yield from self._blocks("training", self._training, spec.training_films)
+            yield from self._blocks("train", self._training)
             self._read_ahead(read=epoch)
 
         return training_batches(
@@ -80,12 +96,12 @@ class WorkerBatches:
 
     def validation(self) -> Iterator[Block]:
         """Yield the batches of this worker's validation films, each film once."""
-        steps = self._steps(self._spec.validation_films)
-        blocks = self._blocks("validation", self._validation, self._spec.validation_films)
-        return validation_batches(blocks, self._batching, steps=steps)
+        steps = -(-max(self._shares["validation"]) // self._validating.batch_size)
+        return validation_batches(self._blocks("validation", self._validation), self._validating, steps=steps)
 
-    def _blocks(self, name: str, read: Read, shares: tuple[int, ...]) -> Iterable[Block]:
+    def _blocks(self, name: str, read: Read) -> Iterable[Block]:
         """Read a share; keep it in memory after the first epoch if the shuffle buffer holds it."""
+        shares = self._shares[name]
         if not shares or max(shares) > self._spec.shuffle_buffer:
             return map(self._truncated, read())
         if name not in self._cached:

@@ -12,7 +12,7 @@ import ray.tune
 from genre_models.checkpoint import Checkpoint
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli.console import Console, counted
-from ray_jobs.cli.options import TuneOptions
+from ray_jobs.cli.options import TuneOptions, WorkerRange
 from ray_jobs.inputs.batch_sizes import report_cut_batches, searched_sizes
 from ray_jobs.inputs.train_inputs import films_of, materialize_shards, shares_of, word_vectors_of
 from ray_jobs.runs.lease import lease
@@ -39,7 +39,11 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
     sweep = sweep_of(kind, config, recipe, options)
     sampler = _sampler(sweep, options)
     setup = JobSetup.start(
-        kind, options, console, workers=options.workers_per_trial, max_concurrent=options.max_concurrent
+        kind,
+        options,
+        console,
+        workers=WorkerRange.parse(options.workers_per_trial),
+        max_concurrent=options.max_concurrent,
     )
     setup.require_inputs_that_fit(kind, sweep.config)
     check_space(sweep, options.workers_per_trial * max(1, int(options.gpus)))

@@ -140,6 +140,7 @@ def _train_on_workers(own: TrainSpec, spec: TrialSpec) -> None:
     """Train in the trial's own Ray Train run; a run that exists is resumed."""
     from ray.tune.integration.ray_train import TuneReportCallback
 
+    from ray_jobs.cli.options import WorkerRange
     from ray_jobs.cluster.resources import configure_ray_data
     from ray_jobs.training.ray_trainer import run_workers
 
@@ -147,7 +148,7 @@ def _train_on_workers(own: TrainSpec, spec: TrialSpec) -> None:
     run_workers(
         own,
         spec.films,
-        workers=spec.workers,
+        workers=WorkerRange(spec.workers, spec.workers),
         per_worker=spec.per_worker,
         callbacks=[TuneReportCallback()],
     )

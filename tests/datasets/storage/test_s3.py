@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from datasets.storage import atomic, failures, files, filesystems
-from tests.s3_server import S3, s3_server
+from tests.datasets.storage.s3_server import S3, s3_server
 
 
 @pytest.fixture
