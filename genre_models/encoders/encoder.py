@@ -48,7 +48,7 @@ class Encoder(ABC):
     """Value of the option `backbone`, and the name in checkpoints and in a store's features."""
     source: ClassVar[Source]
     known: str = ""
-    """SHA-256 of the installed package's weights."""
+    """SHA-256 of the installed package's weights; empty for an encoder without published ones."""
     in_folder = False
     """Whether the option `backbone_weights` names a folder, not a file."""
     digest_needs_keras = False
@@ -101,7 +101,7 @@ class Encoder(ABC):
         path = self.weights_file(backbone.path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if backbone.path is None and digest != self.known:
+        if backbone.path is None and self.known and digest != self.known:
             raise ValueError(
                 f"{path} has the SHA-256 {digest}, and the weights of {self.name} have {self.known}: the file is "
                 "damaged or has been exchanged. Install its package again, or name the file to use it all the same"

@@ -77,7 +77,7 @@ def runs_below(folder: str) -> list[RunStatus]:
 
 
 def _listing(folder: str) -> tuple[dict[str, int], dict[str, set[str]]]:
-    """Return bytes and file paths of each run or study, by its path below the runs folder."""
+    """Return size in bytes and file paths of each run or study, by relative path."""
     filesystem, inner = files.resolve(folder)
     selector = pafs.FileSelector(inner, recursive=True, allow_not_found=True)
     paths = {

@@ -35,7 +35,7 @@ OF_OTHERS = {
 OF_EXAMPLES = {
     "genre_models/encoders/mosaic.py",
     "genre_models/models/poster_linear.py",
-    "genre_models/presets/linear_best.py",
+    "genre_models/presets/linear/best.py",
 }
 
 

@@ -58,7 +58,7 @@ def compare() -> dict[str, Any]:
 @pytest.mark.slow
 def test_two_devices_of_a_worker_train_as_one(tmp_path: Path) -> None:
     """In a process of its own: TensorFlow's devices are chosen before it computes."""
-    code = "import sys, json, pathlib; from tests.genre_models.training.test_mirrored import compare;"
+    code = "import sys, json, pathlib; from tests.genre_models.training.devices.test_mirrored import compare;"
     code += "pathlib.Path(sys.argv[1]).write_text(json.dumps(compare()))"
     subprocess.run([sys.executable, "-c", code, tmp_path / "found.json"], cwd=ROOT, check=True, timeout=300)
     found = json.loads((tmp_path / "found.json").read_text())
