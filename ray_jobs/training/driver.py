@@ -106,7 +106,7 @@ def _train(
 
 
 def _require_shares(recipe: Recipe, workers: WorkerRange, gpus: float) -> None:
-    """Raise TrainError if a batch cannot be shared by the workers, or by the GPUs of one."""
+    """Raise TrainError if the workers, or one's GPUs, cannot share a batch."""
     if gpus > 1 and recipe.batch_size % int(gpus):
         raise TrainError(
             f"--batch-size {recipe.batch_size} cannot be shared equally by {gpus:g} GPUs: take a multiple of {gpus:g}"
