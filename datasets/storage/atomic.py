@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import glob
 import os
 import shutil
@@ -25,6 +26,18 @@ _FROM_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux, see re
 
 Own = Callable[[str], bool]
 """Predicate: whether a path within a folder ("films/part-1.parquet") is that of one of the folder's own files."""
+
+
+@contextlib.contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Name the path in the error of a full disk, where writing left it out."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or (errno.ENOSPC if os.strerror(errno.ENOSPC) in str(error) else None)  # HDF5 has none
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and not error.filename:
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise
 
 
 @contextlib.contextmanager
@@ -50,8 +63,9 @@ def new_folder(path: str | Path, *, last: str, own: Own | None = None) -> Iterat
     work = _hidden(path, "preparing", files.this_process())
     files.remove_folder(work)
     try:
-        yield work
-        _publish(work, path, last=last, own=own)
+        with naming(path):
+            yield work
+            _publish(work, path, last=last, own=own)
     finally:
         with contextlib.suppress(OSError):  # must not hide an earlier error
             files.remove_folder(work)
@@ -96,7 +110,7 @@ def new_file(path: str | Path) -> Iterator[Any]:
         return
     temporary = f"{inner}.{files.this_process()}.aside"
     try:
-        with filesystem.open_output_stream(temporary) as stream:
+        with naming(inner), filesystem.open_output_stream(temporary) as stream:
             yield stream
         Path(temporary).replace(inner)
     finally:

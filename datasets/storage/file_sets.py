@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from datasets.storage import files
-from datasets.storage.atomic import is_running
+from datasets.storage.atomic import is_running, naming
 
 _PREPARING, _READY = ".report.preparing-", ".report.ready-"
 _OLD = ".old"  # in a folder that is ready: the names of the files that it replaces
@@ -42,7 +42,8 @@ def files_into(folder: str | Path, own: Collection[str] = ()) -> Iterator[Path]:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     try:
-        yield work
+        with naming(local):
+            yield work
         (work / _OLD).write_text("\n".join({*own, *_names(work)}), encoding="utf-8")
         work.rename(ready)
     finally:

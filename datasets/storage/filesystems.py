@@ -36,7 +36,10 @@ def resolve(path: str | Path) -> tuple[pafs.FileSystem, str]:
         PathError: the scheme is unknown, an option of the URI is, or it cannot be reached (the message names the path).
     """
     if "://" not in str(path):
-        return pafs.LocalFileSystem(), str(Path(path).expanduser().absolute())
+        try:
+            return pafs.LocalFileSystem(), str(Path(path).expanduser().absolute())
+        except RuntimeError as error:
+            raise PathError(f"{path}: there is no home folder of that name") from error
     uri = str(path)
     try:
         if uri.startswith("s3://"):

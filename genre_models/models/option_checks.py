@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 LARGEST_SEED = 2**32 - 1
 """Numpy's own limit."""
+_LARGEST = 2**31 - 1  # what TensorFlow counts to
 _MOST_SHOWN = 100
 _LONGEST_YAML, _MOST_VALUES = 1 << 20, 100_000
 _known: dict[type[Any], dict[str, Any]] = {}
@@ -49,8 +50,9 @@ def check_numbers(options: Any, *, at_least_1: Collection[str] = ()) -> None:
             raise ValueError(f"{field.name} must be at least 0, not {value}")
         if isinstance(value, tuple) and any(item < 1 for item in value):
             raise ValueError(f"{field.name} must be numbers of at least 1, not {shown(value)}")
-        if field.name == "seed" and value > LARGEST_SEED:
-            raise ValueError(f"seed must be at most {LARGEST_SEED}, not {value}")
+        largest = LARGEST_SEED if field.name == "seed" else _LARGEST
+        if any(isinstance(item, int) and item > largest for item in (value if isinstance(value, tuple) else (value,))):
+            raise ValueError(f"{field.name} must be at most {largest}, not {shown(value)}")
 
 
 def _hints(of: type[Any]) -> dict[str, Any]:

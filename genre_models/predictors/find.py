@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from datasets.storage import files
@@ -49,6 +51,7 @@ def find_model(path: str, *, metric: str = "", tell: Tell = warn) -> str:
         CheckpointError: there is no model, or the runs were trained on different films.
     """
     place = files.absolute(path)
+    require_folder(place)
     if any(files.exists(files.join(place, name)) for name in (model_folders.MODEL_FILE, CHECKPOINT)):
         return place
     run = files.read_json_object(files.join(place, _RUN))
@@ -78,6 +81,12 @@ def find_model(path: str, *, metric: str = "", tell: Tell = warn) -> str:
     for line in broken:
         tell(line)
     return sound[0]
+
+
+def require_folder(place: str) -> None:
+    """Raise CheckpointError for a local path that is no folder, or a link in a circle."""
+    if files.is_local(place) and os.path.lexists(place) and not Path(place).is_dir():
+        raise CheckpointError(f"{place} is no folder: give that of a checkpoint, a run, or runs")
 
 
 def first_sound(candidates: Iterable[Found], tell: Tell, *, training: bool = False) -> Found | None:
@@ -159,6 +168,7 @@ def checkpoints_below(place: str, *, tell: Tell = lambda _: None) -> list[Found]
 
     `tell` takes a line on each checkpoint.json that cannot be read.
     """
+    require_folder(place)
     found = []
     for path in files.find(place, CHECKPOINT):
         folder = files.parent(path)

@@ -6,12 +6,13 @@ import dataclasses
 import math
 from typing import Any
 
+from genre_models.models.option_checks import shown
 from ray_jobs.cli.errors import UsageError
 
 _AT_LEAST_1 = frozenset({"resamples", "shuffle_buffer", "sample_films", "seeds", "trials"})
 _ABOVE_0 = frozenset({"cpus_per_worker", "gpus_per_worker", "object_store_share"})
 _SHARES = frozenset({"object_store_share", "max_rejects"})
-_LARGEST_SEED = 2**32 - 1
+_LARGEST_SEED, _LARGEST = 2**32 - 1, 2**31 - 1
 
 
 def check_ranges(options: Any) -> None:
@@ -24,7 +25,7 @@ def check_ranges(options: Any) -> None:
         value, option = getattr(options, field.name), f"--{field.name.replace('_', '-')}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{option} must be a number, not {value}")
         if field.name in _AT_LEAST_1 and value < 1:
             raise UsageError(f"{option} must be at least 1, not {value}")
@@ -34,5 +35,6 @@ def check_ranges(options: Any) -> None:
             raise UsageError(f"{option} is a share, at most 1, not {value:g}")
         if field.name == "gpus_per_worker" and value > 1 and value != int(value):
             raise UsageError(f"{option} is a fraction of one GPU or a whole number of them, not {value:g}")
-        if field.name == "seed" and value > _LARGEST_SEED:
-            raise UsageError(f"--seed must be at most {_LARGEST_SEED}, not {value}")
+        largest = _LARGEST_SEED if field.name == "seed" else _LARGEST
+        if value > largest:
+            raise UsageError(f"{option} must be at most {largest}, not {shown(value)}")

@@ -47,7 +47,7 @@ def check_places(options: Any) -> None:
         if place is not None:
             check_folder(f"--{name}", place, writes=name == "report")
             _check_outside_stores(f"--{name}", place, store)
-    if out := getattr(options, "out", ""):
+    if (out := getattr(options, "out", None)) is not None:
         check_folder(
             "--out", out if Path(files.name(out)).suffix == "" else files.parent(files.absolute(out)), writes=False
         )
@@ -79,12 +79,24 @@ def check_folder(option: str, path: str, *, writes: bool = True) -> None:
             )
     there = next(folder for folder in (place, *place.parents) if os.path.lexists(folder))
     if there.is_symlink() and not there.exists():
+        _check_link(option, path, there)
         there = next(folder for folder in Path(os.path.realpath(there)).parents if folder.exists())
     if not there.is_dir():
         whole = "is a file" if there == place else f"leads through {there}, which is a file"
         raise UsageError(f"{option} {path} {whole}: name a folder")
     if writes and not os.access(there, os.W_OK | os.X_OK):
         raise UsageError(f"{option} {path} cannot be written (no permission in {there}): name another folder")
+
+
+def _check_link(option: str, path: str, link: Path) -> None:
+    """Raise UsageError for a link in a circle, or to nothing."""
+    target = os.path.realpath(link)
+    if Path(target).is_symlink():
+        raise UsageError(f"{option} {path} leads through {link}, a symbolic link in a circle: name a folder")
+    if option != "--store":  # a store takes the place that a link leads to
+        raise UsageError(
+            f"{option} {path} leads through {link}, a link to {target}, which does not exist: make it first"
+        )
 
 
 def check_new_store(path: str) -> None:
@@ -103,11 +115,12 @@ def check_new_store(path: str) -> None:
             f"Name a folder of its own, such as {here / 'store' if place == here else place / 'store'}"
         )
     check_folder("--store", str(place.parent))
+    _check_outside_stores("--store", path, None, of=str(place.parent))
 
 
-def _check_outside_stores(option: str, path: str, store: str | None) -> None:
-    """Raise UsageError if a folder is within a film store, be it not yet made."""
-    place = files.absolute(path)
+def _check_outside_stores(option: str, path: str, store: str | None, *, of: str = "") -> None:
+    """Raise UsageError if a folder, or `of`, is within a film store, made or not."""
+    place = files.absolute(of or path)
     above = [place]
     while (folder := files.parent(above[-1])) and files.name(folder):
         above.append(folder)

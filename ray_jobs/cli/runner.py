@@ -39,6 +39,7 @@ _DIED = {
     "ObjectLostError": "its machine is gone, and what it held",
     "OwnerDiedError": "the process that started it is gone",
 }
+_OF_ARROW = "Detail: [errno "  # the path is in the text before it
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # full disk, no write permission
 
 
@@ -129,7 +130,8 @@ def _user_message(error: Exception) -> str:
         wraps = isinstance(getattr(cause, "cause", None), BaseException)  # its text is a traceback
         if isinstance(cause, _expected()) and not wraps:
             return message(cause)
-        if isinstance(cause, OSError) and (cause.errno in _OF_THE_MACHINE or (cause.errno and cause.filename)):
+        named = isinstance(cause, OSError) and cause.errno and (cause.filename or _OF_ARROW in str(cause))
+        if isinstance(cause, OSError) and (cause.errno in _OF_THE_MACHINE or named):
             return f"{message(cause)}{_free_space(cause)}. What was finished is kept."
         if failures.is_remote(cause):
             return f"{failures.explained(cause)}. What was finished is kept: run the same command again"
@@ -144,7 +146,8 @@ def _free_space(error: OSError) -> str:
     """Return the room left on a full disk, if the error names a path."""
     if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not (path := path_of(error)):
         return ""
-    place = next((folder for folder in Path(path).absolute().parents if folder.exists()), Path("/"))
+    whole = Path(path).absolute()
+    place = next((folder for folder in (whole, *whole.parents) if folder.is_dir()), Path("/"))
     return f" ({shutil.disk_usage(place).free / 1e6:,.0f} MB are free in {place}: make room, or name another folder)"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import threading
 from pathlib import Path
@@ -10,7 +11,8 @@ import pyarrow.fs as pafs
 import pytest
 
 from datasets.storage import atomic, files
-from datasets.storage.atomic import new_folder
+from datasets.storage.atomic import new_folder, new_local_folder
+from datasets.storage.file_sets import files_into
 
 GONE = 2**22 + 12345  # above Linux' largest process id
 
@@ -94,3 +96,22 @@ def test_two_folders_change_places(tmp_path: Path) -> None:
     assert atomic._exchange(str(tmp_path / "one"), str(tmp_path / "other"))
     assert [child.name for child in (tmp_path / "one").iterdir()] == ["other"]
     assert not atomic._exchange(str(tmp_path / "one"), str(tmp_path / "never"))
+
+
+@pytest.mark.parametrize(
+    "text", ["No space left on device", "can't write data (errno = 28, 'No space left on device')"]
+)
+def test_a_full_disk_is_named_where_an_open_file_does_not(text: str, tmp_path: Path) -> None:
+    error = OSError(errno.ENOSPC, text) if text.startswith("No") else OSError(text)
+    for write in (
+        lambda: new_folder(tmp_path / "new", last="a"),
+        lambda: new_local_folder(tmp_path / "new", last="a"),
+        lambda: atomic.new_file(tmp_path / "new"),
+        lambda: files_into(tmp_path / "new"),
+    ):
+        with pytest.raises(OSError) as found, write():
+            raise error
+        assert (found.value.errno, found.value.filename) == (errno.ENOSPC, str(tmp_path / "new"))
+    with pytest.raises(OSError, match="other") as found, atomic.new_file(tmp_path / "new"):
+        raise OSError("other")
+    assert found.value.filename is None

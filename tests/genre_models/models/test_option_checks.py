@@ -52,6 +52,9 @@ REFUSED: list[tuple[Any, dict[str, Any]]] = [
     (Recipe(), {"batch_size": 6.5}),
     (Recipe(), {"seed": -1}),
     (Recipe(), {"seed": 2**32}),
+    (Recipe(), {"epochs": 10**400}),
+    (PosterCNN(), {"dense_units": 2**31}),
+    (PosterCNN(), {"block_filters": (32, 2**31)}),
     (Recipe(), {"oversample_share": math.nan}),
 ]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from genre_models.checkpoint import CheckpointError
-from genre_models.predictors.find import find_model
+from genre_models.predictors.find import checkpoints_below, find_model
 
 
 def checkpoint(folder: Path, loss: float, *, precision: float = 0.5, store: str = "films", kind: str = "cnn") -> Path:
@@ -97,3 +98,17 @@ def test_no_model_at_all(name: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError) as error:
         find_model(str(tmp_path / name))
     assert str(tmp_path / name) in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe", "circle"])
+def test_what_is_no_folder_is_no_model(kind: str, tmp_path: Path) -> None:
+    place = tmp_path / kind
+    if kind == "file":
+        place.write_text("a note")
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(place)
+    for search in (find_model, checkpoints_below):
+        with pytest.raises(CheckpointError, match=f"{place} is no folder"):
+            search(str(place))

@@ -39,6 +39,7 @@ JOBS = (AblateOptions(), CNNOptions(), EvaluateOptions(), PrepareOptions(), Trai
         (TuneOptions(), {"time_budget": math.nan}),
         (TuneOptions(), {"max_concurrent": -1}),
         (AblateOptions(), {"resamples": 0}),
+        (TrainOptions(), {"shuffle_buffer": 10**400}),
     ],
 )
 def test_numbers_that_are_refused(options: Any, change: dict[str, Any]) -> None:

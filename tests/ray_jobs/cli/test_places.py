@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from datasets.storage.files import PathError
 from datasets.store import film_store
 from datasets.store.film_store import Manifest, StoreError
 from ray_jobs.cli.errors import UsageError
@@ -77,6 +78,37 @@ def test_folders_that_cannot_be_written_are_refused_at_once(tmp_path: Path) -> N
         with pytest.raises(UsageError, match=f"--report.*{why}"):
             check_places(SimpleNamespace(report=report))
     check_places(SimpleNamespace(report=str(tmp_path / "new" / "report"), out=str(tmp_path / "table.csv")))
+
+
+def test_links_that_lead_to_no_folder_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "nothing").symlink_to(tmp_path / "gone" / "runs")
+    for option in ("runs", "report", "out"):
+        for place, why in (("circle", "in a circle"), ("circle/a", "in a circle"), ("nothing/a", "does not exist")):
+            with pytest.raises(UsageError, match=f"--{option} .*{why}"):
+                check_places(SimpleNamespace(**{option: str(tmp_path / place)}))
+    with pytest.raises(UsageError, match=r"--store .* in a circle"):
+        check_new_store(str(tmp_path / "circle"))
+    check_new_store(str(tmp_path / "nothing"))  # the store takes the place that the link leads to
+    assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.parametrize("option", ["runs", "report", "out", "store"])
+def test_a_home_folder_of_nobody_is_named(option: str) -> None:
+    with pytest.raises(PathError, match="~nobody-of-that-name/x"):
+        check_places(SimpleNamespace(**{option: "~nobody-of-that-name/x"}))
+
+
+def test_an_empty_out_is_not_the_working_folder() -> None:
+    with pytest.raises(UsageError, match="--out is empty"):
+        check_places(SimpleNamespace(out=""))
+
+
+def test_a_store_is_not_made_in_another(store: Path) -> None:
+    with pytest.raises(UsageError, match=f"--store {store}/inner is in the film store {store}"):
+        check_new_store(f"{store}/inner")
+    check_new_store(str(store))
+    check_new_store(f"{store}-2")
 
 
 def test_a_store_does_not_take_the_place_of_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,11 @@ def full(path: Path) -> OSError:
         (TrainError("take another --name"), 2, "take another --name"),
         (RunError("the run failed"), 1, "the run failed"),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/a/file/b"), 1, "'/a/file/b'"),
+        (
+            NotADirectoryError(errno.ENOTDIR, "Cannot list directory '/a/file'. Detail: [errno 20] Not a directory"),
+            1,
+            "'/a/file'",
+        ),
         (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), 1, "File name too long"),
         (PermissionError(errno.EACCES, "Permission denied", "/root/x"), 1, "'/root/x'"),
         (
