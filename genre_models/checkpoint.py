@@ -194,7 +194,7 @@ def read(folder: Path) -> Checkpoint:
         return _read(folder, parse(path.read_text(encoding="utf-8"), where=str(path)))
     except CheckpointError:
         raise
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise CheckpointError(f"{folder} is not a whole checkpoint of film-genres ({in_short(error)})") from error
 
 

@@ -55,7 +55,7 @@ def find_model(path: str, *, metric: str = "", tell: Tell = warn) -> str:
     if any(files.exists(files.join(place, name)) for name in (model_folders.MODEL_FILE, CHECKPOINT)):
         return place
     run = files.read_json_object(files.join(place, _RUN))
-    if not run and (ensemble := evaluated_models(place).get("ensemble")):
+    if not run and (ensemble := evaluated_models(place, tell).get("ensemble")):
         return ensemble
     metric = metric or run.get("metric", _METRIC)
     variants = variants_below(place)
@@ -69,7 +69,7 @@ def find_model(path: str, *, metric: str = "", tell: Tell = warn) -> str:
             f"{path} {there}: give the folder of a checkpoint, of a run, of runs, or of an ensemble that evaluate.py "
             "wrote"
         )
-    stores = {metadata["store"].get("fingerprint") for _, metadata in candidates}
+    stores = {str((metadata.get("store") or {}).get("fingerprint")) for _, metadata in candidates}
     if len(stores) > 1:
         raise CheckpointError(
             f"the runs below {path} were trained on {len(stores)} different stores, so that their figures do not "
@@ -84,7 +84,7 @@ def find_model(path: str, *, metric: str = "", tell: Tell = warn) -> str:
 
 
 def require_folder(place: str) -> None:
-    """Raise CheckpointError for a local path that is no folder, or a link in a circle."""
+    """Raise CheckpointError for a local path that is no folder."""
     if files.is_local(place) and os.path.lexists(place) and not Path(place).is_dir():
         raise CheckpointError(f"{place} is no folder: give that of a checkpoint, a run, or runs")
 
@@ -145,12 +145,17 @@ def _of_the_file(why: str, folder: str) -> str:
     return why
 
 
-def evaluated_models(runs: str) -> dict[str, str]:
-    """Return the model folders that the last evaluation of a runs folder wrote, by kind; those that still exist."""
-    places = {
-        kind: files.absolute(_resolved(runs, place))
-        for kind, place in files.read_json_object(files.join(runs, LATEST)).items()
-    }
+def evaluated_models(runs: str, tell: Tell = lambda _: None) -> dict[str, str]:
+    """Return the model folders that the last evaluation of a runs folder wrote, by kind; those that still exist.
+
+    `tell` takes a line on a damaged list of them.
+    """
+    where = files.join(runs, LATEST)
+    named = files.read_json_object(where)
+    sound = {kind: place for kind, place in named.items() if isinstance(place, str) and place.isprintable()}
+    if sound != named or (not named and files.exists(where)):
+        tell(f"{where} is damaged, and the models that it named are left out: evaluate again")
+    places = {kind: files.absolute(_resolved(runs, place)) for kind, place in sound.items()}
     return {kind: place for kind, place in places.items() if files.exists(files.join(place, model_folders.MODEL_FILE))}
 
 
@@ -175,7 +180,7 @@ def checkpoints_below(place: str, *, tell: Tell = lambda _: None) -> list[Found]
         try:
             metadata = checkpoints.parse(files.read_text(path), where=path)
             figures = {name: float(value) for name, value in (metadata["figures"] or {}).items()}
-            usable = bool(figures) and int(metadata["epoch"]) > 0
+            usable = bool(figures) and int(metadata["epoch"]) > 0 and isinstance(metadata["store"], dict)
         except FileNotFoundError:
             continue
         except (CheckpointError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -197,12 +202,18 @@ def _is_member(folder: str) -> bool:
     return False
 
 
+def _objects(values: Any) -> list[dict[str, Any]]:
+    """Return the objects in a list of JSON; none of another value, which a damaged file may hold."""
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
 def variants_below(place: str) -> set[str]:
     """Return the folders of the training runs of ablations' variants."""
     found = set()
     for path in files.find(place, "ablation.json"):
         folder = files.parent(path)
-        for variant in files.read_json_object(path).get("variants", []):
+        for variant in _objects(files.read_json_object(path).get("variants")):
             if variant.get("group") != "preset":
-                found |= {files.join(folder, files.name(run["path"])) for run in variant.get("runs", [])}
+                places = (str(run.get("path")) for run in _objects(variant.get("runs")))
+                found |= {files.join(folder, files.name(place)) for place in places}
     return found

@@ -188,6 +188,8 @@ def _parse(values: Mapping[str, Any]) -> ModelFolder:
     genres = tuple(str(genre) for genre in values["genres"])
     thresholds = _numbers(values["thresholds"], (len(genres),))
     members = values["members"]
+    if members is not None and not members:
+        raise ValueError("it has no members")
     if (values["kind"] == "tfidf") != (members is None) or (values["kind"] == "ensemble") != bool(values["stacking"]):
         raise ValueError("members or weights are missing")
     for place in (members or {}).values():

@@ -10,7 +10,9 @@ from datasets.store.film_store import Store
 from genre_models.checkpoint import CheckpointError
 from genre_models.metrics import names
 from genre_models.metrics.comparison import EvaluatedModel
+from genre_models.models.registry import REGISTRY
 from genre_models.studies import sweep_analysis as sweeps
+from ray_jobs.cli.console import Console
 from ray_jobs.evaluation.candidates import Candidate, read_checkpoint
 from ray_jobs.evaluation.scoring import Evaluation, Scored, score
 from ray_jobs.runs.resume import plain
@@ -27,7 +29,8 @@ def find_sweeps(
     """
     by_path: dict[str, dict[str, Any]] = {}
     members = [member for runs in scored.values() for member in runs]
-    known = _sweeps_below(files.absolute(runs_folder), evaluation.store) if members else []
+    found = _sweeps_below(files.absolute(runs_folder), evaluation.store) if members else []
+    known = [sweep for sweep in found if _is_readable(sweep, evaluation.console)]
     for member in members:
         sweep = next((sweep for sweep in known if _is_from(member.candidate, sweep)), None)
         if sweep is None or sweep["path"] in by_path:
@@ -41,6 +44,19 @@ def _sweeps_below(folder: str, store: Store) -> list[dict[str, Any]]:
     """Return the sweeps on this store, newest first."""
     all_sweeps = studies_below(folder, SWEEPS)
     return [sweep for sweep in all_sweeps if sweep["store"]["fingerprint"] == store.manifest.fingerprint]
+
+
+def _is_readable(sweep: dict[str, Any], console: Console) -> bool:
+    """Return whether a sweep's file holds what the report needs; print a line if not."""
+    try:
+        sweeps.best_trial(sweep), sweeps.counts(sweep), sweeps.saved(sweep)
+        settings = [{**trial["settings"]} for trial in sweep["trials"]]
+        whole = len(settings) == len({int(trial["number"]) for trial in sweep["trials"]}) and sweep["kind"] in REGISTRY
+    except (KeyError, TypeError, ValueError, AttributeError):
+        whole = False
+    if not whole:
+        console.line(f"{files.join(sweep['path'], SWEEPS.file)} is damaged: this sweep is left out of the report")
+    return whole
 
 
 def _is_from(candidate: Candidate, sweep: dict[str, Any]) -> bool:

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from datasets.raw.films_folder import FilmList
 from datasets.storage import atomic, files
+from genre_models.models.option_checks import in_short
 from genre_models.predictors.find import CHECKPOINT
 from genre_models.predictors.folder import MODEL_FILE
 from ray_jobs.cli.errors import TrainError
@@ -61,11 +62,16 @@ class WorkFolder:
         """Return the plan; None where not all films are written yet, or nothing was begun."""
         try:
             values = files.parse_json(files.read_text(files.join(self.path, _PLAN)))
-        except (FileNotFoundError, ValueError):
+            if values["format"] != FORMAT:
+                raise TrainError(f"{self.path} was begun by another version: start again with --overwrite")
+            plan = Plan(**{**values, "malformed": tuple(tuple(row) for row in values["malformed"])})
+            _check(plan)
+        except FileNotFoundError:
             return None
-        if values.get("format") != FORMAT:
-            raise TrainError(f"{self.path} was begun by another version: start again with --overwrite")
-        return Plan(**{**values, "malformed": tuple(tuple(row) for row in values["malformed"])})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            where = files.join(self.path, _PLAN)
+            raise TrainError(f"{where} is damaged ({in_short(error)}): begin again by --overwrite") from error
+        return plan
 
     @property
     def pictures(self) -> str:
@@ -116,6 +122,14 @@ class WorkFolder:
     def remove(self) -> None:
         """Remove the folder's own files."""
         files.remove_own(self.path, _OWN.fullmatch)
+
+
+def _check(plan: Plan) -> None:
+    """Raise ValueError if a plan holds other values than were written."""
+    texts = (plan.films, plan.fingerprint, *plan.models, *plan.models.values())
+    whole = all(isinstance(number, int) and number >= 0 for number in (plan.count, plan.parts))
+    if not whole or not all(isinstance(text, str) for text in texts) or any(len(row) != 4 for row in plan.malformed):
+        raise ValueError("other values than were written")
 
 
 def part_name(part: int) -> str:

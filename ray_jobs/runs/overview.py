@@ -206,7 +206,7 @@ def _metric(options: Mapping[str, Any]) -> str:
     """Return the metric that selects the best, as the last launch had it."""
     past = launches.launches_of(options)
     named = past[-1].get("metric") if past else options.get("metric")
-    return named if named in METRICS else "validation_loss"
+    return named if isinstance(named, str) and named in METRICS else "validation_loss"
 
 
 def _epochs(options: Mapping[str, Any]) -> int:

@@ -30,19 +30,21 @@ from genre_models.checkpoint import CheckpointError
 from genre_models.models.fusion_gmu import FusionGMU
 from genre_models.models.overview_lstm import OverviewLSTM
 from genre_models.models.poster_cnn import PosterCNN
+from genre_models.models.search_space import SearchSpaceError, overridden
 from genre_models.predictors.find import find_model, require_sound
 from genre_models.report.prediction.page import prediction_page
+from genre_models.studies.ablation_components import read_components
 from genre_models.training.recipe import Recipe
 from ray_jobs.cli import config_loading
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.cli.places import check_name
 from ray_jobs.runs.sweep_folder import SweepFolder
 from ray_jobs.train_cnn import Options
-from tests.hostile import inputs
+from tests.hostile import inputs, records
 from tests.hostile.inputs import TEXTS, VALUES, damaged
 
 SECONDS, BYTES = 60, 2 << 30
-EXPECTED = (FilmsError, PathError, PosterError, StoreError, CheckpointError, TrainError)
+EXPECTED = (FilmsError, PathError, PosterError, StoreError, CheckpointError, SearchSpaceError, TrainError)
 LONGEST = 3_000  # characters of a sentence
 Case = Callable[[random.Random, Path], None]
 
@@ -116,6 +118,27 @@ def runs(draw: random.Random, folder: Path) -> None:
         found.trial_folder(trial.number).history()
 
 
+def values(draw: random.Random, folder: Path) -> None:
+    """Read runs, studies and models of which a JSON file holds another value."""
+    records.case(draw, folder)
+
+
+def spaces(draw: random.Random, folder: Path) -> None:
+    """Read a damaged search space and damaged components."""
+    del folder
+    known, text = (Recipe(), PosterCNN()), damaged(inputs.space(), draw).decode("utf-8", "replace")
+    with contextlib.suppress(SearchSpaceError):
+        overridden({}, text, known=known, where="--space")
+    read_components(damaged(inputs.components(), draw).decode("utf-8", "replace"), known=known, where="--components")
+
+
+def json_tables(draw: random.Random, folder: Path) -> None:
+    """Read a damaged table of films in JSON, JSON Lines or Parquet."""
+    name = draw.choice(("films.json", "films.jsonl", "films.parquet", "films.csv.gz", "films.zip"))
+    (folder / name).write_bytes(damaged(inputs.films_as(name), draw))
+    read_films(str(folder))
+
+
 def pages(draw: random.Random, folder: Path) -> None:
     """Write a page of films with hostile texts."""
     del folder
@@ -136,7 +159,8 @@ def pages(draw: random.Random, folder: Path) -> None:
 
 
 KINDS: dict[str, Case] = {
-    case.__name__: case for case in (tables, pictures, options, settings, stores, models, runs, pages)
+    case.__name__: case
+    for case in (tables, pictures, options, settings, stores, models, runs, pages, values, spaces, json_tables)
 }
 
 

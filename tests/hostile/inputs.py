@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import math
@@ -128,3 +129,33 @@ def sweep(runs: Path) -> Path:
 def settings() -> bytes:
     """Return a sound YAML file of settings."""
     return json.dumps({"kind": "cnn", "recipe": {"epochs": 3}, "model": {"normalization": "batch"}}, indent=1).encode()
+
+
+def space() -> bytes:
+    """Return a sound search space."""
+    return b"learning_rate: {log_uniform: [1.0e-4, 1.0e-2]}\nbatch_size: [32, 64]\nblock_filters: [[16, 32], [32]]\n"
+
+
+def components() -> bytes:
+    """Return sound components of an ablation."""
+    return b"small:\n  description: fewer filters\n  ablated: {block_filters: [16]}\nslow: {added: {epochs: 20}}\n"
+
+
+def films_as(name: str) -> bytes:
+    """Return a sound table of films in the format of a file's name."""
+    rows = [{"id": f"tt{film}", "overview": f"A story {film}.", "genres": ["Drama"]} for film in range(8)]
+    stream = io.BytesIO()
+    match name.partition(".")[2]:
+        case "json":
+            return json.dumps(rows).encode()
+        case "jsonl":
+            return "\n".join(map(json.dumps, rows)).encode()
+        case "parquet":
+            pq.write_table(pa.Table.from_pylist(rows), stream)
+        case "csv.gz":
+            return gzip.compress(table())
+        case _:
+            with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("films.csv", table())
+                archive.writestr("Images/tt1.png", picture("PNG"))
+    return stream.getvalue()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from genre_models.checkpoint import CheckpointError
-from genre_models.predictors.find import checkpoints_below, find_model
+from genre_models.predictors.find import checkpoints_below, evaluated_models, find_model, variants_below
 
 
 def checkpoint(folder: Path, loss: float, *, precision: float = 0.5, store: str = "films", kind: str = "cnn") -> Path:
@@ -112,3 +112,17 @@ def test_what_is_no_folder_is_no_model(kind: str, tmp_path: Path) -> None:
     for search in (find_model, checkpoints_below):
         with pytest.raises(CheckpointError, match=f"{place} is no folder"):
             search(str(place))
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"ensemble": 3}', '{"ensemble": {"a": 1}}', '{"ensemble": "\\u0000b"}'])
+def test_a_damaged_list_of_models_is_said(text: str, tmp_path: Path) -> None:
+    lines: list[str] = []
+    (tmp_path / "models.json").write_text(text)
+    assert evaluated_models(str(tmp_path), lines.append) == {}
+    assert lines == [f"{tmp_path}/models.json is damaged, and the models that it named are left out: evaluate again"]
+
+
+@pytest.mark.parametrize("variants", [3, [3], [{"runs": 3}], [{"runs": [3]}], [{"group": "without", "runs": [{}]}]])
+def test_a_damaged_ablation_names_no_variants(variants: object, tmp_path: Path) -> None:
+    (tmp_path / "ablation.json").write_text(json.dumps({"variants": variants}))
+    assert {Path(place).parent for place in variants_below(str(tmp_path))} <= {tmp_path}
