@@ -224,6 +224,8 @@ def _choose(found: FilmsPath, tables: Iterator[Table], chosen: Choices) -> None:
         found.tables = groups[0]
         kept = {id(one) for one in groups[0]}
         left = [one for one in (*unusable, *itertools.chain(*usable.values())) if id(one) not in kept]
+        if not chosen.labelled:
+            found.links = find_links(groups[0][0], left)
         refused |= {one.table.name: one.columns.problems[0].rstrip(".") for one in left if lacks_id_alone(one)}
         found.notes += [f"{name} ({reason})" for name, reason in refused.items()]
         linked = found.links.name if found.links is not None else ""

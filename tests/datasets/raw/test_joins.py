@@ -142,6 +142,19 @@ def test_ids_that_would_become_one_stay_apart() -> None:
     assert united[0] == united[3] != united[1] and united[2] == united[4]
 
 
+@pytest.mark.parametrize("with_overviews", [False, True])
+def test_films_to_predict_have_their_posters_by_links(with_overviews: bool, tmp_path: Path) -> None:
+    movies(tmp_path)
+    if with_overviews:
+        overviews(tmp_path, "imdbId", lambda n: f"0{114709 + n}")
+    write_posters(tmp_path / "posters", [f"{862 + n}.jpg" for n in range(FILMS - 1)])
+    films = read_films(str(tmp_path), ReadOptions(labelled=False))
+    assert [path.rpartition("/")[2] for path in films.table["poster"].to_pylist()][: FILMS - 1] == [
+        f"{862 + n}.jpg" for n in range(FILMS - 1)
+    ]
+    assert films.table["overview"][0].as_py() == (OVERVIEWS[0] if with_overviews else "")
+
+
 def test_an_address_at_imdb_is_its_id(tmp_path: Path) -> None:
     """As of the IMDB 5000 set; other addresses are refused, as they hold slashes."""
     rows = [f"http://www.imdb.com/title/tt049954{n}/?ref_=fn_tt_tt_1" for n in range(3)] + [
