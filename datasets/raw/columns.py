@@ -204,6 +204,7 @@ class _Finder:
         others = {name for names in (*_ID, *_OVERVIEW, *_GENRES, *_POSTER) for name in names} - {*usual[0]}
         by_small = {simple(name): name for name in self.names if name and simple(name) not in others}
         close = [by_small[m] for name in usual[0] for m in difflib.get_close_matches(name, by_small, n=1, cutoff=0.75)]
+        close += [name for name in self.names if option == "id" and simple(name).endswith("id")]
         near = f" Is it {close[0]!r}?" if close else ""
         numbered = f" (--id-column {ROW} numbers the films)" if option == "id" else ""
         if any(is_number(name) for name in self.names):

@@ -181,6 +181,8 @@ class FilmRows:
                 self.overview_hashes.append(hash(overview))
             value = id_text(fields[key]) if key is not None and not pictured else key_of(film) if key_of else ""
             picture = self._picture(fields[columns.poster], film) if pictured else ""  # type: ignore[index]
+            if pictured and not picture and isinstance(there := fields[columns.poster], dict):  # type: ignore[index]
+                value = id_text(there.get("path"))  # Hugging Face's Image, the file being elsewhere
             if value and self.reads_paths:
                 picture = poster_at(used.table, value)
             if value and self.key_is_path:

@@ -168,12 +168,30 @@ def json_document(text: str, stem: str) -> list[Item]:
     Raises:
         ValueError: it is no JSON.
     """
-    value = parse_json(text)
+    value = _value_of(text)
     films = _films_in(value, _MOST_WRAPPERS)
     if films is None:
         names = {str(name).casefold().replace("_", "") for name in value}
         films = [value if names & _IDS else {"id": stem, **value}]
     return [(number, *_checked(film)) for number, film in enumerate(films, start=1)]
+
+
+def _value_of(text: str) -> Any:
+    """Return the value of a document; of several objects one after the other, their list."""
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        if not error.msg.startswith("Extra data"):
+            raise
+    decoder, values, place = json.JSONDecoder(), [], 0
+    while place < len(text):
+        try:
+            value, place = decoder.raw_decode(text, place)
+        except RecursionError:
+            raise ValueError("brackets are nested too deeply") from None
+        values.append(value)
+        place = _SKIPPED.match(text, place).end()  # type: ignore[union-attr]
+    return values
 
 
 _simple = functools.lru_cache(maxsize=4096)(simple)

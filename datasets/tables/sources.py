@@ -264,7 +264,8 @@ def _zip_members(filesystem: pafs.FileSystem, archive: Source) -> Iterator[Sourc
             if info.compress_type not in (_STORED, _DEFLATED):
                 raise SourceError(f"{archive.name}: {info.filename} is compressed in an uncommon way: unpack the ZIP")
             place = [archive.locator, str(info.header_offset), str(info.compress_size), str(info.compress_type)]
-            yield Source(f"{archive.name}/{info.filename}", _SEPARATOR.join([*place, info.filename]), info.file_size)
+            name = info.filename.replace("\\", "/")  # some programs of Windows write the other slash
+            yield Source(f"{archive.name}/{name}", _SEPARATOR.join([*place, info.filename]), info.file_size)
 
 
 def _tar_members(archive: Source, path: str, method: str, file: Any) -> Iterator[Source]:

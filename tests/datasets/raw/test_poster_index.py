@@ -129,6 +129,26 @@ def test_everything_in_one_zip(tmp_path: Path) -> None:
     assert posters_of(read_films(str(tmp_path / "all.zip"))) == by_number(*IDS)
 
 
+def test_paths_of_pictures_in_a_table(tmp_path: Path) -> None:
+    """Hugging Face's Image without bytes, named otherwise than the films."""
+    pictures = [{"bytes": None, "path": f"images/p{n}.jpg"} for n in range(3)]
+    kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    columns = {"id": list(IDS), "overview": ["The sea."] * 3, "genres": [["Drama"]] * 3}
+    pq.write_table(pa.table({**columns, "image": pa.array(pictures, kind)}), tmp_path / "films.parquet")
+    put(tmp_path / "images", *(f"p{n}.jpg" for n in range(3)))
+    assert posters_of(read_films(str(tmp_path))) == by_number(*IDS)
+
+
+def test_the_other_slash_of_windows_in_a_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as archive:
+        files = {"all\\films.csv": b"id,overview,genres\ntt001,A text.,Drama\n", "all\\Images\\tt001.jpg": jpeg(0)}
+        for name, data in files.items():
+            member = zipfile.ZipInfo("name")
+            member.filename = name
+            archive.writestr(member, data)
+    assert posters_of(read_films(str(tmp_path / "films.zip"))) == by_number("tt001")
+
+
 @pytest.mark.parametrize("kind", ["struct", "bytes"])
 def test_pictures_in_a_table(tmp_path: Path, kind: str) -> None:
     pictures = [{"bytes": jpeg(n), "path": None} if kind == "struct" else jpeg(n) for n in range(3)]

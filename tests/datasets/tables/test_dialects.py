@@ -96,6 +96,13 @@ WRAPPED: dict[str, object] = {
 }
 
 
+def test_objects_one_after_the_other() -> None:
+    text = "\n".join(json.dumps({**FILM, "id": n}, indent=2) for n in range(3))
+    assert [film["id"] for _, film, _ in json_document(text, "stem")] == [0, 1, 2]
+    with pytest.raises(ValueError, match="Expecting"):
+        json_document(text + "\n{", "stem")
+
+
 @pytest.mark.parametrize("name", WRAPPED)
 def test_films_within_json(name: str) -> None:
     (_, film, problem), *others = json_document(json.dumps(WRAPPED[name]), "stem")
