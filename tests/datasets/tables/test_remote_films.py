@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.s3_server import s3_server
 
 from datasets.raw.columns import Choices
 from datasets.raw.films_folder import ReadOptions, find_folder, read_films
@@ -13,6 +12,7 @@ from datasets.raw.rejects import FilmsError
 from datasets.storage import filesystems
 from datasets.tables.sources import read_bytes
 from tests.datasets.raw.layouts import FILMS, LAYOUTS, jpeg
+from tests.datasets.storage.s3_server import s3_server
 
 
 def test_films_by_a_uri_with_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
