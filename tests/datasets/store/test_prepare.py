@@ -56,7 +56,7 @@ def test_every_dirty_film_is_set_aside_with_its_reason(dirty: tuple) -> None:
 def test_plain_pyarrow_reads_the_store(dirty: tuple) -> None:
     _, folder, store = dirty
     table = pq.read_table(folder / "store" / "films")
-    assert set(table.column_names) == {"row", "id", "overview", "labels", "poster", "split"}
+    assert set(table.column_names) == {"row", "id", "overview", "labels", "poster", "poster_file", "split"}
     assert table["split"].to_pylist().count("train") == store.manifest.films["train"]
     assert poster_array(table["poster"], (16, 12, 3)).shape == (len(table), 16, 12, 3)
 
