@@ -116,7 +116,7 @@ def _check_rejects(films: FilmList, rejects: Sequence[Reject], most: float, fold
     if (everything and faults / everything > most) or (rejects and faults == everything):
         counts = Counter(reject.reason for reject in rejects) - (films.set_aside if faults else Counter())
         example = next((reject for reject in rejects if counts[reject.reason]), rejects[0])
-        number = "number them with --id-column row, " if example.reason == DUPLICATE_ID else ""
+        number = "number them with --id-column row, " if counts.most_common(1)[0][0] == DUPLICATE_ID else ""
         raise FilmsError(
             f"{faults or len(rejects):,} of {everything or len(rejects):,} films in {folder} cannot be used "
             f"({faults / everything if everything else 1:.1%}; at most {most:.1%} may be rejected): "

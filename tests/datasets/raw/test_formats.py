@@ -18,6 +18,7 @@ import pytest
 from datasets.raw.columns import Choices
 from datasets.raw.films_folder import FilmList, ReadOptions, read_films
 from datasets.raw.rejects import ROW_MALFORMED, FilmsError
+from datasets.store.prepare import _check_rejects as check_rejects
 from tests.datasets.raw.layouts import csv_text
 
 NAMES = ("Drama", "Sci-Fi", "Comédie", "War & Peace", "Film Noir")
@@ -336,3 +337,14 @@ def test_rejects_of_several_tables_name_their_file(tmp_path: Path) -> None:
     read = read_films(str(tmp_path))
     assert [reject.detail.split(":")[0] for reject in read.rejects] == ["one.csv, line 3", "two.csv, line 3"]
     assert len({*read.table["row"].to_pylist(), *(reject.row for reject in read.rejects)}) == 4
+
+
+def test_tables_that_count_their_films_alike_are_to_be_numbered(tmp_path: Path) -> None:
+    """As Netflix', Amazon's and Disney's titles do, each from s1 on."""
+    for name in ("netflix", "disney"):
+        rows = [[f"s{n}", f"A text of {name}, {n}.", "Drama"] for n in range(4)]
+        (tmp_path / f"{name}.csv").write_text(csv_text([["show_id", "description", "listed_in"], *rows]))
+    read = read_films(str(tmp_path))
+    with pytest.raises(FilmsError, match="Repair the films, number them with --id-column row, or allow more"):
+        check_rejects(read, read.rejects, 0.05, str(tmp_path))
+    assert len(read_films(str(tmp_path), ReadOptions(Choices(id="row"))).table) == 8
