@@ -18,7 +18,6 @@ import pytest
 from datasets.raw.columns import Choices
 from datasets.raw.films_folder import FilmList, ReadOptions, read_films
 from datasets.raw.rejects import ROW_MALFORMED, FilmsError
-from datasets.store.prepare import _check_rejects as check_rejects
 from tests.datasets.raw.layouts import csv_text
 
 NAMES = ("Drama", "Sci-Fi", "Comédie", "War & Peace", "Film Noir")
@@ -341,6 +340,8 @@ def test_rejects_of_several_tables_name_their_file(tmp_path: Path) -> None:
 
 def test_tables_that_count_their_films_alike_are_to_be_numbered(tmp_path: Path) -> None:
     """As Netflix', Amazon's and Disney's titles do, each from s1 on."""
+    from datasets.store.prepare import _check_rejects as check_rejects  # imports Ray
+
     for name in ("netflix", "disney"):
         rows = [[f"s{n}", f"A text of {name}, {n}.", "Drama"] for n in range(4)]
         (tmp_path / f"{name}.csv").write_text(csv_text([["show_id", "description", "listed_in"], *rows]))
