@@ -45,17 +45,20 @@ def explanations(
     if not films:
         return reasons
     overviews = [eval_set.overviews[film] or "" for film in films]
+    column = eval_set.store.table("test", ["poster"])["poster"].take(list(films))
+    posters = poster_array(column, eval_set.store.manifest.poster_shape)
+    whole = [bool(overview) and bool(poster.any()) for overview, poster in zip(overviews, posters, strict=True)]
     asked = {
         m.key: [(place, genres.get(film, int(m.scores[film].argmax()))) for place, film in enumerate(films)]
         for m in models
     }
     members = {m.key: _with_members(m, models, asked) for m in models}
-    by_model = _by_checkpoints(eval_set, models, films, overviews, members)
+    by_model = _by_checkpoints(models, (overviews, posters), members)
     if tfidf is not None and "tfidf" in members:
         by_model["tfidf"] = _by_tfidf(tfidf, eval_set.store.manifest.genres, overviews, members["tfidf"])
     for model in models:
         if "fused" in model.metadata:
-            by_model[model.key] = _by_ensemble(model, by_model, asked[model.key])
+            by_model[model.key] = _by_ensemble(model, by_model, asked[model.key], whole)
         lines = list((model.metadata.get("scaling") or {}).values())
         for place, genre in asked[model.key]:
             if (one := by_model.get(model.key, {}).get((place, genre))) is not None:
@@ -72,18 +75,15 @@ def _with_members(model: EvaluatedModel, models: Sequence[EvaluatedModel], asked
 
 
 def _by_checkpoints(
-    eval_set: EvalSet,
     models: Sequence[EvaluatedModel],
-    films: Sequence[int],
-    overviews: Sequence[str],
+    films: tuple[Sequence[str], np.ndarray],
     wanted: Mapping[str, Pairs],
 ) -> dict[str, _ByPair]:
     """Explain by each checkpoint in a process of Ray's, which imports TensorFlow; average several runs."""
     paths = {m.key: _checkpoints(m) for m in models if _checkpoints(m)}
     if not paths:
         return {}
-    column = eval_set.store.table("test", ["poster"])["poster"].take(list(films))
-    shared = ray.put((list(overviews), poster_array(column, eval_set.store.manifest.poster_shape)))
+    shared = ray.put(films)
     task = ray.remote(num_cpus=1)(explain_checkpoint)
     answers = {key: [task.remote(path, shared, wanted[key]) for path in of_model] for key, of_model in paths.items()}
     joint = {m.key for m in models if m.metadata["sees"] == "both"}
@@ -91,9 +91,9 @@ def _by_checkpoints(
     for key, runs in answers.items():
         explained = [dict(zip(wanted[key], answer, strict=True)) for answer in ray.get(runs)]
         by_model[key] = {
-            pair: _mean([one[pair] for one in explained], takes_both=key in joint)
-            for pair, first in explained[0].items()
-            if first is not None
+            pair: _mean(runs_of_pair, takes_both=key in joint)
+            for pair in wanted[key]
+            if len(runs_of_pair := [own for one in explained if (own := one[pair]) is not None]) == len(explained)
         }
     return by_model
 
@@ -152,12 +152,14 @@ def _by_tfidf(model: TfidfBaseline, genres: Sequence[str], overviews: Sequence[s
     }
 
 
-def _by_ensemble(model: EvaluatedModel, by_model: Mapping[str, _ByPair], pairs: Pairs) -> _ByPair:
-    """Combine the explanations of the members that can read a film."""
+def _by_ensemble(
+    model: EvaluatedModel, by_model: Mapping[str, _ByPair], pairs: Pairs, whole: Sequence[bool]
+) -> _ByPair:
+    """Combine the explanations of the members that can read a film; of a whole film, all of them are needed."""
     stacking, explained = stacking_of(model), {}
     for pair in pairs:
         members = {key: by_model[key][pair] for key in stacking.members if pair in by_model.get(key, {})}
-        if members:
+        if len(members) == len(stacking.members) or (members and not whole[pair[0]]):
             weights = stacking.member_weights(pair[1], list(members))
             first = next(iter(members.values()))
             explained[pair] = combined(first.genre, 0.0, members, weights, takes_both=model.metadata["sees"] == "both")

@@ -44,18 +44,11 @@ def test_a_model_explains_the_films_it_can_read(checkpoint: str) -> None:
     assert words["ghost"] > words["waits"] and wedding is not None and dict(wedding.words)["wedding"] > 0
 
 
-@pytest.fixture
-def reasons(checkpoint: str, tfidf: TfidfBaseline, monkeypatch: pytest.MonkeyPatch) -> dict[int, list[dict[str, Any]]]:
-    """Explanations by two runs as one model, TF-IDF, and a calibrated ensemble of both, without a running Ray."""
-    here = SimpleNamespace(
-        put=lambda value: value,
-        get=lambda value: value,
-        remote=lambda **_: lambda function: SimpleNamespace(remote=function),
-    )
-    monkeypatch.setattr(film_explanations, "ray", here)
-    black = pa.chunked_array([pa.array([bytes(48)] * 3, pa.binary(48))])
+def explained(checkpoint: str, tfidf: TfidfBaseline, *, poster: int) -> dict[int, list[dict[str, Any]]]:
+    """Explanations by two runs as one model, TF-IDF, and a calibrated ensemble of both; posters are of one colour."""
+    posters = pa.chunked_array([pa.array([bytes([poster] * 48)] * 3, pa.binary(48))])
     store = SimpleNamespace(
-        manifest=SimpleNamespace(genres=GENRES, poster_shape=(4, 4, 3)), table=lambda *_: {"poster": black}
+        manifest=SimpleNamespace(genres=GENRES, poster_shape=(4, 4, 3)), table=lambda *_: {"poster": posters}
     )
     films = EvalSet(store, np.eye(3, 2, dtype=np.float32), ["a", "b", "c"], OVERVIEWS, "here", {})  # type: ignore[arg-type]
     horror, drama = np.tile([0.25, 0.75], (3, 1)), np.tile([0.9, 0.2], (3, 1))
@@ -64,24 +57,31 @@ def reasons(checkpoint: str, tfidf: TfidfBaseline, monkeypatch: pytest.MonkeyPat
         "weights": {"lstm": 0.5, "tfidf": 0.5},
         "coefficients": {"Drama": [0.0, 0.25, 0.5], "Horror": [0.3, 2.0, 1.0]},
     }
+    scaling = {"Drama": [2.0, 0.0], "Horror": [1.0, 0.0]}
+    of_ensemble = {"label": "Ensemble", "sees": "both", "fused": fused, "scaling": scaling}
     runs = [{"checkpoint": checkpoint}, {"checkpoint": checkpoint}]
     models = [
         EvaluatedModel("lstm", horror, np.full(2, 0.5), {"label": "Words", "sees": "overview", "runs": runs}),
-        EvaluatedModel(
-            "ensemble",
-            drama,
-            np.full(2, 0.5),
-            {
-                "label": "Ensemble",
-                "sees": "both",
-                "fused": fused,
-                "scaling": {"Drama": [2.0, 0.0], "Horror": [1.0, 0.0]},
-            },
-        ),
+        EvaluatedModel("ensemble", drama, np.full(2, 0.5), of_ensemble),
         EvaluatedModel("prior", drama, np.full(2, 0.5), {"label": "Commonest genres", "sees": "nothing"}),
         EvaluatedModel("tfidf", horror, np.full(2, 0.5), {"label": "TF-IDF", "sees": "overview"}),
     ]
     return explanations(films, models, [0, 1, 2], genres={2: 1}, tfidf=tfidf)
+
+
+@pytest.fixture(autouse=True)
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = SimpleNamespace(
+        put=lambda value: value,
+        get=lambda value: value,
+        remote=lambda **_: lambda function: SimpleNamespace(remote=function),
+    )
+    monkeypatch.setattr(film_explanations, "ray", here)
+
+
+@pytest.fixture
+def reasons(checkpoint: str, tfidf: TfidfBaseline) -> dict[int, list[dict[str, Any]]]:
+    return explained(checkpoint, tfidf, poster=0)
 
 
 def weights(reason: dict[str, Any]) -> list[float]:
@@ -113,3 +113,13 @@ def test_words_of_tfidf_are_exact_and_the_ensemble_adds_them_up(
     assert weights(ensemble) == pytest.approx((1.5 * exact[0]).tolist(), abs=2e-4)
     assert ensemble["poster_share"] == 0  # no member sees posters
     assert all(one["members"] == {} for one in reasons[0])
+
+
+def test_an_ensemble_gives_no_reasons_while_a_member_that_reads_the_film_has_none(
+    checkpoint: str, tfidf: TfidfBaseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [one["key"] for one in explained(checkpoint, tfidf, poster=9)[0]] == ["lstm", "ensemble", "tfidf"]
+    monkeypatch.setattr(film_explanations, "explain_checkpoint", lambda _, __, pairs: [None] * len(pairs))
+    assert [one["key"] for one in explained(checkpoint, tfidf, poster=9)[0]] == ["tfidf"]
+    # Without a poster the network may be one that needs it: then the ensemble is that of the others.
+    assert [one["key"] for one in explained(checkpoint, tfidf, poster=0)[0]] == ["ensemble", "tfidf"]
