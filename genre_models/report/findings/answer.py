@@ -77,13 +77,12 @@ def _lead(comparison: Mapping[str, Any], key: str, other: str) -> str:
         return "How sure that is was not measured."
     low, high = (show(100 * end, 0) for end in paired.interval)
     # Of the rounded numbers in the title, so that they add up.
-    lead = show(float(_hundred(comparison, key)) - float(_hundred(comparison, other)), 0)
+    ahead = float(_hundred(comparison, key)) - float(_hundred(comparison, other))
+    lead = show(ahead, 0)
     if side(paired) > 0:
         return f"The lead of {lead} is sure: with other films like these it would be {low} to {high}, 19 times in 20."
-    return (
-        f"A lead of {lead} is not sure: with other films like these it could be anything from {low} to {high}, "
-        "19 times in 20."
-    )
+    what = f"A lead of {lead} is not sure" if ahead > 0 else "That is no lead"
+    return f"{what}: with other films like these it could be anything from {low} to {high}, 19 times in 20."
 
 
 def _rivals(comparison: Mapping[str, Any], ranked: list[str]) -> str:

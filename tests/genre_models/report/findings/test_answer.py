@@ -57,6 +57,13 @@ def test_without_a_clear_winner_the_title_says_so() -> None:
     )
 
 
+def test_no_lead_is_called_so() -> None:
+    comparison = with_guesses({"cnn": 0.49, "lstm": 0.492, "prior": 0.494})
+    for pair in comparison["differences"]:
+        pair["metrics"]["mean_average_precision"]["interval"] = [-0.1, 0.2]
+    assert answer(comparison).sure.startswith("That is no lead: with other films like these it could be anything from")
+
+
 def test_a_better_order_without_better_guesses_is_said() -> None:
     comparison = with_guesses({"cnn": 0.50, "lstm": 0.51, "prior": 0.49})
     assert answer(comparison).sure.startswith(
