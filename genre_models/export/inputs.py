@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,11 +78,28 @@ def numeric_inputs(part: Part) -> tuple[ArtefactInput, ...]:
 def raw_inputs(part: Part) -> tuple[ArtefactInput, ...]:
     """Return the inputs of a format that decodes pictures and reads text: files, texts, and token ids of pieces."""
     readers = [one for one in networks(part) if one.reads]
-    outside = [one for one in readers if tokenizer_of(one) not in IN_GRAPH]
+    outside = [one for one in readers if not is_cut_in_graph(one)]
     reads_text = len(outside) < len(readers) or any(isinstance(one, TfidfPart) for one in part.all_parts())
     poster = [ArtefactInput(POSTER, "file")] * bool(poster_sizes(part))
     overview = [ArtefactInput(OVERVIEW, "text")] * reads_text
     return (*poster, *overview, *(_token_input(one, part) for one in outside))
+
+
+def is_cut_in_graph(part: NetworkPart) -> bool:
+    """Return whether a SavedModel can cut a network's overviews into tokens."""
+    return part.tokenizer in IN_GRAPH or is_bert(part.tokenizer_json)
+
+
+def is_bert(tokenizer_json: str) -> bool:
+    """Return whether a tokenizer.json is laid out as BERT's, which a SavedModel can hold; empty is none."""
+    if not tokenizer_json:
+        return False
+    made = json.loads(tokenizer_json)
+    kinds = [(made.get(name) or {}).get("type") for name in ("normalizer", "pre_tokenizer", "model")]
+    plain = not any(
+        token[name] for token in made["added_tokens"] for name in ("lstrip", "rstrip", "normalized", "single_word")
+    )
+    return kinds == ["BertNormalizer", "BertPreTokenizer", "WordPiece"] and plain
 
 
 def tokenizer_of(part: NetworkPart) -> str:

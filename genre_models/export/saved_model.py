@@ -15,6 +15,7 @@ from genre_models.export.inputs import (
     OVERVIEW,
     POSTER,
     ArtefactInput,
+    is_cut_in_graph,
     networks,
     poster_sizes,
     raw_inputs,
@@ -74,7 +75,9 @@ class _Graph(tf.Module):
 
     def _token_ids(self, one: Any, given: Mapping[str, Any]) -> Any:
         """Return the token ids of a network, from text or as given."""
-        if (tokenizer := tokenizer_of(one)) in IN_GRAPH:
+        if (tokenizer := tokenizer_of(one)) not in IN_GRAPH and is_cut_in_graph(one):
+            return self._texts.piece_ids(given[OVERVIEW], one.tokenizer_json, one.max_tokens)
+        if tokenizer in IN_GRAPH:
             return self._texts.token_ids(given[OVERVIEW], one.checkpoint.vocabulary, tokenizer, one.max_tokens)
         name = next(each.name for each in raw_inputs(self._part) if each.part == one.key and each.form == "token_ids")
         return given[name]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +21,7 @@ _PUNCTUATION = r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']"
 _STEM = "^(.{4,}?)(?:ingly|edly|ing|ied|ies|ed|ly|es|s)$"
 # A character of a private area, which ends words as a blank does; it marks ends of words for a while.
 _MARK = "\ue000"
+_PRIVATE = r"[\x{e000}-\x{f8ff}\x{f0000}-\x{ffffd}\x{100000}-\x{10fffd}]"
 _SAME = "(same)"  # longer than a character, shorter than none that a table holds
 _MOST_PARTS = 2  # of a term of TF-IDF
 
@@ -31,6 +34,7 @@ class Texts(tf.Module):
         self._lower = _table(_lower_cases(), _SAME)
         self._plain = _table(_without_accents(), _SAME)
         self._vocabularies: dict[str, Any] = {}
+        self._pieces: dict[str, _Pieces] = {}
         self._weights: dict[str, Any] = {}
 
     def have_words(self, overviews: Any) -> Any:
@@ -82,6 +86,32 @@ class Texts(tf.Module):
         ]
         return tf.cast(tf.stack(columns_of, axis=1), tf.float32)
 
+    def piece_ids(self, overviews: Any, tokenizer_json: str, max_tokens: int) -> Any:
+        """Return right-padded ids int32 [n, T] by an encoder's tokenizer that `inputs.is_bert` knows.
+
+        As `datasets.text.pretrained_tokenizer.WordPiece`: of words the longest known pieces.
+        """
+        if tokenizer_json not in self._pieces:
+            self._pieces[tokenizer_json] = _Pieces(tokenizer_json)
+        pieces = self._pieces[tokenizer_json]
+        # The private area stands for special tokens; what a text has of it is dropped, as by the tokenizer.
+        text = tf.strings.regex_replace(overviews, _PRIVATE, "")
+        for place, token in enumerate(pieces.special):
+            text = tf.strings.regex_replace(text, re.escape(token), chr(ord(_MARK) + place))
+        words = tf.strings.split(self._mapped(text, pieces.normalized))
+        cut = pieces.cut(words.flat_values)
+        splits = tf.gather(cut.row_splits, words.row_splits)
+        ids = tf.RaggedTensor.from_row_splits(cut.flat_values, splits)[:, : max_tokens - 2]
+        lengths, is_known = ids.row_lengths(), tf.reduce_any(tf.not_equal(ids, pieces.unknown), axis=1)
+        inner = tf.RaggedTensor.from_row_lengths(
+            tf.boolean_mask(ids.flat_values, tf.repeat(is_known, lengths)), tf.where(is_known, lengths, 0)
+        )
+        first, last = (tf.fill((ids.nrows(), 1), end) for end in pieces.ends)
+        whole = tf.concat([first, inner, last], axis=1)
+        flat = whole.flat_values
+        exchanged = tf.where(flat == pieces.padding, 0, tf.where(flat == 0, pieces.padding, flat))
+        return tf.ensure_shape(whole.with_flat_values(exchanged).to_tensor(0), (None, None))
+
     # -- words: each result is ragged, string [n, (words)]
 
     def _words(self, overviews: Any, tokenizer: str) -> Any:
@@ -122,6 +152,81 @@ class Texts(tf.Module):
         found = table.lookup(tf.cast(codes.flat_values, tf.int64))
         new = codes.with_flat_values(tf.where(tf.equal(found, _SAME), plain, found))
         return tf.strings.reduce_join(new, axis=-1)
+
+
+class _Pieces(tf.Module):
+    """The tables of an encoder's tokenizer."""
+
+    def __init__(self, tokenizer_json: str) -> None:
+        from tokenizers import Tokenizer
+
+        super().__init__()
+        tokenizer, described = Tokenizer.from_str(tokenizer_json), json.loads(tokenizer_json)
+        model = described["model"]
+        self.special = [one["content"] for one in described["added_tokens"]]
+        self.unknown = tokenizer.token_to_id(model["unk_token"])
+        tokenizer.no_padding()
+        self.ends = tokenizer.encode("").ids
+        padding = described["padding"]
+        self.padding = padding["pad_id"] if padding else tokenizer.token_to_id("[PAD]")
+        self.normalized = _table(_normalized(tokenizer, self.special), _SAME)
+        self._before = model["continuing_subword_prefix"]
+        self._most = model["max_input_chars_per_word"]
+        self._ids = _ids(tokenizer.get_vocab(), -1)
+        self._longest = max(map(len, tokenizer.get_vocab()))
+
+    def cut(self, words: Any) -> Any:
+        """Cut words, string [n], into the longest known pieces; one that cannot be is unknown.
+
+        Returns:
+            Ids int32 [n, (pieces)], ragged.
+        """
+        lengths = tf.strings.length(words, unit="UTF8_CHAR")
+        sizes = tf.range(1, self._longest + 1)[None] + tf.zeros_like(lengths)[:, None]
+        whole = tf.repeat(words[:, None], self._longest, axis=1)
+
+        def is_open(start: Any, failed: Any) -> Any:
+            return tf.logical_and(start < lengths, tf.logical_not(failed))
+
+        def step(start: Any, failed: Any, ids: Any) -> tuple[Any, Any, Any]:
+            at = tf.where(is_open(start, failed), start, 0)
+            parts = tf.strings.substr(whole, tf.repeat(at[:, None], self._longest, axis=1), sizes, unit="UTF8_CHAR")
+            parts = tf.where(at[:, None] > 0, tf.strings.join([self._before, parts]), parts)
+            found = self._ids.lookup(parts)
+            fits = (found >= 0) & (sizes <= (lengths - at)[:, None]) & is_open(start, failed)[:, None]
+            best = tf.reduce_max(tf.where(fits, sizes, 0), axis=1)
+            chosen = tf.gather(found, tf.maximum(best - 1, 0), axis=1, batch_dims=1)
+            ids = tf.concat([ids, tf.where(best > 0, chosen, -1)[:, None]], axis=1)
+            return start + best, tf.logical_or(failed, is_open(start, failed) & (best == 0)), ids
+
+        start, none = tf.zeros_like(lengths), tf.zeros((tf.size(words), 0), tf.int32)
+        _, failed, ids = tf.while_loop(
+            lambda start, failed, _: tf.reduce_any(is_open(start, failed)),
+            step,
+            (start, lengths > self._most, none),
+            shape_invariants=(start.shape, start.shape, tf.TensorShape((None, None))),
+        )
+        unknown = tf.where(failed, self.unknown, -1)[:, None]
+        ids = tf.concat([unknown, tf.where(failed[:, None], -1, ids)], axis=1)
+        return tf.ragged.boolean_mask(ids, ids >= 0)
+
+
+def _normalized(tokenizer: Any, special: Sequence[str]) -> dict[str, str]:
+    """Return what a tokenizer makes of each character; blanks are round what is a word of its own.
+
+    Characters from `_MARK` on stand for special tokens.
+    """
+    characters = [c for c in _all() if unicodedata.category(c) != "Co"]
+    made = tokenizer.normalizer.normalize_str("|".join(c if c != "|" else "a" for c in characters)).split("|")
+    made[characters.index("|")] = "|"
+    cut = tokenizer.pre_tokenizer.pre_tokenize_str
+    # Letters, marks and numbers are parts of words.
+    alone = {c for c in set("".join(made)) if unicodedata.category(c)[0] not in "LMN" and len(cut(f"a{c}a")) > 1}
+    result = dict(zip(characters, ("".join(f" {c} " if c in alone else c for c in one) for one in made), strict=True))
+    # Ends of lines are blanks before a tokenizer gets a text.
+    result |= {c: " " for c in characters if c.isspace() and len(f"a{c}a".splitlines()) > 1}
+    named = {chr(ord(_MARK) + place): f" {token} " for place, token in enumerate(special)}
+    return {c: one for c, one in result.items() if c != one} | named
 
 
 def _counted(words: Any) -> Any:

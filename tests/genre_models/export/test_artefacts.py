@@ -205,7 +205,7 @@ def test_frozen_encoders_go_with_the_model(artefacts: Artefacts) -> None:
     poster, tokens = numeric_inputs(part)
     assert (poster.form, poster.height, poster.width) == ("pixels", 8, 6)
     assert (tokens.tokenizer, tokens.max_tokens, tokens.vocabulary) == ("encoder", 12, "tokenizer.json")
-    assert [one.form for one in raw_inputs(part)] == ["file", "token_ids"]
+    assert [one.form for one in raw_inputs(part)] == ["file", "text"]
     # Members on the same encoder share it.
     both = read_parts([artefacts.models / "frozen", artefacts.models / "frozen"])
     inside = [{layer.name: layer for layer in one.model.layers} for one in networks(both)]

@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from datasets.text.pretrained_tokenizer import WordPiece
 from datasets.text.vocabulary import Tokenizer, Vocabulary, words_of
 from genre_models.export import preprocessing
+from genre_models.export.inputs import is_bert
 from genre_models.export.text import Texts
 from genre_models.metrics.baselines import TfidfBaseline
 from tests.datasets.text.test_pretrained_tokenizer import PIECES, tokenizer_of_pieces
@@ -83,6 +84,22 @@ def test_the_file_beside_an_artefact_makes_the_same_ids(overviews: list[str], to
         found = preprocessing.token_ids(overview, ids, tokenizer=tokenizer, max_tokens=12)
         # An artefact knows a film without overview by its zeros.
         assert found.tolist() == (row.tolist() if overview.strip() else [0] * 12)
+
+
+def test_pieces_are_those_of_the_encoder_s_tokenizer(texts: Texts, overviews: list[str]) -> None:
+    """Special tokens in a text, long words and characters of Unicode's corners among them."""
+    pytest.importorskip("tokenizers")
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    made = json.dumps(tokenizer_of_pieces([*PIECES[4:], *letters, *(f"##{letter}" for letter in letters), "murder"]))
+    assert is_bert(made) and not is_bert("") and not is_bert(made.replace('"lstrip": false', '"lstrip": true'))
+    special = ("the [SEP] ship [sep] [CLS]", "[UNK] [UNK]", "\u4e2d\u6587 ship", "a" * 101, "a" * 100, "sink " * 40)
+    asked = [*special, *HARD, *overviews[::4]]
+    # As films are read: in one line.
+    lines = [" ".join(filter(None, map(str.strip, one.splitlines()))) for one in asked]
+    wanted, lengths = WordPiece(made).encode(lines, max_tokens=24)
+    found = texts.piece_ids([one.encode() for one in asked], made, 24).numpy()
+    assert found.shape == (len(asked), lengths.max())
+    np.testing.assert_array_equal(found, wanted[:, : found.shape[1]])
 
 
 def test_the_file_beside_an_artefact_reads_the_tokenizer_of_an_encoder(tmp_path: Path) -> None:
