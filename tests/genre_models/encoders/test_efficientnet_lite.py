@@ -117,21 +117,30 @@ def by_hand(state: State, picture: np.ndarray, blocks: list[tuple[int, int, int]
     return normalised(convolved(x, state["_conv_head.weight"], 1), "_bn1")
 
 
-@pytest.mark.parametrize(("variant", "parameters"), [(0, 3_413_024), (1, 4_189_344), (2, 4_869_168)])
-def test_the_map_and_the_features_are_those_by_hand(
-    monkeypatch: pytest.MonkeyPatch, variant: int, parameters: int
-) -> None:
+@pytest.mark.parametrize("variant", range(3))
+def test_blocks_of_each_variant_are_those_by_hand(variant: int) -> None:
+    made = [
+        (size, strides if number == 0 else 1, units)
+        for count, size, strides, _, units in efficientnet_lite._scaled(variant)
+        for number in range(count)
+    ]
+    assert made == VARIANTS[variant]
+    # The real files' parameters, without the head of 1,281,000 and the counters of batch normalisation.
+    parameters = (3_413_024, 4_189_344, 4_869_168)[variant]
+    assert sum(value.size for value in toy_state(VARIANTS[variant]).values()) == parameters
+
+
+@pytest.mark.parametrize("variant", [0, 2])
+def test_the_map_and_the_features_are_those_by_hand(monkeypatch: pytest.MonkeyPatch, variant: int) -> None:
     """On a picture of an odd and an even side, where paddings differ, and with every weight in its place."""
     blocks = VARIANTS[variant]
     state = toy_state(blocks)
-    # The real files' without the head of 1,281,000 and the counters of batch normalisation.
-    assert sum(value.size for value in state.values()) == parameters
     monkeypatch.setattr(efficientnet_lite, "read_state_dict", lambda _: state)
     picture = np.random.default_rng(1).integers(0, 256, (70, 45, 3), np.uint8)
     wanted = by_hand(state, picture, blocks)
     assert wanted.shape == (1280, 3, 2)
     network = build(Path("toy.pth"), pooled=False, variant=variant)
-    assert network.count_params() == parameters
+    assert network.count_params() == sum(value.size for value in state.values())
     have = network.predict_on_batch(picture[None])[0]
     np.testing.assert_allclose(have.transpose(2, 0, 1), wanted, rtol=1e-3, atol=1e-3)
     assert 0.1 < np.mean(wanted > 0.1) < 0.9  # neither all cut off nor nothing
