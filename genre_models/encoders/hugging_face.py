@@ -85,22 +85,23 @@ def read_weights(folder: Path, *prefixes: str) -> StateDict:
         OSError: it cannot be read.
     """
     try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        from safetensors import SafetensorError, safe_open
     except ImportError as error:
         raise ImportError(
             "a pretrained encoder in a folder needs the package safetensors: `pip install -e '.[pretrained]'`"
         ) from error
     path = folder / WEIGHTS
     try:
-        tensors = load_file(path)
+        with safe_open(path, framework="numpy") as file:
+            names = list(file.keys())
+            prefix = next((one for one in prefixes if any(name.startswith(one) for name in names)), "")
+            # Alone what is asked for: of a CLIP or SigLIP the text tower is the larger half.
+            kept = {name.removeprefix(prefix): file.get_tensor(name) for name in names if name.startswith(prefix)}
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} cannot be read: it is damaged, or of numbers that numpy does not have, such as bfloat16 "
             f"({type(error).__name__}: {error})"
         ) from error
-    prefix = next((one for one in prefixes if any(name.startswith(one) for name in tensors)), "")
-    kept = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     return StateDict(path, kept)
 
 

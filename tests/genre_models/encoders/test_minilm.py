@@ -168,7 +168,7 @@ def test_another_kind_of_model_is_refused(folder: Path, name: str, value: Any, s
 
 def test_without_the_extra_one_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
-    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
     with pytest.raises(ImportError, match=r"pip install -e '\.\[pretrained\]'"):
         build(tmp_path)
 
