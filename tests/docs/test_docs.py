@@ -26,7 +26,7 @@ OF_OTHERS = {
     *("no-deps", "working-dir", "address", "head", "logdir", "generate", "help", "help-all", "watch", "template"),
     *("group-name", "description", "protocol", "source-group", "port", "cidr"),
     *("wait", "directory-prefix", "input-file", "local-dir"),
-    *("filters", "no-wait", "timeout", "version"),
+    *("filters", "no-wait", "no-sync", "timeout", "version"),
     *("real-films", "kuberay-schemas"),  # of our own tests
 }
 
