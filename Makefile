@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Where the demo's films, runs and report go; never into the checkout.
 DEMO ?= $(HOME)/film-genres/demo
 
-.PHONY: demo picture test test-quick test-pythons check bench install lock
+.PHONY: demo picture test test-quick test-nodes test-pythons check bench install lock
 
 FILMS := --store $(DEMO)/store --runs $(DEMO)/runs
 COURSEWORK := --store $(DEMO)/store --runs $(DEMO)/coursework --preset coursework
@@ -49,6 +49,14 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Clusters of two machines, which are namespaces of Linux and share a bucket: root, and 20 to 40 minutes. The S3 server has
+# an environment of its own, because it wants other versions of packages that the jobs use.
+MOTO := .venv-moto/bin
+test-nodes: install
+	@test -x $(MOTO)/moto_server || { "$(PYTHON)" -m venv .venv-moto && \
+		$(MOTO)/python -m pip install --quiet --disable-pip-version-check "moto[server]==5.*"; }
+	$(BIN)/python -m pytest -p no:randomly tests/nodes --nodes --moto $(abspath $(MOTO))/moto_server
 
 # The short sizes, under 15 minutes on 2 idle cores; the full ones: `benchmarks/table.py` without --quick.
 bench: install

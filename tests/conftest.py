@@ -26,6 +26,8 @@ RunJob = Callable[..., Finished]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the place of the real films, and the seconds a test may take without saying why."""
     parser.addini("seconds_of_a_test", "a test that takes longer says in its docstring why it is worth that")
+    parser.addoption("--nodes", action="store_true", help="run the tests of several machines, which take minutes")
+    parser.addoption("--moto", default="moto_server", help="command of moto's S3 server, for those tests")
     parser.addoption(
         "--real-films",
         default=str(ROOT.parent / "shared" / "data" / "multimodal_imdb"),

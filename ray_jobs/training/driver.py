@@ -69,6 +69,11 @@ def _train(
     held = fits_in_cache(
         checkpoint, setup.store, setup.have, hold=options.cache_films, share=options.object_store_share
     )
+    if not held and options.cache_films == "auto":
+        console.line(
+            f"The training films take more than {options.object_store_share:.0%} of the "
+            f"{setup.have.object_store_bytes / 1e9:.1f} GB of Ray's object store: they are read again in every epoch"
+        )
     films = films_for_workers(
         checkpoint,
         setup.store,
