@@ -31,7 +31,7 @@ def explained(error: BaseException) -> str:
     found = _BUCKET.search(text)
     bucket = f"the bucket {found[1]}" if found else "the bucket"
     if _NO_BUCKET.search(text):
-        return f"{bucket} does not exist on the remote storage: create it, or correct its name"
+        return no_bucket(found[1] if found else "")
     if _KEYS.search(text):
         return (
             f"the remote storage refuses the access keys for {bucket} ({first_line(error)}): check AWS_ACCESS_KEY_ID, "
@@ -43,6 +43,13 @@ def explained(error: BaseException) -> str:
             "for S3 AWS_ENDPOINT_URL"
         )
     return f"the remote storage failed: {first_line(error)}"
+
+
+def no_bucket(name: str) -> str:
+    """Return the sentence on a bucket that is missing."""
+    return (
+        f"the bucket{f' {name}' if name else ''} does not exist on the remote storage: create it, or correct its name"
+    )
 
 
 def first_line(error: BaseException) -> str:

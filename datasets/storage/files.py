@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from datasets.storage.failures import PathError, explained, is_remote
-from datasets.storage.filesystems import absolute, resolve
+from datasets.storage.filesystems import absolute, require_bucket, resolve
 from datasets.storage.paths import is_local, is_within, join, name, parent, split_options
 
 __all__ = [
@@ -43,7 +43,10 @@ def exists(path: str | Path) -> bool:
     """
     filesystem, inner = resolve(path)
     try:
-        return bool(filesystem.get_file_info(inner).type != pafs.FileType.NotFound)
+        if filesystem.get_file_info(inner).type != pafs.FileType.NotFound:
+            return True
+        require_bucket(path)
+        return False
     except OSError as error:
         if is_local(path):
             raise
@@ -155,6 +158,8 @@ def find(path: str | Path, called: str) -> list[str]:
     filesystem, inner = resolve(path)
     selector = pafs.FileSelector(inner, recursive=True, allow_not_found=True)
     paths = [info.path for info in filesystem.get_file_info(selector) if info.base_name == called and info.is_file]
+    if not paths:
+        require_bucket(path)
     below = [path[len(inner.rstrip("/")) :] for path in paths]
     # With the URI's host, account and options, which paths on its filesystem leave out.
     above, options = (inner, "") if is_local(path) else split_options(path)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.fs as pafs
 
-from datasets.storage.failures import PathError, first_line
+from datasets.storage.failures import PathError, first_line, no_bucket
 from datasets.storage.paths import is_local
 
 _GIVES_UP_S = 30
@@ -54,6 +54,32 @@ def resolve(path: str | Path) -> tuple[pafs.FileSystem, str]:
 def absolute(path: str | Path) -> str:
     """Return a local path (or file:// URI) as an absolute path, another URI unchanged."""
     return resolve(path)[1] if is_local(path) else str(path)
+
+
+def require_bucket(path: str | Path) -> None:
+    """Check that the bucket of an s3:// URI exists; where a file is missing, the reason may be this.
+
+    Raises:
+        PathError: it does not.
+    """
+    uri = str(path)
+    if not uri.startswith("s3://") or "allow_bucket_creation=" in uri:
+        return
+    filesystem, inner = resolve(uri)
+    bucket = inner.partition("/")[0]
+    if (filesystem, bucket) in _buckets:
+        return
+    try:
+        missing = filesystem.get_file_info(bucket).type == pafs.FileType.NotFound
+    except OSError:  # its keys may read files, and not ask for buckets
+        return
+    if missing:
+        raise PathError(f"cannot reach {path}: {no_bucket(bucket)}")
+    _buckets.append((filesystem, bucket))
+
+
+_buckets: list[tuple[pafs.FileSystem, str]] = []
+"""Buckets that exist."""
 
 
 def _bounded(uri: str) -> str:

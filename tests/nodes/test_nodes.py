@@ -18,7 +18,7 @@ from tests.nodes.machines import Cluster, Process, wait_until
 
 pytestmark = [pytest.mark.nodes, pytest.mark.slow, pytest.mark.timeout(1200)]
 TINY = ("--stem-filters", 4, "--block-filters", 8, "--dense-units", 16)
-EPOCHS = 8
+EPOCHS = 15
 TIMES = ("seconds", "training_seconds", "films_per_second")
 
 
@@ -45,7 +45,7 @@ def until_epoch(cluster: Cluster, name: str, epoch: int, job: Process) -> None:
         return any(f"/{name}/epoch-" in path and int(path.split("epoch-")[1][:3]) >= epoch
                    for path in cluster.network.paths("runs") if path.endswith("/checkpoint.json"))  # fmt: skip
 
-    wait_until(there, f"epoch {epoch} of {name}", seconds=300, every=1)
+    wait_until(there, f"epoch {epoch} of {name}", seconds=300, every=2)
 
 
 def all_free(cluster: Cluster) -> None:

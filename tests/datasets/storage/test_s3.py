@@ -108,6 +108,16 @@ def test_a_bucket_that_is_missing_is_named(s3: S3) -> None:
     )
 
 
+def test_nothing_is_said_of_files_in_a_bucket_that_is_missing(s3: S3) -> None:
+    """Else a store would be missing, or a folder without runs."""
+    other = s3.uri("store").replace("bucket", "other", 1)
+    for ask in (files.exists, lambda path: files.find(path, "run.json")):
+        with pytest.raises(files.PathError, match="the bucket other does not exist"):
+            ask(other)
+    assert not files.exists(s3.uri("store"))
+    assert files.find(s3.uri("store"), "run.json") == []
+
+
 @pytest.mark.parametrize("uri", ["s3://bucket/films?nosuch=1", "s3://bucket/films?request_timeout=soon", "s3:///films"])
 def test_options_that_are_unknown_are_named(uri: str) -> None:
     with pytest.raises(files.PathError) as error:
