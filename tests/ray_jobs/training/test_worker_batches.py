@@ -14,7 +14,7 @@ from genre_models.checkpoint import Checkpoint
 from genre_models.models.poster_cnn import PosterCNN
 from genre_models.training.recipe import Recipe
 from ray_jobs.training.train_spec import TrainSpec
-from ray_jobs.training.worker_batches import WorkerBatches
+from ray_jobs.training.worker_batches import WorkerBatches, shares_of_ranks
 
 FILMS, BATCH, EPOCHS = 40, 4, 3
 BLOCKS = [{"inputs": np.arange(start, start + 10), "labels": np.ones((10, 2), np.float32)} for start in (0, 10, 20, 30)]
@@ -106,3 +106,30 @@ def test_what_fails_while_reading_ahead_is_raised_by_the_epoch_that_needs_it() -
     list(feed.training(1))
     with pytest.raises(OSError, match="the disk is gone"):
         list(feed.training(2))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4])
+def test_any_number_of_workers_takes_the_same_steps_and_each_film_once(workers: int) -> None:
+    """A batch of 7 is 4 and 3 films on two workers; each step but the last is of 7 films in all."""
+    spec = job(window=100, shares=(20, 20))
+    recipe = dataclasses.replace(spec.checkpoint.recipe, batch_size=7)
+    spec = dataclasses.replace(
+        spec, checkpoint=dataclasses.replace(spec.checkpoint, recipe=recipe), validation_films=(11, 10)
+    )
+    films, filled, validated = [], np.zeros(6), []
+    for rank in range(workers):
+        shares = [shares_of_ranks(spec, split, workers) for split in ("train", "validation")]
+        own = [np.arange(sum(share[:rank]), sum(share[: rank + 1])) for share in shares]
+        blocks = [{"inputs": rows, "labels": np.ones((len(rows), 2), np.float32)} for rows in own]
+        read = [lambda block=block: [block] for block in blocks]
+        batches = WorkerBatches(spec, rank, workers, training=read[0], validation=read[1])
+        steps = list(batches.training(1))
+        assert len(steps) == 6
+        filled += [batch["weights"].sum() for batch in steps]
+        films += [film for batch in steps for film in batch["inputs"][batch["weights"] > 0]]
+        sizes = [len(batch["labels"]) for batch in batches.validation()]
+        assert set(sizes) == {-(-7 // workers)}  # equal on all ranks, which gather their scores
+        validated.append(len(sizes))
+    assert sorted(films) == list(range(FILMS))
+    assert filled.tolist() == [7.0] * 5 + [5.0]
+    assert len(set(validated)) == 1
