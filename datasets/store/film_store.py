@@ -247,7 +247,9 @@ def reading(path: str) -> Iterator[None]:
     """Raise StoreError, naming a store's file or folder, where the block cannot read it."""
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except StoreError:
+        raise
+    except (OSError, ValueError, pa.ArrowException) as error:  # of a column's name that is no text, say
         if is_remote(error):
             raise StoreError(f"{path} cannot be read: {explained(error)}") from error
         why = str(error).strip().splitlines()

@@ -180,7 +180,7 @@ def checkpoints_below(place: str, *, tell: Tell = lambda _: None) -> list[Found]
         try:
             metadata = checkpoints.parse(files.read_text(path), where=path)
             figures = {name: float(value) for name, value in (metadata["figures"] or {}).items()}
-            usable = bool(figures) and int(metadata["epoch"]) > 0 and isinstance(metadata["store"], dict)
+            usable = bool(figures) and int(metadata["epoch"]) > 0 and isinstance(metadata.get("store", {}), dict)
         except FileNotFoundError:
             continue
         except (CheckpointError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
