@@ -160,7 +160,7 @@ class _Pieces(tf.Module):
     def __init__(self, tokenizer_json: str) -> None:
         from tokenizers import Tokenizer
 
-        super().__init__()
+        super().__init__(name="pieces")  # made while a graph is traced, where a name has no underscore in front
         tokenizer, described = Tokenizer.from_str(tokenizer_json), json.loads(tokenizer_json)
         model = described["model"]
         self.special = [one["content"] for one in described["added_tokens"]]

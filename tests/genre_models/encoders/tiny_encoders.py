@@ -18,6 +18,7 @@ class TinyImages(ImageEncoder):
     """A convolution: features of 5 units."""
 
     name = "efficientnet-lite0"
+    digest_needs_keras = True
 
     def weights_file(self, given: Path | None) -> Path:
         raise AssertionError(f"it has no file: {given}")
@@ -53,6 +54,9 @@ class TinyTexts(MiniLM):
         del given
         assert self._place is not None
         return self._place
+
+    def files(self, given: Path | None) -> list[Path]:
+        return [self.folder(given) / "tokenizer.json"]
 
     def build(self, backbone: Backbone) -> keras.Model:
         del backbone

@@ -82,7 +82,7 @@ def made(place: Path) -> Path:
     tfidf = TfidfBaseline(OVERVIEWS, labels)
     about = {"genres": GENRES, "thresholds": np.array([0.2, 0.3, 0.4]), "store": STORE, "scaling": scaling}
     write_tfidf(place / "tfidf", ModelFolder("tfidf", "TF-IDF", **about), tfidf.weights)
-    for name, keys in {"ensemble": ("cnn", "lstm", "tfidf"), "numeric": ("cnn", "fusion")}.items():
+    for name, keys in {"ensemble": ("cnn", "lstm", "frozen", "tfidf"), "numeric": ("cnn", "fusion")}.items():
         draw = np.random.default_rng(0)
         weights = draw.dirichlet(np.ones(len(keys)))
         stacking = StackingModel("stack", keys, weights, draw.normal(0.3, 0.5, (len(GENRES), 1 + len(keys))))
