@@ -191,11 +191,11 @@ SENTENCES = [
 @pytest.mark.slow
 def test_the_real_one_agrees_by_hand_on_twenty_sentences() -> None:
     """And finds its pairs: of each of the five sentences the other one is the nearest of the ten."""
+    folder, encoder = real()
     from safetensors.numpy import load_file
 
     from datasets.text.pretrained_tokenizer import WordPiece
 
-    folder, encoder = real()
     ids, lengths = WordPiece(folder).encode(SENTENCES, max_tokens=48)
     states = encoder.token_states(ids, lengths)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
