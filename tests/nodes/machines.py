@@ -30,6 +30,8 @@ S3_PORT = 5000
 _BIN = Path(sys.executable).parent.resolve()
 PYTHON = _BIN / Path(sys.executable).name
 _START_S = 120
+# What each machine has; by themselves all would find the same cores and memory.
+_SIZE = ("--num-cpus=1", "--object-store-memory=300000000")
 Process = subprocess.Popen[str]
 
 
@@ -240,18 +242,18 @@ class Cluster:
 
     def start_head(self, *options: str) -> None:
         """Start the head node; its jobs server answers when this returns."""
-        self.head.run("ray", "start", "--head", "--num-cpus=1", *options, timeout=_START_S)
-        wait_until(lambda: "Status" not in self._list() and "rror" not in self._list(), "the jobs server", every=2)
+        self.head.run("ray", "start", "--head", *_SIZE, *options, timeout=_START_S)
+        wait_until(self._lists_jobs, "the jobs server", every=2)
 
-    def _list(self) -> str:
+    def _lists_jobs(self) -> bool:
         process = self.head.start("ray", "job", "list")
-        said = process.communicate(timeout=60)[0]
-        return said if process.returncode == 0 else "Error"
+        process.communicate(timeout=60)
+        return process.returncode == 0
 
     def join(self, machine: Machine, *options: str) -> None:
         """Start a node that joins by the head's address."""
         address = f"--address={self.head.address}:6379"
-        machine.run("ray", "start", address, "--num-cpus=1", *options, timeout=_START_S)
+        machine.run("ray", "start", address, *_SIZE, *options, timeout=_START_S)
 
     def submitted(self, *command: object, options: tuple[str, ...] = ()) -> Process:
         """Submit a job from the checkout, as the README says."""
