@@ -50,7 +50,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Clusters of two machines, which are namespaces of Linux and share a bucket: root, and 20 to 40 minutes. The S3 server has
+# Clusters of two machines, which are namespaces of Linux and share a bucket; needs root. The S3 server has
 # an environment of its own, because it wants other versions of packages that the jobs use.
 MOTO := .venv-moto/bin
 test-nodes: install
