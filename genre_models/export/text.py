@@ -212,7 +212,7 @@ class _Pieces(tf.Module):
 
 
 def _normalized(tokenizer: Any, special: Sequence[str]) -> dict[str, str]:
-    """Return what a tokenizer makes of each character; blanks are round what is a word of its own.
+    """Map each character to its normalized form, with blanks around words of their own.
 
     Characters from `_MARK` on stand for special tokens.
     """
