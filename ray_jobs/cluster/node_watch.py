@@ -15,7 +15,7 @@ from ray_jobs.cli.console import counted
 from ray_jobs.cli.options import WorkerRange
 
 LOOKS_EVERY_S = 1.0
-_NO_ROOM_S = 20.0  # a start that takes longer is said; workers start in less
+_NO_ROOM_S, _BUSY_S = 20.0, 120.0  # a start that takes longer is said; with room, others may use the cluster
 
 Nodes = Callable[[], Sequence[Mapping[str, Any]]]
 """Lists the nodes as `ray.nodes` does."""
@@ -93,11 +93,15 @@ class NodeWatch:
                     self._lost.add(node)
                     self._say_gone(address, ids, self._room(alive))
             waited = self._clock() - self._waits_since if self._waits_since is not None else 0.0
-            if waited > _NO_ROOM_S and not self._before and not self._said_no_room:
+            no_room = self._room(alive) < self._workers.least
+            if waited > (_NO_ROOM_S if no_room else _BUSY_S) and not self._before and not self._said_no_room:
                 self._said_no_room = True
-                self._tell(
-                    f"The cluster has no room for {self._workers} yet: waiting up to {self.patience_s / 60:g} min"
+                why = (
+                    f"The cluster has no room for {self._workers} yet"
+                    if no_room
+                    else "The workers have not started yet"
                 )
+                self._tell(f"{why}: waiting up to {self.patience_s / 60:g} min")
             if waited > self.patience_s and not self.gave_up:
                 self.gave_up = (
                     f"waited {self.patience_s / 60:g} min for nodes: {self._workers} of "

@@ -81,6 +81,12 @@ def test_a_start_without_room_has_the_same_patience() -> None:
     assert cluster.watch.gave_up
 
 
+def test_a_slow_start_is_no_lack_of_room() -> None:
+    cluster = Cluster("2", "a", "b")
+    assert cluster.look(100) == []
+    assert cluster.look(21) == ["The workers have not started yet: waiting up to 20 min"]
+
+
 def test_all_nodes_of_the_workers_gone() -> None:
     cluster = Cluster("1", "head", "a")
     cluster.alive["head"] = False
