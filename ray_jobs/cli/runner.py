@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import shutil
 import signal
 import sys
@@ -60,7 +61,7 @@ def run_job(main: Callable[[Any], Any], options: type[Any], *, program: str = ""
         arguments = with_new_flags(sys.argv[1:])
         start = starting_point(options, arguments)
         if asked := {*help.SHORT, help.ALL}.intersection(arguments):
-            print(help.help_text(options, start, description or "", program, everything=help.ALL in asked))
+            _print_help(help.help_text(options, start, description or "", program, everything=help.ALL in asked))
             return
         parsed = tyro.cli(
             options,
@@ -87,6 +88,15 @@ def run_job(main: Callable[[Any], Any], options: type[Any], *, program: str = ""
         by = "by SIGTERM" if isinstance(error, Terminated) else "by you"
         _print_error(f"\nStopped {by}. What was finished is kept.")
         sys.exit(143 if isinstance(error, Terminated) else 130)
+
+
+def _print_help(text: str) -> None:
+    """Print the help, as far as whoever reads it wants it: `--help | head` ends without an error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python writes what is left once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

@@ -87,6 +87,15 @@ def test_paragraphs_are_reflowed(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(line) + 1 + len(after.split()[0]) > 74
 
 
+def test_help_that_nobody_reads_to_its_end_is_no_error() -> None:
+    command = [sys.executable, "ray_jobs/train_cnn.py", "--help"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
+        assert job.stdout is not None and job.stderr is not None
+        job.stdout.close()
+        said = job.stderr.read()
+    assert (job.returncode, said) == (0, "")
+
+
 def test_help_of_a_preset_shows_its_values() -> None:
     said = run_here("train_lstm", "--preset", "best", "--help").stdout
     recipe, _ = lookup.preset("lstm", "best")
