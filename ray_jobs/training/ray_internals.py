@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import Any
 
 import ray
+from ray._private import state
 from ray.train.v2._internal.callbacks import placement_group_callback
 from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.execution.controller import placement_group_cleaner
 from ray.train.v2._internal.execution.controller.placement_group_cleaner import PlacementGroupCleaner
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
@@ -66,10 +67,15 @@ class CleanerCallback(PlacementGroupCleanerCallback):
 class Cleaner(PlacementGroupCleaner):
     """Actor that frees the workers' resources once their controller is dead.
 
-    Ray Tune kills the controller of a trial that it stops. Ray's own cleaner ends with an error where several clusters
-    run on the machine: it does not know which one to ask.
+    Ray Tune kills the controller of a trial that it stops. Ray's own cleaner asks the dashboard of a cluster that it
+    has to find: it frees nothing where there is no dashboard, or several clusters run on the machine.
     """
 
     def __init__(self, **options: Any) -> None:
-        os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
+        placement_group_cleaner.is_actor_alive = _is_alive
         super().__init__(**options)
+
+
+def _is_alive(actor_id: str, timeout: float) -> bool:  # noqa: ARG001 - Ray's own has it
+    """Return whether an actor of this process's cluster is not dead, as the cluster's head says."""
+    return state.actors(actor_id).get("State") != "DEAD"
