@@ -77,5 +77,5 @@ class Cleaner(PlacementGroupCleaner):
 
 
 def _is_alive(actor_id: str, timeout: float) -> bool:  # noqa: ARG001 - Ray's own has it
-    """Return whether an actor of this process's cluster is not dead, as the cluster's head says."""
+    """Return whether an actor is not dead, as the head node says."""
     return state.actors(actor_id).get("State") != "DEAD"

@@ -280,7 +280,7 @@ def test_several_runs_are_averaged_and_probabilities_calibrated(home: Path, tmp_
         ("train_cnn", ("--workers", 64), r"asked for 64 workers"),
         ("train_cnn", ("--use-gpu",), r"the cluster has \d+ CPUs and 0 GPUs"),
         ("train_cnn", ("--height", 32), r"--height 64 --width 64"),
-        ("train_cnn", ("--batch-size", 3, "--workers", 2, "--cpus-per-worker", 0.1), "take a multiple of 2"),
+        ("train_cnn", ("--batch-size", 1, "--workers", 2, "--cpus-per-worker", 0.1), "take at least 2"),
         ("train_lstm", ("--no-such-option", 1), "no-such-option"),
         ("train_lstm", ("--resume", "--name", "never"), "there is no run"),
     ],
@@ -319,6 +319,6 @@ def test_a_folder_without_a_table_ends_with_one_message_and_no_store(tmp_path: P
     assert "Traceback" not in said.stderr
     assert not (tmp_path / "store").exists()
     with (tmp_path / "films" / "IMDB_overview_genres.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([["Id", "text", "Drama"], ["a", "Somebody waits.", 1]])
+        csv.writer(stream).writerows([["Id", "remark", "Drama"], ["a", "Somebody waits.", 1]])
     said = run_job("prepare_data", "--films", tmp_path / "films", "--store", tmp_path / "store", fails=True)
-    assert "name a column with --overview-column or --poster-column; left are text" in said.stderr
+    assert "name a column with --overview-column or --poster-column (left are remark)" in said.stderr

@@ -111,7 +111,11 @@ def test_models_answer_side_by_side_and_say_why(browser: Any, url: str, poster: 
 
         page.click("#explain")
         page.wait_for_selector("#reasons canvas")
-        assert page.locator("#which-genre button").all_inner_texts() == ["Comedy 50 %", "Drama 50 %", "Action 50 %"]
+        assert page.locator("#which-genre button").all_inner_texts() == [
+            "Comedy 50\xa0%",
+            "Drama 50\xa0%",
+            "Action 50\xa0%",
+        ]
         assert "Poster 75 %, overview 25 %" in page.inner_text("#reasons")
         # The heat is opaque above and clear below.
         shown = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 1, 2).data].filter((_, i) => i % 4 === 3)"
@@ -123,6 +127,8 @@ def test_models_answer_side_by_side_and_say_why(browser: Any, url: str, poster: 
 
 def test_it_works_by_keyboard_alone(browser: Any, url: str) -> None:
     with opened(browser, url) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.id") == "poster"
         assert page.evaluate("getComputedStyle(document.getElementById('drop')).outlineStyle") == "solid"
