@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
     "datasets": ("storage", "text", "tables", "raw", "store", "batches", "sample"),
     "genre_models": (
-        *("layers", "encoders", "models", "metrics", "training"),
+        *("layers", "weights", "encoders", "models", "metrics", "training"),
         *("presets.cnn", "presets.lstm", "presets.fusion", "presets.lookup", "studies", "checkpoint_files"),
         *("checkpoint", "explain", "predictors"),
         "export",

@@ -1,1 +1,1 @@
-"""Pretrained encoders and their weights."""
+"""Pretrained encoders: networks of posters and overviews, filled with published weights."""

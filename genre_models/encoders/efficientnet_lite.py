@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from genre_models.encoders.encoder import Backbone, ImageEncoder
-from genre_models.encoders.torch_weights import WeightsError, read_state_dict
+from genre_models.weights.torch_weights import WeightsError, read_state_dict
 
 if TYPE_CHECKING:
     import keras

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genre_models.encoders.encoder import Backbone, ImageEncoder
-from genre_models.encoders.hugging_face import (
+from genre_models.weights.hugging_face import (
     CONFIG,
     WEIGHTS,
     StateDict,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genre_models.encoders.encoder import Backbone, TextEncoder
-from genre_models.encoders.hugging_face import WEIGHTS, StateDict, fill, given_folder, read_config, read_weights
+from genre_models.weights.hugging_face import WEIGHTS, StateDict, fill, given_folder, read_config, read_weights
 
 if TYPE_CHECKING:
     import keras

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genre_models.encoders.encoder import Backbone, TextEncoder
-from genre_models.encoders.hugging_face import StateDict, fill, given_folder, read_config, read_weights
-from genre_models.encoders.mpnet_package import WEIGHTS_DIGEST, unpacked
+from genre_models.weights.hugging_face import StateDict, fill, given_folder, read_config, read_weights
+from genre_models.weights.mpnet_package import WEIGHTS_DIGEST, unpacked
 
 if TYPE_CHECKING:
     import keras

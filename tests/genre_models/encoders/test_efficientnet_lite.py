@@ -11,7 +11,7 @@ import pytest
 from genre_models.encoders import efficientnet_lite
 from genre_models.encoders.efficientnet_lite import EfficientNetLite, build, efficientnet_file
 from genre_models.encoders.encoder import Backbone
-from genre_models.encoders.torch_weights import WeightsError, read_state_dict
+from genre_models.weights.torch_weights import WeightsError, read_state_dict
 
 pytestmark = pytest.mark.slow
 

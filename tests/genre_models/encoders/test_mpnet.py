@@ -13,7 +13,7 @@ from scipy.special import erf
 
 from genre_models.encoders.encoder import Backbone, TokenEncoder, sentence_embeddings
 from genre_models.encoders.mpnet import MPNet, bucket, build
-from genre_models.encoders.mpnet_package import unpacked
+from genre_models.weights.mpnet_package import unpacked
 
 CONFIG = {
     "model_type": "mpnet",

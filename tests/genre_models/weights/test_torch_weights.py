@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genre_models.encoders.torch_weights import WeightsError, read_state_dict
+from genre_models.weights.torch_weights import WeightsError, read_state_dict
 
 NUMBERS = np.arange(12, dtype=np.float32) / 4
 

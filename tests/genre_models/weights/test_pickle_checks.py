@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from genre_models.encoders.pickle_checks import PickleError, check_pickle
-from genre_models.encoders.torch_weights import WeightsError, read_state_dict
+from genre_models.weights.pickle_checks import PickleError, check_pickle
+from genre_models.weights.torch_weights import WeightsError, read_state_dict
 
 
 def nested(levels: int, of: type = tuple) -> Any:

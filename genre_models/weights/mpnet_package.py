@@ -16,7 +16,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from genre_models.encoders.hugging_face import CONFIG, TOKENIZER, WEIGHTS
+from genre_models.weights.hugging_face import CONFIG, TOKENIZER, WEIGHTS
 
 WEIGHTS_DIGEST = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 """SHA-256 of the weights."""

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from genre_models.encoders.pickle_checks import PickleError, check_pickle
+from genre_models.weights.pickle_checks import PickleError, check_pickle
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the legacy format
 _PROTOCOL = 1001  # the second

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from genre_models.encoders import mpnet_package
 from genre_models.encoders.mpnet import MPNet
+from genre_models.weights import mpnet_package
 
 FILES = {"config.json": b"{}", "tokenizer.json": b"{ }", "model.safetensors": bytes(range(256)) * 40}
 
