@@ -32,7 +32,7 @@ _POSTER = (330, 220)  # pixels of a poster's file, of which a store's are made
 
 @dataclass(frozen=True)
 class Options:
-    """What is measured."""
+    """Models, batch sizes and numeric types to measure."""
 
     models: tuple[str, ...] = ("cnn", "lstm", "fusion")
     """Keys of the registry, each in its preset `best`."""

@@ -31,28 +31,23 @@ class Counted(io.RawIOBase):
         super().close()
 
 
-class Inflated(io.RawIOBase):
+class Inflated(Counted):
     """Decompressed stream that ends in an OSError where a few bytes become endless ones."""
 
     def __init__(self, stream: Any, packed: Counted, name: str) -> None:
-        self._stream, self._packed, self._name, self._count = stream, packed, name, 0
-
-    def readable(self) -> bool:
-        return True
+        super().__init__(stream)
+        self._packed, self._name = packed, name
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        self._count += len(data)
-        if self._count > _INFLATED + _RATIO * self._packed.count:
-            detail = f"becomes more than {self._count:,} bytes from {self._packed.count:,}, as no table does"
+        read = super().readinto(buffer)
+        if self.count > _INFLATED + _RATIO * self._packed.count:
+            detail = f"becomes more than {self.count:,} bytes from {self._packed.count:,}, as no table does"
             raise OSError(errno.EFBIG, detail, self._name)
-        return len(data)
+        return read
 
     def close(self) -> None:
-        self._stream.close()
-        self._packed.close()
         super().close()
+        self._packed.close()
 
 
 class Range(io.RawIOBase):

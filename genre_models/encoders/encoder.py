@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from genre_models.weights.hugging_face import CONFIG, TOKENIZER, WEIGHTS
+
 if TYPE_CHECKING:
     import keras
 
@@ -136,18 +138,18 @@ class TextEncoder(Encoder):
     def folder(self, given: Path | None) -> Path:
         """Return the folder with the weights and tokenizer.json; raises as `weights_file`."""
 
-    @abstractmethod
     def positions(self, model: keras.Model) -> int:
-        """Return the maximum number of tokens that `build`'s model can take."""
+        """Return the maximum number of tokens of `build`'s model, from its embedding of positions (512)."""
+        return int(model.get_layer("positions").input_dim)
 
     def weights_file(self, given: Path | None) -> Path:
         """Return the file of the weights; raises FileNotFoundError where there is none."""
-        return self.folder(given) / "model.safetensors"
+        return self.folder(given) / WEIGHTS
 
     def files(self, given: Path | None) -> list[Path]:
         """Return the configuration, the weights and the tokenizer; raises as `weights_file`."""
         folder = self.folder(given)
-        return [folder / name for name in ("config.json", "model.safetensors", "tokenizer.json")]
+        return [folder / name for name in (CONFIG, WEIGHTS, TOKENIZER)]
 
     def input_size(self, backbone: Backbone) -> str:
         """Return the number of tokens it takes, such as "256-tokens"."""

@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genre_models.encoders import transformer
 from genre_models.encoders.encoder import Backbone, ImageEncoder
 from genre_models.weights.hugging_face import (
     CONFIG,
     WEIGHTS,
     StateDict,
     fill,
-    given_folder,
+    named_folder,
     read_config,
     read_weights,
 )
@@ -113,8 +115,7 @@ def _network(
 
     units, heads = config["hidden_size"], config["num_attention_heads"]
 
-    def normalised(x: Any, name: str) -> Any:
-        return layers.LayerNormalization(epsilon=config["layer_norm_eps"], name=name)(x)
+    normalised = partial(transformer.normalised, epsilon=config["layer_norm_eps"])
 
     def attention(query: Any, x: Any, name: str) -> Any:
         return layers.MultiHeadAttention(heads, units // heads, name=name)(query, x)
@@ -236,26 +237,18 @@ class ImageTower(ImageEncoder):
 
     def weights_file(self, given: Path | None) -> Path:
         """Return the weights of a folder; raises FileNotFoundError where there are none."""
-        return self._folder(given) / WEIGHTS
+        return named_folder(self.name, given) / WEIGHTS
 
     def files(self, given: Path | None) -> list[Path]:
         """Return the files that the tower is built of."""
-        folder = self._folder(given)
+        folder = named_folder(self.name, given)
         return [path for name in (CONFIG, WEIGHTS, _PIXELS) if (path := folder / name).is_file()]
 
     def build(self, backbone: Backbone) -> keras.Model:
         """Build the tower with its weights; raises as the function `build`."""
-        folder = self._folder(backbone.path)
+        folder = named_folder(self.name, backbone.path)
         return build(folder, self.name, height=backbone.height, width=backbone.width)
 
     def stages(self, model: keras.Model) -> list[list[keras.Layer]]:
         """Return the Keras layers of each of the tower's layers, in order."""
         return stages(model)
-
-    def _folder(self, given: Path | None) -> Path:
-        if given is None:
-            raise FileNotFoundError(
-                f"{self.name} has no package of weights: name a folder of one by --backbone-weights; "
-                "docs/pretrained.md lists some"
-            )
-        return given_folder(given)

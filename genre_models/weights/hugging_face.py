@@ -41,6 +41,16 @@ def given_folder(folder: Path) -> Path:
     raise FileNotFoundError(f"{folder} is no folder of a pretrained encoder: it has no {WEIGHTS}")
 
 
+def named_folder(backbone: str, folder: Path | None) -> Path:
+    """Return the folder named for a backbone that has no package of weights; raises as `given_folder`."""
+    if folder is None:
+        raise FileNotFoundError(
+            f"{backbone} has no package of weights: name a folder of one by --backbone-weights; "
+            "docs/pretrained.md lists some"
+        )
+    return given_folder(folder)
+
+
 def read_config(
     folder: Path, model_types: tuple[str, ...], required: Mapping[str, Any], *, part: str = ""
 ) -> dict[str, Any]:

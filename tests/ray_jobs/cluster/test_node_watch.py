@@ -1,4 +1,4 @@
-"""What is said of nodes that go and come, and when the wait for them ends."""
+"""Messages on nodes that go and come, and the end of the wait for them."""
 
 from __future__ import annotations
 
