@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from genre_models.encoders import image_tower
 from genre_models.encoders.encoder import Backbone
 from genre_models.encoders.image_tower import ImageTower
 from genre_models.encoders.registry import image_encoder
+from tests.genre_models.encoders import by_hand
+from tests.genre_models.encoders.by_hand import State
 
-State = dict[str, np.ndarray]
 VISION = {
     "hidden_size": 6,
     "num_attention_heads": 2,
@@ -72,22 +74,13 @@ def save(folder: Path, kind: str, *, whole: bool = True, **vision: Any) -> Path:
     return folder
 
 
-def by_hand(state: State, kind: str, picture: np.ndarray, mean: list[float], deviation: list[float]) -> np.ndarray:
+def features_by_hand(
+    state: State, kind: str, picture: np.ndarray, mean: list[float], deviation: list[float]
+) -> np.ndarray:
     """A picture's features [6], patch by patch and head by head."""
 
-    def dense(x: np.ndarray, key: str) -> np.ndarray:
-        return x @ state[f"{key}.weight"].T + state[f"{key}.bias"]
-
-    def normalised(x: np.ndarray, key: str) -> np.ndarray:
-        scaled = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-3)
-        return scaled * state[f"{key}.weight"] + state[f"{key}.bias"]
-
-    def attended(query: np.ndarray, key: np.ndarray, value: np.ndarray) -> np.ndarray:
-        heads = []
-        for head in (slice(0, 3), slice(3, 6)):
-            weights = np.exp(query[:, head] @ key[:, head].T / math.sqrt(3))
-            heads.append(weights / weights.sum(axis=1, keepdims=True) @ value[:, head])
-        return np.concatenate(heads, axis=1)
+    dense, normalised = partial(by_hand.dense, state), partial(by_hand.normalised, state, epsilon=1e-3)
+    attended = partial(by_hand.attended, heads=2)
 
     def perceptron(x: np.ndarray, key: str) -> np.ndarray:
         wide = dense(x, f"{key}.fc1")
@@ -130,13 +123,13 @@ def test_features_are_those_by_hand(tmp_path: Path, kind: str) -> None:
     backbone = Backbone(kind, str(save(tmp_path, kind)), 12, 12)
     features = image_encoder(backbone).load(backbone)(PICTURES)
     for picture, have in zip(PICTURES, features, strict=True):
-        wanted = by_hand(toy_weights(kind), kind, picture, MEAN[kind], DEVIATION[kind])
+        wanted = features_by_hand(toy_weights(kind), kind, picture, MEAN[kind], DEVIATION[kind])
         np.testing.assert_allclose(have, wanted, rtol=1e-4, atol=1e-4)
     save(tmp_path, kind, whole=False)
     told = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(told), encoding="utf-8")
     model = image_encoder(backbone).build(backbone)
-    wanted = by_hand(toy_weights(kind), kind, PICTURES[0], [0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
+    wanted = features_by_hand(toy_weights(kind), kind, PICTURES[0], [0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
     np.testing.assert_allclose(model.predict_on_batch(PICTURES)[0], wanted, rtol=1e-4, atol=1e-4)
     assert [path.name for path in image_encoder(backbone).files(tmp_path)] == [
         *("config.json", "model.safetensors", "preprocessor_config.json")
@@ -149,13 +142,8 @@ def test_features_are_those_by_hand(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_tower_is_saved_and_loaded(tmp_path: Path) -> None:
-    """It has only Keras' own layers: a model with it needs nothing of ours to load, in safe mode."""
-    import keras
-
     model = image_tower.build(save(tmp_path, "siglip"), "siglip", height=12, width=12)
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    np.testing.assert_array_equal(again.predict_on_batch(PICTURES), model.predict_on_batch(PICTURES))
+    by_hand.require_saved_and_loaded(model, PICTURES, tmp_path / "model.keras")
 
 
 def test_posters_of_another_size_have_positions_in_between(tmp_path: Path) -> None:

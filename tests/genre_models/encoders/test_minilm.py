@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,13 @@ import pytest
 
 from genre_models.encoders.encoder import Backbone, TokenEncoder, sentence_embeddings
 from genre_models.encoders.minilm import MiniLM, build, minilm_folder
+from tests.genre_models.encoders.by_hand import (
+    attended,
+    bert_feed_forward,
+    dense,
+    normalised,
+    require_saved_and_loaded,
+)
 
 CONFIG = {
     "model_type": "bert",
@@ -25,7 +31,6 @@ CONFIG = {
     "vocab_size": 20,
     "layer_norm_eps": 1e-3,  # large enough to tell in six units
 }
-erf = np.vectorize(math.erf)
 
 
 def toy_weights() -> dict[str, np.ndarray]:
@@ -60,30 +65,16 @@ def folder(tmp_path: Path) -> Path:
 def by_hand(state: dict[str, np.ndarray], ids: np.ndarray, config: dict[str, Any]) -> np.ndarray:
     """One film's states [T, D] from its ids [T], none of them padding: Devlin et al. 2019, head by head."""
 
-    def dense(x: np.ndarray, key: str) -> np.ndarray:
-        return x @ state[f"{key}.weight"].T.astype(np.float64) + state[f"{key}.bias"]
-
-    def normalised(x: np.ndarray, key: str) -> np.ndarray:
-        variance = x.var(axis=1, keepdims=True) + config["layer_norm_eps"]
-        scaled = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(variance)
-        return scaled * state[f"{key}.LayerNorm.weight"] + state[f"{key}.LayerNorm.bias"]
-
+    epsilon = config["layer_norm_eps"]
     words, places = state["embeddings.word_embeddings.weight"], state["embeddings.position_embeddings.weight"]
-    x = normalised(words[ids] + places[: len(ids)] + state["embeddings.token_type_embeddings.weight"][0], "embeddings")
-    width = config["hidden_size"] // config["num_attention_heads"]
+    x = words[ids] + places[: len(ids)] + state["embeddings.token_type_embeddings.weight"][0]
+    x = normalised(state, x, "embeddings.LayerNorm", epsilon)
     for i in range(config["num_hidden_layers"]):
         key = f"encoder.layer.{i}"
-        query, told, value = (dense(x, f"{key}.attention.self.{part}") for part in ("query", "key", "value"))
-        heads = []
-        for start in range(0, config["hidden_size"], width):
-            head = slice(start, start + width)
-            weights = np.exp(query[:, head] @ told[:, head].T / math.sqrt(width))
-            heads.append(weights / weights.sum(axis=1, keepdims=True) @ value[:, head])
-        attended = dense(np.concatenate(heads, axis=1), f"{key}.attention.output.dense")
-        x = normalised(x + attended, f"{key}.attention.output")
-        wide = dense(x, f"{key}.intermediate.dense")
-        gelu = wide * 0.5 * (1 + erf(wide / math.sqrt(2)))
-        x = normalised(x + dense(gelu, f"{key}.output.dense"), f"{key}.output")
+        parts = (dense(state, x, f"{key}.attention.self.{part}") for part in ("query", "key", "value"))
+        output = dense(state, attended(*parts, config["num_attention_heads"]), f"{key}.attention.output.dense")
+        x = normalised(state, x + output, f"{key}.attention.output.LayerNorm", epsilon)
+        x = bert_feed_forward(state, x, key, epsilon)
     return x
 
 
@@ -139,14 +130,7 @@ def test_sentence_embeddings_by_hand() -> None:
 
 
 def test_frozen_layers_are_saved_and_loaded(folder: Path) -> None:
-    """The encoder has only Keras' own layers: a model with it needs nothing of ours to load, in safe mode."""
-    import keras
-
-    model = build(folder)
-    model.save(folder / "model.keras")
-    ids, _ = padded(FILMS)
-    again = keras.saving.load_model(folder / "model.keras", safe_mode=True)
-    np.testing.assert_array_equal(again.predict_on_batch(ids), model.predict_on_batch(ids))
+    require_saved_and_loaded(build(folder), padded(FILMS)[0], folder / "model.keras")
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import erf
 
 from genre_models.encoders.encoder import Backbone, TokenEncoder, sentence_embeddings
 from genre_models.encoders.mpnet import MPNet, bucket, build
 from genre_models.weights.mpnet_package import unpacked
+from tests.genre_models.encoders.by_hand import (
+    attended,
+    bert_feed_forward,
+    dense,
+    normalised,
+    require_saved_and_loaded,
+)
 
 CONFIG = {
     "model_type": "mpnet",
@@ -76,32 +81,17 @@ def bucket_by_hand(distance: int) -> int:
 def by_hand(state: dict[str, np.ndarray], ids: list[int], config: dict[str, Any]) -> np.ndarray:
     """One film's states [T, D] from the ids [T] of the file, none of them padding: Song et al. 2020, head by head."""
 
-    def dense(x: np.ndarray, key: str) -> np.ndarray:
-        return x @ state[f"{key}.weight"].T.astype(np.float64, copy=False) + state[f"{key}.bias"]
-
-    def normalised(x: np.ndarray, key: str) -> np.ndarray:
-        variance = x.var(axis=1, keepdims=True) + config["layer_norm_eps"]
-        scaled = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(variance)
-        return scaled * state[f"{key}.LayerNorm.weight"] + state[f"{key}.LayerNorm.bias"]
-
+    epsilon = config["layer_norm_eps"]
     words, places = state["embeddings.word_embeddings.weight"], state["embeddings.position_embeddings.weight"]
-    x = normalised(words[ids] + places[2 : 2 + len(ids)], "embeddings")
+    x = normalised(state, words[ids] + places[2 : 2 + len(ids)], "embeddings.LayerNorm", epsilon)
     bias = state["encoder.relative_attention_bias.weight"]
     buckets = [[bucket_by_hand(seen - token) for seen in range(len(ids))] for token in range(len(ids))]
-    width = config["hidden_size"] // config["num_attention_heads"]
     for i in range(config["num_hidden_layers"]):
         key = f"encoder.layer.{i}"
-        query, other, value = (dense(x, f"{key}.attention.attn.{part}") for part in ("q", "k", "v"))
-        attended = np.zeros_like(x)
-        for head in range(config["num_attention_heads"]):
-            of_head = slice(head * width, (head + 1) * width)
-            scores = query[:, of_head] @ other[:, of_head].T / math.sqrt(width) + bias[buckets, head]
-            weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-            attended[:, of_head] = weights / weights.sum(axis=1, keepdims=True) @ value[:, of_head]
-        x = normalised(x + dense(attended, f"{key}.attention.attn.o"), f"{key}.attention")
-        wide = dense(x, f"{key}.intermediate.dense")
-        gelu = wide * 0.5 * (1 + erf(wide / math.sqrt(2)))
-        x = normalised(x + dense(gelu, f"{key}.output.dense"), f"{key}.output")
+        parts = (dense(state, x, f"{key}.attention.attn.{part}") for part in "qkv")
+        seen = attended(*parts, config["num_attention_heads"], bias[buckets])
+        x = normalised(state, x + dense(state, seen, f"{key}.attention.attn.o"), f"{key}.attention.LayerNorm", epsilon)
+        x = bert_feed_forward(state, x, key, epsilon)
     return x
 
 
@@ -145,14 +135,7 @@ def test_the_encoder_takes_any_mpnet(tmp_path: Path) -> None:
 
 
 def test_frozen_layers_are_saved_and_loaded(folder: Path) -> None:
-    """The encoder has only Keras' own layers: a model with it needs nothing of ours to load, in safe mode."""
-    import keras
-
-    model = build(folder)
-    model.save(folder / "model.keras")
-    ids, _ = exchanged(FILMS)
-    again = keras.saving.load_model(folder / "model.keras", safe_mode=True)
-    np.testing.assert_array_equal(again.predict_on_batch(ids), model.predict_on_batch(ids))
+    require_saved_and_loaded(build(folder), exchanged(FILMS)[0], folder / "model.keras")
 
 
 @pytest.mark.parametrize(
