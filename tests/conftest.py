@@ -96,6 +96,15 @@ def real_films(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One browser for a module; its event loop ends with it, as other tests may run one of their own."""
+    from tests.genre_models.report.browser import headless
+
+    with headless() as started:
+        yield started
+
+
 @pytest.fixture(scope="session")
 def ray_head(footprint: Footprint) -> Iterator[Head]:
     """Start one head node for the tests, which they and their jobs join as they would join any cluster."""

@@ -49,8 +49,8 @@ def set_up_tensorflow(
     Args:
         workers: processes that train together.
         threads: compute threads of this process; None leaves them to TensorFlow.
-        inter_op_parallel: let a single worker's threads compute one operation each instead of sharing each operation. The
-            two directions of a bidirectional LSTM run side by side then: their products are small, and a step took
+        inter_op_parallel: let a single worker's threads compute one operation each instead of sharing each operation.
+            The two directions of a bidirectional LSTM run side by side then: their products are small, and a step took
             140 ms instead of 174 on two cores.
         devices: GPUs of this process, if it is the only worker: the model is mirrored over them.
 

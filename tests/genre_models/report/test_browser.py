@@ -12,16 +12,9 @@ import pytest
 
 from genre_models.report.comparison.page import write_report
 from genre_models.report.explore import films as explore
-from tests.genre_models.report.browser import OPEN_ALL, headless, opened, too_wide, violations
+from tests.genre_models.report.browser import OPEN_ALL, opened, too_wide, violations
 from tests.genre_models.report.example import ALL, JUDGED
 from tests.genre_models.report.example_films import comparison_with_films, photo
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One browser for the module; its event loop ends with it, as other tests may run one of their own."""
-    with headless() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,10 @@ import pytest
 from genre_models.report.prediction.page import prediction_page
 from genre_models.report.sweep.page import write_sweep
 from genre_models.studies.sweep_analysis import analysed
-from tests.genre_models.report.browser import OPEN_ALL, headless, opened, too_wide, violations
+from tests.genre_models.report.browser import OPEN_ALL, opened, too_wide, violations
 from tests.genre_models.report.example_films import photo
 from tests.genre_models.report.prediction.test_page import film, prediction
 from tests.genre_models.report.sweep.test_page import example_sweep
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with headless() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

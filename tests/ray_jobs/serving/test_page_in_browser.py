@@ -19,7 +19,7 @@ from ray_jobs.serving.app import build_app
 from ray_jobs.serving.service import Service
 from ray_jobs.serving.service_metrics import ServiceMetrics
 from ray_jobs.serving.settings import ServingOptions
-from tests.genre_models.report.browser import headless, too_wide, violations
+from tests.genre_models.report.browser import too_wide, violations
 from tests.ray_jobs.serving.fake_models import picture, side_by_side
 
 HOSTILE = "<img src=x onerror=alert(1)> & detective"
@@ -48,12 +48,6 @@ def url() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         thread.join(timeout=10)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with headless() as browser:
-        yield browser
 
 
 @contextlib.contextmanager
