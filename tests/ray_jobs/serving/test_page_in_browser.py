@@ -110,7 +110,7 @@ def test_models_answer_side_by_side_and_say_why(browser: Any, url: str, poster: 
             "Drama 50\xa0%",
             "Action 50\xa0%",
         ]
-        assert "Poster 75 %, overview 25 %" in page.inner_text("#reasons")
+        assert "Poster 75\xa0%, overview 25\xa0%" in page.inner_text("#reasons")
         # The heat is opaque above and clear below.
         shown = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 1, 2).data].filter((_, i) => i % 4 === 3)"
         assert page.locator("#reasons canvas").evaluate(shown) == [191, 0]
