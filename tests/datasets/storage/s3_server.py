@@ -29,11 +29,14 @@ class S3:
     parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     """Parts of unfinished uploads."""
     fault: Fault = lambda *_: 0
+    timeout_s: int = 20
+    """Of a request: more than a busy machine takes, but for a test in which there is no answer."""
     requests: list[str] = field(default_factory=list)
 
     def uri(self, *names: str) -> str:
-        """Return a URI of a place in the bucket, which gives up within seconds."""
-        options = f"scheme=http&endpoint_override={self.address}&request_timeout=1&connect_timeout=1"
+        """Return a URI of a place in the bucket."""
+        options = f"scheme=http&endpoint_override={self.address}"
+        options += f"&request_timeout={self.timeout_s}&connect_timeout={self.timeout_s}"
         return f"s3://{'/'.join(('bucket', *names))}?{options}"
 
 

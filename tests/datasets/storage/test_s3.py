@@ -48,6 +48,7 @@ def test_the_endpoint_is_that_of_the_environment(s3: S3, monkeypatch: pytest.Mon
 
 
 def test_a_server_that_freezes_is_asked_again(s3: S3) -> None:
+    s3.timeout_s = 1
     atomic.write_text(s3.uri("note"), "here")
     until = time.monotonic() + 1.5
     s3.fault = lambda *_: -1 if time.monotonic() < until else 0
