@@ -191,7 +191,8 @@ def _introduce(
         + f"\nAblation: {folder.path}"
     )
     sizes = [ablation.of(trial.settings)[0].batch_size for trial in trials]
-    devices = max(1, int(setup.options.gpus))
-    report_cut_batches(sizes, setup.store.manifest.films["train"], devices, setup.console, of=" in these trials")
+    report_cut_batches(
+        sizes, setup.store.manifest.films["train"], setup.options.devices, setup.console, of=" in these trials"
+    )
     for line in skipped:
         setup.console.line(f"Left out: {line}")

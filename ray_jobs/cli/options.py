@@ -69,6 +69,11 @@ class StoreAndRuns:
     computed the same way whatever the training loss."""
 
 
+def devices_of(gpus: float) -> int:
+    """Return the devices of a worker with these GPUs: one of a fraction, and its CPU without any."""
+    return max(1, int(gpus))
+
+
 @dataclass(frozen=True)
 class Placement:
     """The devices that a job computes on."""
@@ -83,6 +88,11 @@ class Placement:
     def gpus(self) -> float:
         """Return the GPUs of each worker; 0 without."""
         return float(self.use_gpu) if self.gpus_per_worker is None else self.gpus_per_worker
+
+    @property
+    def devices(self) -> int:
+        """Return the devices that each worker computes on."""
+        return devices_of(self.gpus)
 
     def require_one_gpu(self) -> None:
         """Raise ValueError if a worker that predicts is to have several GPUs."""

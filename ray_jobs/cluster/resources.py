@@ -35,8 +35,7 @@ class Resources:
 def connect(console: Console, *, dashboard: bool = False) -> Resources:
     """Join the running Ray cluster, or start one on this machine, without its logs.
 
-    `dashboard` also starts Ray's dashboard, on localhost only. Ray Train asks it whether a controller is alive before
-    it frees the resources of a run that was killed.
+    `dashboard` also starts Ray's dashboard, on localhost only.
     """
     if not ray.is_initialized():
         console.status("starting Ray")

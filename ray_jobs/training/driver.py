@@ -44,7 +44,7 @@ def train(kind: str, config: Any, recipe: Recipe, options: TrainOptions) -> str:
     setup.require_inputs_that_fit(kind, config)
     films = setup.store.manifest.films["train"]
     # Workers that come and go share a batch unequally.
-    devices = 1 if workers.is_elastic else workers.most * max(1, int(options.gpus))
+    devices = 1 if workers.is_elastic else workers.most * options.devices
     report_cut_batches([recipe.batch_size], films, devices, console)
     recipe = with_batches_that_fit(recipe, films, devices)
     folder = setup.folder(RunFolder, kind)

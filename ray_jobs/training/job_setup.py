@@ -73,7 +73,6 @@ class JobSetup:
             StoreError: there is no store, or it lacks posters or overviews that the model reads.
             UsageError: the tracker's package is not installed, or several workers are to have several GPUs each.
         """
-        has_trials = max_concurrent is not None
         if workers.most > 1 and options.gpus > 1:
             raise UsageError(
                 f"--gpus-per-worker {options.gpus:g} with {workers}: a model is mirrored over the GPUs of one "
@@ -81,7 +80,7 @@ class JobSetup:
                 f"{workers.most * int(options.gpus)} workers instead"
             )
         tracking_of(options.track, options.runs)  # an error before any work
-        have = resources.connect(console, dashboard=options.dashboard or (has_trials and workers.most > 1))
+        have = resources.connect(console, dashboard=options.dashboard)
         if options.dashboard:
             url = ray_init.dashboard_url
             console.line(f"Ray's dashboard: http://{url}" if url else "The Ray that runs here has no dashboard")

@@ -9,6 +9,7 @@ import functools
 import urllib.parse
 from typing import Any
 
+from datasets.storage import files
 from genre_models.training.history import EpochMetrics
 
 TAGS = ("run",)
@@ -32,7 +33,7 @@ class RunMetrics:
 
     def __init__(self, run: str) -> None:
         """Tag the metrics with the last two names of the run's folder; Ray's tags take ASCII alone."""
-        name = "/".join(run.rstrip("/").split("/")[-2:])
+        name = f"{files.name(files.parent(run))}/{files.name(run)}"
         self._tags = {"run": urllib.parse.quote(name, safe="/ ")}
 
     def write(self, metrics: EpochMetrics) -> None:

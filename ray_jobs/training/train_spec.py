@@ -7,6 +7,7 @@ from typing import Any
 
 from genre_models.checkpoint import Checkpoint
 from genre_models.training.history import EpochMetrics
+from ray_jobs.cli.options import devices_of
 from ray_jobs.runs.trackers import Tracking
 
 
@@ -52,7 +53,7 @@ class TrainSpec:
     @property
     def devices(self) -> int:
         """Return the devices that each worker computes on."""
-        return max(1, int(self.gpus))
+        return devices_of(self.gpus)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def tune(kind: str, config: Any, recipe: Recipe, options: TuneOptions) -> str:
         max_concurrent=options.max_concurrent,
     )
     setup.require_inputs_that_fit(kind, sweep.config)
-    check_space(sweep, options.workers_per_trial * max(1, int(options.gpus)))
+    check_space(sweep, options.workers_per_trial * options.devices)
     start, encoded = _start(sweep, setup)
     folder = setup.folder(SweepFolder, f"tune-{kind}")
     with lease(folder.path):
@@ -73,7 +73,7 @@ def _tune(
         + f"\nSweep: {folder.path}"
     )
     sizes = searched_sizes(sweep.recipe, sweep.space.get("batch_size"))
-    devices = setup.workers * max(1, int(options.gpus))
+    devices = setup.workers * options.devices
     report_cut_batches(sizes, setup.store.manifest.films["train"], devices, console, of=" in these trials")
     start = setup.with_features(start)
     encoded = dataclasses.replace(encoded, inputs=start.inputs)

@@ -30,7 +30,7 @@ def test_an_epoch_sets_each_gauge_and_is_counted(monkeypatch: pytest.MonkeyPatch
     gauges: dict[str, Any] = {name: Instrument() for name in GAUGES}
     counter = Instrument()
     monkeypatch.setattr(run_metrics, "_instruments", lambda: (gauges, counter))
-    writer = RunMetrics("s3://bucket/runs/tune-été/trial-007")
+    writer = RunMetrics("s3://bucket/runs/tune-été/trial-007?scheme=http&endpoint_override=localhost:9000")
     for epoch in epochs(0.5, 0.25):
         writer.write(epoch)
     tags = {"run": "tune-%C3%A9t%C3%A9/trial-007"}  # Ray's tags take ASCII alone
