@@ -140,7 +140,7 @@ def save_metadata(
         (folder / "vocabulary.txt").write_text("\n".join(checkpoint.vocabulary) + "\n", encoding="utf-8")
     if checkpoint.tokenizer:
         (folder / "tokenizer.json").write_text(checkpoint.tokenizer, encoding="utf-8")
-    (folder / "history.csv").write_text(histories.to_csv(checkpoint.history), encoding="utf-8")
+    (folder / HISTORY).write_text(histories.to_csv(checkpoint.history), encoding="utf-8")
     metadata = {
         "format": FORMAT,
         "kind": checkpoint.kind,
@@ -158,7 +158,7 @@ def save_metadata(
         "files": listed(folder, files or {}),
     }
     # Written last: a folder with this file is complete.
-    (folder / "checkpoint.json").write_text(json.dumps(metadata, indent=2, ensure_ascii=False), encoding="utf-8")
+    (folder / METADATA).write_text(json.dumps(metadata, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def parse(text: str, *, where: str) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def read(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: the folder is not a checkpoint of this project.
     """
-    path = folder / "checkpoint.json"
+    path = folder / METADATA
     if not path.is_file():
         raise CheckpointError(f"{folder} is no checkpoint: it has no checkpoint.json")
     try:

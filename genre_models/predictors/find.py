@@ -18,10 +18,10 @@ from genre_models.models.option_checks import in_short
 from genre_models.predictors import folder as model_folders
 from genre_models.training import history as histories
 
-CHECKPOINT = "checkpoint.json"
+RUN = "run.json"
+"""File of the options that a run or study was started with."""
 LATEST = "models.json"
 """File in a runs folder that names the model folders that an evaluation of its runs wrote."""
-_RUN = "run.json"
 _METRIC = "validation_loss"
 _NOT_FOUND = "is no checkpoint, and none is below it"
 
@@ -52,9 +52,9 @@ def find_model(path: str, *, metric: str = "", tell: Tell = warn) -> str:
     """
     place = files.absolute(path)
     require_folder(place)
-    if any(files.exists(files.join(place, name)) for name in (model_folders.MODEL_FILE, CHECKPOINT)):
+    if any(files.exists(files.join(place, name)) for name in (model_folders.MODEL_FILE, checkpoint_files.METADATA)):
         return place
-    run = files.read_json_object(files.join(place, _RUN))
+    run = files.read_json_object(files.join(place, RUN))
     if not run and (ensemble := evaluated_models(place, tell).get("ensemble")):
         return ensemble
     metric = metric or run.get("metric", _METRIC)
@@ -110,7 +110,7 @@ def require_sound(folder: str) -> None:
     Raises:
         CheckpointError: one is not; the message names it.
     """
-    place = files.join(folder, CHECKPOINT)
+    place = files.join(folder, checkpoint_files.METADATA)
     if why := _fault(folder, checkpoints.parse(files.read_text(place), where=place), training=False):
         raise CheckpointError(f"{folder} is not whole: {why}. Take another checkpoint, or copy this one again")
 
@@ -175,7 +175,7 @@ def checkpoints_below(place: str, *, tell: Tell = lambda _: None) -> list[Found]
     """
     require_folder(place)
     found = []
-    for path in files.find(place, CHECKPOINT):
+    for path in files.find(place, checkpoint_files.METADATA):
         folder = files.parent(path)
         try:
             metadata = checkpoints.parse(files.read_text(path), where=path)

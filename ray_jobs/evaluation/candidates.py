@@ -10,6 +10,7 @@ from datasets.storage import files
 from datasets.store.film_store import Store
 from genre_models import checkpoint as checkpoints
 from genre_models.checkpoint import Checkpoint, CheckpointError
+from genre_models.checkpoint_files import METADATA
 from genre_models.models.registry import REGISTRY
 from genre_models.predictors import find
 from ray_jobs.cli.console import Console
@@ -94,7 +95,7 @@ def checkpoints_at(place: str, store: Store, console: Console, *, metric: str) -
     Raises:
         CheckpointError: there is no checkpoint, or one has other genres.
     """
-    if files.exists(files.join(place, "checkpoint.json")):
+    if files.exists(files.join(place, METADATA)):
         return [read_checkpoint(None, place, store)]
     fingerprint = store.manifest.fingerprint
     best = [
@@ -108,7 +109,7 @@ def checkpoints_at(place: str, store: Store, console: Console, *, metric: str) -
 
 def _best_of(place: str, kind: str, metric: str, console: Console) -> str:
     """Return `place` if it is a checkpoint, else the best checkpoint's path below it."""
-    if files.exists(files.join(place, "checkpoint.json")):
+    if files.exists(files.join(place, METADATA)):
         return place
     best = best_below(place, kind=kind, metric=metric, tell=console.once)
     if best is None:

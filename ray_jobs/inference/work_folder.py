@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 
 from datasets.raw.films_folder import FilmList
 from datasets.storage import atomic, files
+from genre_models.checkpoint_files import METADATA
 from genre_models.models.option_checks import in_short
-from genre_models.predictors.find import CHECKPOINT
 from genre_models.predictors.folder import MODEL_FILE
 from ray_jobs.cli.errors import TrainError
 
@@ -156,6 +156,6 @@ def model_digests(paths: Sequence[str]) -> dict[str, str]:
     """Return the SHA-256 of the JSON file of each model's folder: another model at the same place has another."""
     digests = {}
     for path in paths:
-        name = next(name for name in (MODEL_FILE, CHECKPOINT) if files.exists(files.join(path, name)))
+        name = next(name for name in (MODEL_FILE, METADATA) if files.exists(files.join(path, name)))
         digests[path] = hashlib.sha256(files.read_bytes(files.join(path, name))).hexdigest()
     return digests

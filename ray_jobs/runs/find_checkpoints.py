@@ -8,6 +8,7 @@ from typing import Any
 
 from datasets.storage import files
 from genre_models import checkpoint as checkpoints
+from genre_models.checkpoint_files import HISTORY
 from genre_models.models.option_checks import in_short
 from genre_models.predictors import find
 from genre_models.training import history as histories
@@ -118,7 +119,7 @@ def run_history(path: str) -> list[EpochMetrics]:
     Raises:
         CheckpointError: the history is damaged.
     """
-    where = files.join(files.parent(path), "history.csv")
+    where = files.join(files.parent(path), HISTORY)
     try:
         return histories.from_csv(files.read_text(where))
     except FileNotFoundError:

@@ -18,17 +18,17 @@ RUNNING, DONE, STOPPED, FAILED = "running", "done", "stopped", "failed"
 
 
 @contextlib.contextmanager
-def launched(folder: RunFolder, **about: Any) -> Iterator[None]:
+def launched(folder: RunFolder, **details: Any) -> Iterator[None]:
     """Record a launch for the block: its origin and start, then its end and outcome.
 
     A process that is killed leaves it "running"; the lease says that it is not.
 
     Args:
         folder: the folder of the run, whose run.json exists and whose lease this job holds.
-        about: further JSON values, such as the resources and the seed.
+        details: further JSON values, such as the resources and the seed.
     """
     started = time.monotonic()
-    record: dict[str, Any] = {**provenance(), **about, "started": _now(), "outcome": RUNNING, "reason": ""}
+    record: dict[str, Any] = {**provenance(), **details, "started": _now(), "outcome": RUNNING, "reason": ""}
     _write(folder, [*launches_of(folder.options()), record])
     try:
         yield

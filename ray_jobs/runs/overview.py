@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow.fs as pafs
 
 from datasets.storage import files
-from genre_models.checkpoint import CheckpointError
+from genre_models.checkpoint_files import METADATA, CheckpointError
+from genre_models.predictors.find import RUN
 from genre_models.training.history import METRICS, EpochMetrics, best_epoch
 from ray_jobs.cli.errors import TrainError
 from ray_jobs.runs import launches
@@ -22,7 +23,6 @@ from ray_jobs.runs.lease import holder_of
 from ray_jobs.runs.run_folder import RunFolder
 from ray_jobs.runs.sweep_folder import SweepFolder, Trial
 
-_RECORD = "run.json"
 _AT_ONCE = 16  # leases of other machines are watched for 12 s each
 BROKEN = "broken"
 
@@ -88,11 +88,11 @@ def _listing(folder: str) -> tuple[dict[str, int], dict[str, set[str]]]:
     found: dict[str, set[str]] = {}
     for path in paths:
         above, _, name = path.rpartition("/")
-        if above and name == _RECORD and "/." not in f"/{path}":
+        if above and name == RUN and "/." not in f"/{path}":
             found[above] = set()
         # Checkpoints whose run.json is gone: the folder above them is a broken run.
         run, _, checkpoint = above.rpartition("/")
-        if run and name == "checkpoint.json" and checkpoint.startswith("epoch-") and "trial-" not in run:
+        if run and name == METADATA and checkpoint.startswith("epoch-") and "trial-" not in run:
             found.setdefault(run, set())
     sizes: dict[str, int] = collections.Counter()
     for path, size in paths.items():
@@ -118,7 +118,7 @@ def _status(runs: str, name: str, size: int, paths: set[str]) -> RunStatus:
     options: dict[str, Any] = {}
     done, of, best, problem = 0, 0, _Best(), ""
     try:
-        options = folder.options() if _RECORD in paths else {}
+        options = folder.options() if RUN in paths else {}
         if not options:
             raise TrainError(f"{folder.path} has no run.json")
         metric = _metric(options)

@@ -19,6 +19,7 @@ from datasets.storage import atomic, files
 from genre_models import checkpoint_files
 from genre_models.models.option_checks import in_short
 from genre_models.models.renamed_options import with_new_names
+from genre_models.predictors.find import RUN
 from genre_models.training import history as histories
 from genre_models.training.history import EpochMetrics
 from ray_jobs.cli.errors import TrainError
@@ -61,15 +62,15 @@ class RunFolder:
 
     def exists(self) -> bool:
         """Return whether the run has been started."""
-        return files.exists(files.join(self.path, "run.json"))
+        return files.exists(files.join(self.path, RUN))
 
     def options(self) -> dict[str, Any]:
         """Return the options the run was started with."""
-        return read_json(files.join(self.path, "run.json"))
+        return read_json(files.join(self.path, RUN))
 
     def write_options(self, options: dict[str, Any]) -> None:
         """Write the run's options."""
-        atomic.write_text(files.join(self.path, "run.json"), json.dumps(options, indent=2, ensure_ascii=False))
+        atomic.write_text(files.join(self.path, RUN), json.dumps(options, indent=2, ensure_ascii=False))
 
     def history(self) -> list[EpochMetrics]:
         """Return the metrics of every epoch so far."""
@@ -93,7 +94,7 @@ class RunFolder:
     def new_checkpoint(self, epoch: int) -> Iterator[Path]:
         """Yield a local folder for an epoch's checkpoint; it is published atomically after the block."""
         place = files.join(self.path, epoch_folder(epoch))
-        with atomic.new_local_folder(place, last="checkpoint.json", own=checkpoint_files.is_own) as folder:
+        with atomic.new_local_folder(place, last=checkpoint_files.METADATA, own=checkpoint_files.is_own) as folder:
             yield folder
 
     def prune_checkpoints(self, epochs: Collection[int]) -> None:
@@ -105,4 +106,4 @@ class RunFolder:
 
     def write_history(self, history: list[EpochMetrics]) -> None:
         """Write the metrics of every epoch so far."""
-        atomic.write_text(files.join(self.path, "history.csv"), histories.to_csv(history))
+        atomic.write_text(files.join(self.path, checkpoint_files.HISTORY), histories.to_csv(history))

@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets.storage import atomic, files
 from genre_models.checkpoint import Checkpoint
+from genre_models.checkpoint_files import HISTORY
 from genre_models.models.registry import without_cudnn
 from genre_models.training import history as histories
 from genre_models.training.recipe import Recipe
@@ -162,7 +163,7 @@ def _finish(folder: RunFolder, kind: str, metric: str, console: Console) -> str:
     if best is None:
         raise RunError(f"the run {folder.path} left no checkpoint")
     history = find_checkpoints.run_history(best.path)
-    atomic.write_text(files.join(best.path, "history.csv"), histories.to_csv(history))
+    atomic.write_text(files.join(best.path, HISTORY), histories.to_csv(history))
     metrics = history[best.epoch - 1]
     console.line(
         f"Best epoch {metrics.epoch} of {len(history)}: validation loss {metrics.validation_loss:.4f}, "
