@@ -82,13 +82,36 @@ def test_each_film_of_each_split_gets_the_model_s_own_scores(kind: str, store: S
         assert np.ptp(scores, axis=0).max() > 0.01
 
 
+def test_batches_in_any_order_are_put_in_the_store_s(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray_jobs.evaluation import predict
+
+    splits = ("test", "validation")
+    rows = [store.table(split, ["row"])["row"].to_numpy() for split in splits]
+    part, row = np.repeat([0, 1], [len(one) for one in rows]), np.concatenate(rows)
+    shuffled = np.random.default_rng(0).permutation(len(row))
+    film = 1_000.0 * part + row  # each film's score names it
+
+    def answers(*_: Any, **__: Any) -> Any:
+        for some in np.array_split(shuffled, 5):
+            yield {"part": part[some], "row": row[some], "scores": film[some, None]}
+
+    monkeypatch.setattr(predict, "scored", answers)
+    inputs = REGISTRY["cnn"].inputs(CONFIGS["cnn"])
+    scores = predict.predict_splits([(store, split) for split in splits], "", inputs=inputs)
+    for number, (got, wanted) in enumerate(zip(scores, rows, strict=True)):
+        assert got[:, 0].tolist() == (1_000.0 * number + wanted).tolist()
+        wrong = [*np.sort(wanted)[:-1].tolist(), -1]
+        with pytest.raises(RuntimeError, match="were sent"):
+            predict._in_order(store, splits[number], np.array(wrong), got)
+
+
 def test_predictor_takes_films_without_a_part(store: Store, tmp_path: Path) -> None:
     from ray_jobs.evaluation.predict import PIECE, Predictor
 
     posted: list[int] = []
 
     class ProgressChannel:
-        """Stands in for the board's actor."""
+        """Stands in for the channel's actor."""
 
         class send:  # noqa: N801
             """Keeps what is posted."""
