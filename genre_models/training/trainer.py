@@ -2,7 +2,7 @@
 
 Keras' own `fit` does not run under `MultiWorkerMirroredStrategy` with two workers (Keras 3.15), and its data
 adapters would copy what Ray Data already streams as numpy. So the step is written out here, with public
-Keras and TensorFlow calls only. Only this file and `keras_internals` import TensorFlow.
+Keras and TensorFlow calls only. In this room only this file and `keras_internals` import TensorFlow.
 """
 
 from __future__ import annotations
