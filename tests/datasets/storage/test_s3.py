@@ -11,6 +11,8 @@ import pytest
 from datasets.storage import atomic, failures, files, filesystems
 from tests.datasets.storage.s3_server import S3, s3_server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:

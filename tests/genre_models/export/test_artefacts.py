@@ -35,6 +35,8 @@ from tests.genre_models.encoders.tiny_encoders import DIGEST, TinyImages, TinyTe
 from tests.genre_models.predictors import tiny_models
 from tests.genre_models.predictors.tiny_models import CONFIGS, GENRES, WORDS
 
+pytestmark = pytest.mark.slow
+
 STORE = {"fingerprint": "films", "path": "/films/store", "films": {"train": 3}}
 # All layers and poolings of overviews there are.
 RICH = replace(

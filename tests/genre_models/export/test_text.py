@@ -20,6 +20,8 @@ from genre_models.export.text import Texts
 from genre_models.metrics.baselines import TfidfBaseline
 from tests.datasets.text.test_pretrained_tokenizer import PIECES, tokenizer_of_pieces
 
+pytestmark = pytest.mark.slow
+
 HARD = (
     "", " \n\t", "The dogs' café's closed; 1942's murderers, murdering TIES!", "it''s x's's's dog's_", "abc12def ½ ²x",
     "ΑΣ ΑΣ. ΑΣ.Α ΣΣ Σ", "\u1369bc d\u1369",

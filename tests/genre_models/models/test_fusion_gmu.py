@@ -23,6 +23,8 @@ from genre_models.training.recipe import Recipe
 from genre_models.training.train_state import TrainState
 from genre_models.training.trainer import fit
 
+pytestmark = pytest.mark.slow
+
 TINY = FusionGMU(
     height=8,
     width=6,
@@ -216,7 +218,6 @@ def test_saved_and_loaded_in_safe_mode(tmp_path: Path) -> None:
     assert loaded.get_layer("absent_modalities").hidden == 0.3
 
 
-@pytest.mark.slow
 def test_a_run_gone_on_with_hides_what_the_unbroken_one_hides(strategy: Any, tmp_path: Path) -> None:
     """Which films are hidden is kept in the checkpoint; otherwise the second epoch's loss would be another."""
     config, recipe = replace(TINY, augmentation=0.0), Recipe(epochs=2, batch_size=6, learning_rate=0.01)

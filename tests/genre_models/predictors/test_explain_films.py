@@ -18,7 +18,10 @@ from genre_models.predictors.model import Model
 from tests.genre_models.predictors.tiny_models import GENRES, OVERVIEWS, posters, save
 
 # Keras' own: its variables do not know numpy 2's `copy`.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
 
 COEFFICIENTS = np.array([[0.1, 1.0, 0.5, 0.25], [0.0, 0.2, 0.3, 0.5], [-0.2, 2.0, 0.0, 1.0]])
 SLOPES = np.array([1.0, 0.5, 2.0])

@@ -20,7 +20,10 @@ from genre_models.predictors import model as model_room
 from tests.genre_models.predictors.tiny_models import GENRES, OVERVIEWS, posters, save
 
 # Keras' own: its variables do not know numpy 2's `copy`.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -21,7 +21,10 @@ from genre_models.predictors.network import NetworkPredictor
 from tests.genre_models.predictors.tiny_models import CONFIGS, GENRES, OVERVIEWS, SIZE, WORDS, posters, save
 
 # Keras' own: its variables do not know numpy 2's `copy`.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
 
 FILMS = len(OVERVIEWS)
 

@@ -16,6 +16,8 @@ from tests.genre_models.report.browser import OPEN_ALL, opened, too_wide, violat
 from tests.genre_models.report.example import ALL, JUDGED
 from tests.genre_models.report.example_films import comparison_with_films, photo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:

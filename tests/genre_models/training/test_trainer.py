@@ -263,7 +263,6 @@ def test_error_in_a_callback_ends_the_reading_thread(strategy: Any) -> None:
     assert "batches" not in [thread.name for thread in threading.enumerate()]
 
 
-@pytest.mark.slow
 @pytest.mark.slow  # ten seconds, most of them TensorFlow's compiling
 def test_lstm_trains_on_batches_of_two_lengths(strategy: Any) -> None:
     """A film's genre is its overview's first word; after some steps it is told from it, whatever the padding."""

@@ -22,6 +22,8 @@ from ray_jobs.serving.settings import ServingOptions
 from tests.genre_models.report.browser import too_wide, violations
 from tests.ray_jobs.serving.fake_models import picture, side_by_side
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<img src=x onerror=alert(1)> & detective"
 
 

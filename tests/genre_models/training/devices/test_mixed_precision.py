@@ -25,7 +25,10 @@ from genre_models.training.trainer import Batch, Trainer, fit
 from tests.genre_models.training.tiny_training import BATCH, GENRES, PLAIN, RECIPE, TRAIN, batches, losses, train
 
 # Keras' own: its variables do not know numpy 2's `copy`.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
 HALVES = ("bfloat16", "float16")
 BOTH = FusionGMU(
     height=8, width=8, vocabulary_size=8, stem_filters=4, block_filters=(4,), normalization="none", embedding_units=6,
@@ -63,7 +66,6 @@ def test_losses_are_near_float32s(strategy: Any) -> None:
     assert keras.config.dtype_policy().name == "float32"  # for who builds the next model
 
 
-@pytest.mark.slow  # three models, ten seconds of compiling
 def test_layers_of_our_own(strategy: Any) -> None:
     """Pooling, votes, gates and the written-out loop; compiled, with batches of two lengths."""
     build, feed = partial(fusion_gmu.build, BOTH, genres=GENRES), with_posters
