@@ -35,6 +35,8 @@ demo: install
 picture: install
 	@$(BIN)/python docs/images/make_picture.py $(DEMO)/report/comparison.html
 
+# Sources are compiled once, not in each of the hundreds of processes that the tests start, whatever the machine says.
+test test-quick test-nodes: export PYTHONDONTWRITEBYTECODE :=
 # Two processes of tests, each with a Ray of two CPUs: one waits where the other computes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,9 @@ def python(path: Path, *, version: tuple[int, int], venv: str = "") -> Path:
 
 def make(checkout: Path, python: Path) -> subprocess.CompletedProcess[str]:
     command = ["make", "install", f"PYTHON={python}"]
-    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    # The `make` that runs these tests may have been given another environment, which is not to be replaced.
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKEOVERRIDES", "VENV")}
+    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False, env=env)
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14), (2, 7)])
