@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Where the demo's films, runs and report go; never into the checkout.
 DEMO ?= $(HOME)/film-genres/demo
 
-.PHONY: demo picture test test-quick test-nodes test-pythons check bench install lock
+.PHONY: demo picture test test-quick test-nodes test-pythons check lint types all-tests bench install lock
 
 FILMS := --store $(DEMO)/store --runs $(DEMO)/runs
 COURSEWORK := --store $(DEMO)/store --runs $(DEMO)/coursework --preset coursework
@@ -36,20 +36,28 @@ picture: install
 	@$(BIN)/python docs/images/make_picture.py $(DEMO)/report/comparison.html
 
 # Sources are compiled once, not in each of the hundreds of processes that the tests start, whatever the machine says.
-test test-quick test-nodes: export PYTHONDONTWRITEBYTECODE :=
+all-tests test-quick test-nodes: export PYTHONDONTWRITEBYTECODE :=
 # Two processes of tests, each with a Ray of two CPUs: one waits where the other computes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test: check
+# Types are checked beside the tests: that takes one core half a minute.
+test: lint
+	@$(MAKE) --no-print-directory -j 2 all-tests types
+
+all-tests: install
 	$(PYTEST)
 
 # The inner loop: no running Ray, no training of minutes.
 test-quick: install
 	$(PYTEST) -m "not slow and not cluster"
 
-check: install
+check: lint types
+
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: install
 	$(BIN)/mypy
 
 # Clusters of two machines, which are namespaces of Linux and share a bucket; needs root. The S3 server has

@@ -13,7 +13,7 @@ import pytest
 from tests import jobs
 from tests.footprint import MOST_BYTES_OF_RAY, Footprint, size_of
 from tests.jobs import ROOT, Finished
-from tests.ray_node import WARM, Head, head_node
+from tests.ray_node import WARM, Head, head_node, short_folder
 
 # Before Ray or TensorFlow is imported. No token: it would be written to the home folder of whoever runs the tests.
 os.environ["RAY_AUTH_MODE"] = "disabled"
@@ -73,10 +73,11 @@ def footprint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Footprint]:
     It is asked for by every test, so that it ends after the Ray that they share.
     """
     folder = tmp_path_factory.mktemp("temporary")
-    with pytest.MonkeyPatch.context() as patch:
+    with short_folder() as rays, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", str(rays))
         patch.setenv("TMPDIR", str(folder))
         patch.setattr(tempfile, "tempdir", None)  # so that this process asks the variable again
-        before = Footprint(folder)
+        before = Footprint(folder, rays)
         yield before
         assert before.left() == []
 

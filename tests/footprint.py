@@ -13,9 +13,9 @@ MOST_BYTES_OF_RAY = 50_000_000
 """Of the session folder of the Ray that the tests share, before it is removed."""
 _HOME = ("film-genres", "ray_results", ".ray", ".keras")
 """What jobs, Ray and Keras would write into the home folder of whoever runs the tests."""
-_PASSING = re.compile(r"pymp-|__autograph_generated_file|tmp\w+wandb-(media|artifacts)$")
-"""Of Python's multiprocessing, of TensorFlow and, by its import, of Weights & Biases, which remove them when the
-process ends by itself; Ray kills its workers."""
+_PASSING = re.compile(r"pymp-|__autograph_generated_file|__pycache__$|tmp\w+wandb-(media|artifacts)$")
+"""Of Python's multiprocessing, of TensorFlow (code that it wrote, also compiled) and, by its import, of Weights &
+Biases, which remove them when the process ends by itself; Ray kills its workers."""
 
 
 def checkout(root: Path = ROOT) -> set[str]:
@@ -30,11 +30,6 @@ def checkout(root: Path = ROOT) -> set[str]:
 def at_home() -> set[str]:
     """Return the files of the home folder that could come from a job."""
     return {str(path) for name in _HOME for path in Path.home().joinpath(name).rglob("*")}
-
-
-def ray_sessions() -> set[str]:
-    """Return the folders in which Ray keeps sessions that were given no other place."""
-    return {str(path) for path in Path("/tmp/ray").glob("session_*")}
 
 
 def size_of(folder: Path) -> int:
@@ -54,12 +49,14 @@ class Footprint:
 
     folder: Path
     """The temporary folder of the tests, their jobs and Ray's processes: whoever makes a file there removes it."""
+    rays: Path
+    """The folder of each Ray that is given no other; Ray's own is not looked at, as others may use it meanwhile."""
     checkout: set[str] = field(default_factory=checkout)
     home: set[str] = field(default_factory=at_home)
-    sessions: set[str] = field(default_factory=ray_sessions)
 
     def left(self) -> list[str]:
         """Return what stands there now and did not before."""
         temporary = {str(path) for path in self.folder.iterdir() if not _PASSING.match(path.name)}
-        new = (checkout() - self.checkout, at_home() - self.home, ray_sessions() - self.sessions, temporary)
+        sessions = {str(path) for path in self.rays.glob("ray/session_*")}
+        new = (checkout() - self.checkout, at_home() - self.home, sessions, temporary)
         return sorted(path for paths in new for path in paths)

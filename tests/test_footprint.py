@@ -18,20 +18,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_nothing_new_is_nothing_left(tmp_path: Path) -> None:
-    (tmp_path / "pymp-abc").mkdir()
-    assert Footprint(tmp_path).left() == []
+    (tmp_path / "temporary" / "pymp-abc").mkdir(parents=True)
+    assert Footprint(tmp_path / "temporary", tmp_path / "rays").left() == []
 
 
 def test_a_file_of_each_kind_is_found(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = tmp_path / "temporary"
+    here, rays = tmp_path / "temporary", tmp_path / "rays"
     here.mkdir()
-    before = Footprint(here)
+    before = Footprint(here, rays)
     (home / "film-genres").mkdir(parents=True)
     (home / "film-genres" / "store").touch()
     (here / "forgotten").touch()
     monkeypatch.setattr(footprint, "checkout", lambda: before.checkout | {"runs.csv"})
-    monkeypatch.setattr(footprint, "ray_sessions", lambda: before.sessions | {"/tmp/ray/session_1"})
-    wanted = ["/tmp/ray/session_1", str(here / "forgotten"), str(home / "film-genres" / "store"), "runs.csv"]
+    (rays / "ray" / "session_1").mkdir(parents=True)
+    wanted = [str(rays / "ray" / "session_1"), str(here / "forgotten"), str(home / "film-genres" / "store"), "runs.csv"]
     assert before.left() == sorted(wanted)
 
 

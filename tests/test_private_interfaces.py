@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_rooms import ROOMS, imports_of, module_of, sources
+from tests.test_rooms import ROOMS, imports_of, module_of, nodes_of, sources
 
 FILES = [path for path in sources(*ROOMS) if path.stem.endswith("_internals")]
 # Modules that are private without an underscore in their name.
@@ -27,7 +27,7 @@ def private_uses(path: Path) -> Iterator[str]:
         package, *inner = module.split(".")
         if package not in ROOMS and (any(map(is_private, inner)) or module.startswith(PRIVATE)):
             yield module
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    nodes = nodes_of(path)
     private = [node for node in nodes if isinstance(node, ast.Attribute) and is_private(node.attr)]
     # What a class of this file has itself is its own, whatever the instance is called.
     own = {node.attr for node in private if ast.unparse(node.value) in ("self", "cls")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata
 import sys
 from collections.abc import Iterator
@@ -62,10 +63,17 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-def imports_of(path: Path) -> list[str]:
+@functools.cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    """All of a file's syntax tree, its module first."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@functools.cache
+def imports_of(path: Path) -> tuple[str, ...]:
     """Every module a file imports, anywhere in it, by its full name: `from a import b` counts as a and a.b."""
     found: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         match node:
             case ast.Import():
                 found += [name.name for name in node.names]
@@ -75,7 +83,7 @@ def imports_of(path: Path) -> list[str]:
                 package = path.relative_to(ROOT).parent.parts
                 base = ".".join((*package[: len(package) - node.level + 1], *filter(None, [node.module])))
                 found += [base, *(f"{base}.{name.name}" for name in node.names)]
-    return found
+    return tuple(found)
 
 
 def packages_of(path: Path) -> set[str]:
@@ -238,7 +246,7 @@ def test_keras_is_keras_3() -> None:
     """The Keras inside TensorFlow is asked for by no spelling: neither as a module of it nor as an attribute."""
     for path in sources(*ROOMS, "benchmarks"):
         assert not [name for name in imports_of(path) if name.startswith("tensorflow.keras")], path
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes_of(path):
             if isinstance(node, ast.Attribute) and node.attr == "keras":
                 assert ast.unparse(node.value) not in {"tf", "tensorflow", "tf.compat.v1"}, f"{path}:{node.lineno}"
 

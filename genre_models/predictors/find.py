@@ -160,7 +160,8 @@ def evaluated_models(runs: str, tell: Tell = lambda _: None) -> dict[str, str]:
 
 
 def _resolved(runs: str, place: str) -> str:
-    return place if "://" in place or place.startswith("/") else files.join(runs, place)
+    joined = place if "://" in place or place.startswith("/") else files.join(runs, place)
+    return os.path.normpath(joined) if files.is_local(joined) else joined
 
 
 def sort_key(metadata: dict[str, Any], metric: str) -> float:

@@ -27,16 +27,14 @@ def has_tensorflow(process: psutil.Process) -> bool:
     return "libtensorflow" in Path(f"/proc/{process.pid}/maps").read_text(errors="replace")
 
 
-def names_with_tensorflow(job: psutil.Process) -> dict[int, str]:
-    """Return the processes of a job that have TensorFlow loaded now, by name."""
-    found = {}
+def find_tensorflow(job: psutil.Process, found: dict[int, str]) -> None:
+    """Add the processes of a job that have TensorFlow loaded now, by name; ask no process that is known to."""
     for process in [job, *job.children(recursive=True)]:
         try:
-            if has_tensorflow(process):
+            if process.pid not in found and has_tensorflow(process):
                 found[process.pid] = " ".join(process.cmdline())
         except (OSError, psutil.Error):  # it has just ended
             continue
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +62,8 @@ def only_the_worker_imports_tensorflow(job: subprocess.Popen[str], above: int) -
     """Look at all descendants of a process while a job runs; return what it said."""
     found: dict[int, str] = {}
     while job.poll() is None:
-        found |= names_with_tensorflow(psutil.Process(above))
-        time.sleep(0.5)
+        find_tensorflow(psutil.Process(above), found)
+        time.sleep(1)  # importing it takes longer; and to ask all of Ray's processes takes a tenth of a core
     assert job.stdout is not None
     said = job.stdout.read()
     assert job.returncode == 0, said

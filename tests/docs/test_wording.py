@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("datasets", "genre_models", "ray_jobs")
+from tests.test_rooms import ROOMS, ROOT, nodes_of, sources
+
 MOST_WORDS = 15
 # A docstring says the thing by its name, not what it does or how it is.
 AROUND = re.compile(r"(Return (what|how|whether what)|What|How)\b")
 
 
-def docstrings() -> Iterator[tuple[str, str]]:
-    """Yield where each docstring of a module, class or function is, and its first sentence."""
+@functools.cache
+def docstrings() -> list[tuple[str, str]]:
+    """Return where each docstring of a module, class or function is, and its first sentence."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    found = []
+    for path in sources(*ROOMS):
+        for node in nodes_of(path):
             if isinstance(node, kinds) and (text := ast.get_docstring(node)):
                 first = re.split(r"(?<=[.;:])\s", " ".join(text.split("\n\n")[0].split()))[0]
-                yield f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}", first
+                found.append((f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}", first))
+    return found
 
 
 def test_a_docstring_names_the_thing() -> None:

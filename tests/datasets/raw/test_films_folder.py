@@ -291,6 +291,7 @@ def test_rejects_are_written_by_row(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_films(tmp_path: Path) -> None:
     """Of each film the hash of its id is held; rows are mapped from a file that has no name any more."""
 

@@ -15,6 +15,7 @@ from tests.datasets.raw.layouts import FILMS, LAYOUTS, jpeg
 from tests.datasets.storage.s3_server import s3_server
 
 
+@pytest.mark.slow
 def test_films_by_a_uri_with_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder, a table of it, and an archive; the posters are read by what the store's tasks get."""
     for layout in ("tmdb_metadata", "netflix"):

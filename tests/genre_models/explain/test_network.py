@@ -43,6 +43,7 @@ def test_grad_cam_by_hand() -> None:
     assert found == pytest.approx(wanted, abs=1e-6) and wanted.max() > 0.001
 
 
+@pytest.mark.slow
 def test_words_sum_to_the_difference_from_unknown_words(tmp_path: Path) -> None:
     model = save("lstm", tmp_path)
     found = NetworkAttributions(model).tokens([IDS], GENRES)
@@ -66,6 +67,7 @@ def test_words_of_a_linear_model_are_exact(tmp_path: Path) -> None:
     assert found == pytest.approx(np.where(IDS > 0, wanted, 0), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_joint_network_has_both(tmp_path: Path) -> None:
     """A film's words sum to the difference of the logits where something is left to read in the baseline.
 

@@ -225,6 +225,23 @@ def test_terms_charts_and_models_by_keyboard(tab: Any) -> None:
     assert tab.locator("[data-model='cnn']:visible").count() > 0
 
 
+def test_terms_and_charts_by_touch(browser: Any, page: Path) -> None:
+    """A tap opens a term's meaning and a mark's value, and a tap beside it closes it again."""
+    with opened(browser, page, width=360, height=740, has_touch=True, is_mobile=True) as tab:
+        term = tab.locator(".term:visible").first
+        term.tap()
+        meaning = tab.locator(".meaning:popover-open")
+        assert meaning.count() == 1 and len(meaning.inner_text()) > 20
+        box = meaning.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= 360
+        tab.locator("h1").tap(position={"x": 2, "y": 2})
+        assert meaning.count() == 0
+        tab.locator(".opening svg .value").first.tap()
+        assert re.fullmatch(r".+: \d+ of 100, between \d+ to \d+", tab.locator(".bubble").inner_text())
+        tab.locator(".opening svg").tap(position={"x": 2, "y": 2})
+        assert tab.locator(".bubble").inner_text() == ""
+
+
 def test_the_skip_link_comes_first(tab: Any) -> None:
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.textContent") == "Skip to the answer"

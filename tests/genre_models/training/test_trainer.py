@@ -118,6 +118,7 @@ def filled(posters: np.ndarray, labels: np.ndarray, rows: int, *, seed: int) -> 
     return np.concatenate([posters, noise[0]]), np.concatenate([labels, noise[1]])
 
 
+@pytest.mark.slow
 def test_filling_counts_nothing(strategy: Any) -> None:
     """Ten films in batches of four leave two rows to fill; what fills them means nothing, in training and validation.
 

@@ -41,6 +41,7 @@ def track(tracking: Tracking, run: Path, checkpoint: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # of its own database code
+@pytest.mark.slow
 def test_mlflow_has_options_metrics_and_checkpoint(
     tmp_path: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +85,7 @@ def test_results_do_not_depend_on_a_tracker(tmp_path: Path, monkeypatch: pytest.
     assert why == f"mlflow has not got all of {tmp_path}: no route to host"
 
 
+@pytest.mark.slow
 def test_wandb_offline_has_a_run_below_the_run_folder_and_no_key(
     tmp_path: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any, caplog: Any
 ) -> None:

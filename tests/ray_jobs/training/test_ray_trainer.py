@@ -53,6 +53,7 @@ def test_a_single_worker_is_told_of_nobody() -> None:
     assert group.configs == [None]
 
 
+@pytest.mark.slow
 def test_the_driver_s_code_does_not_import_tensorflow() -> None:
     code = "import sys, ray_jobs.train_cnn, ray_jobs.training.driver; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
