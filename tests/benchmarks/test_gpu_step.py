@@ -32,6 +32,7 @@ def test_it_needs_no_tensorflow_and_no_ray() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(sys.prefix))
 
 
+@pytest.mark.slow
 def test_a_tiny_step_on_this_machine(gpu_step: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     tiny = PosterCNN(height=8, width=8, stem_filters=2, block_filters=(), dense_units=4, dense_layers=1)
     monkeypatch.setattr("genre_models.presets.lookup.preset", lambda *_: (None, tiny))

@@ -59,6 +59,7 @@ def test_each_script_s_claims_are_in_one_table(
     assert {len(row) for row in cells} == {7}
 
 
+@pytest.mark.slow
 def test_a_script_that_breaks_is_told_and_stops_no_other(
     table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(REGISTRY))
 def test_round_trip(kind: str, tmp_path: Path) -> None:
     model = build(kind)
@@ -148,6 +149,7 @@ def test_restore_of_weights_and_optimizer(tmp_path: Path) -> None:
     assert int(fresh.iterations) == 2
 
 
+@pytest.mark.slow
 def test_restore_goes_on_as_if_never_stopped(tmp_path: Path) -> None:
     """The dropout's seeds, too, are as they stood: so are the steps from there."""
     before, after = stopped_and_restored(tmp_path)

@@ -117,6 +117,7 @@ def features_by_hand(
     return (pooled + perceptron(normalised(pooled, "head.layernorm"), "head.mlp"))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_features_are_those_by_hand(tmp_path: Path, kind: str) -> None:
     """Of the whole model's folder, with the normalisation of pixels of the original or of the folder."""
@@ -141,6 +142,7 @@ def test_features_are_those_by_hand(tmp_path: Path, kind: str) -> None:
     assert {layer.name for layer in last} > {"features" if kind == "clip" else "probe"}
 
 
+@pytest.mark.slow
 def test_a_tower_is_saved_and_loaded(tmp_path: Path) -> None:
     model = image_tower.build(save(tmp_path, "siglip"), "siglip", height=12, width=12)
     by_hand.require_saved_and_loaded(model, PICTURES, tmp_path / "model.keras")

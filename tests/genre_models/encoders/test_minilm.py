@@ -103,6 +103,7 @@ def loaded(folder: Path) -> TokenEncoder:
     return MiniLM().load(Backbone("minilm", str(folder)))
 
 
+@pytest.mark.slow
 def test_films_come_back_in_their_order(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where they are encoded a few at a time, the longest alone."""
     ids, lengths = padded(FILMS)
@@ -129,6 +130,7 @@ def test_sentence_embeddings_by_hand() -> None:
     assert vectors.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_frozen_layers_are_saved_and_loaded(folder: Path) -> None:
     require_saved_and_loaded(build(folder), padded(FILMS)[0], folder / "model.keras")
 

@@ -134,6 +134,7 @@ def test_the_encoder_takes_any_mpnet(tmp_path: Path) -> None:
     assert names == [*(f"layer_1_{part}" for part in read), "layer_1"]
 
 
+@pytest.mark.slow
 def test_frozen_layers_are_saved_and_loaded(folder: Path) -> None:
     require_saved_and_loaded(build(folder), exchanged(FILMS)[0], folder / "model.keras")
 

@@ -52,6 +52,7 @@ def test_words_sum_to_the_difference_from_unknown_words(tmp_path: Path) -> None:
     assert (found[IDS < 2] == 0).all() and np.abs(found[IDS > 1]).min() > 0
 
 
+@pytest.mark.slow
 def test_words_of_a_linear_model_are_exact(tmp_path: Path) -> None:
     """With LSTMs that say nothing the logit is the words' own logits, divided by the root of their number."""
     config = OverviewLSTM(

@@ -49,6 +49,7 @@ def graph(size: tuple[int, int]) -> Any:
     return tf.function(lambda data: pictures.decoded(data, *size), input_signature=[spec], autograph=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_pixels_are_those_of_the_film_store(size: tuple[int, int]) -> None:
     wanted = np.stack([decode_poster(data, height=size[0], width=size[1]) for data in files()])

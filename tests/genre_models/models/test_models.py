@@ -188,6 +188,7 @@ def test_embedding_dropout_drops_channels_of_a_whole_overview() -> None:
     assert 0.3 < dropped.mean() < 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embedding_dropout", [0.0, 0.5])
 def test_padding_does_not_change_what_the_lstm_answers(embedding_dropout: float) -> None:
     """Nor does a dropout that stands between the embedding, which makes the mask, and the LSTM, which needs it."""
@@ -223,6 +224,7 @@ def test_catalog_builds_each_kind() -> None:
     assert REGISTRY["fusion"].search_space is fusion_gmu.SEARCH_SPACE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
     [

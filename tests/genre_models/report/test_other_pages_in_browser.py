@@ -27,6 +27,7 @@ def study_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "sweep.html"
 
 
+@pytest.mark.slow
 def test_the_page_of_a_sweep_can_be_read_by_all(browser: Any, study_page: Path) -> None:
     with opened(browser, study_page, width=360, height=740) as tab:
         tab.evaluate(OPEN_ALL)
@@ -53,6 +54,7 @@ def predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page
 
 
+@pytest.mark.slow
 def test_the_page_of_a_prediction_can_be_read_by_all(browser: Any, predicted: Path) -> None:
     with opened(browser, predicted, width=320, height=740) as tab:
         assert too_wide(tab) == []
@@ -65,6 +67,7 @@ def test_the_page_of_a_prediction_can_be_read_by_all(browser: Any, predicted: Pa
         assert tab.locator("article:visible").count() == 1 and tab.locator("#matches").inner_text() == "1 of 3 films"
 
 
+@pytest.mark.slow
 def test_the_page_of_a_prediction_reads_without_scripts(browser: Any, predicted: Path) -> None:
     with opened(browser, predicted, java_script_enabled=False) as tab:
         assert tab.locator("article:visible").count() == 3 and not tab.locator("form").is_visible()

@@ -58,6 +58,7 @@ def test_soft_labels_are_between() -> None:
     assert told(recipe, [[0.25]], [[0.3]]) == pytest.approx([0.25 * positive + 0.75 * negative])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 @pytest.mark.parametrize(("loss", "prob_margin"), [("focal", 0.0), ("asymmetric", 0.0), ("asymmetric", 0.05)])
 def test_gradients_at_the_ends(loss: Any, prob_margin: float, gamma: float) -> None:

@@ -154,6 +154,7 @@ def test_dropout_is_on_in_training_alone(strategy: Any, dropout: float) -> None:
     assert dropout or epoch.loss == pytest.approx(epoch.validation_loss, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_seed_sets_everything(strategy: Any) -> None:
     assert losses(train(strategy)) == pytest.approx(first := losses(train(strategy)), abs=1e-7)
     assert losses(train(strategy, replace(RECIPE, seed=4))) != pytest.approx(first, abs=1e-3)
@@ -165,6 +166,7 @@ REGULARISED = replace(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "config"),
     [

@@ -56,6 +56,7 @@ def test_an_artefact_describes_itself(lstm: str, tmp_path: Path, capsys: pytest.
     assert done.stdout.strip() == "[2, 3, 0, 0]"
 
 
+@pytest.mark.slow
 def test_only_an_artefact_is_replaced_and_files_of_others_stay(lstm: str, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from genre_models.explain.explanation import Explanation
@@ -22,6 +23,7 @@ def test_lines_of_a_genre() -> None:
     assert in_words(Explanation("War", 0.5, HEAT)) == ["Why War (50%)"]
 
 
+@pytest.mark.slow
 def test_pictures_of_the_heat(tmp_path: Path) -> None:
     Image.new("RGB", (2000, 3000), (20, 90, 200)).save(tmp_path / "poster.jpg")
     path = write_heat(Explanation("Sci-Fi", 0.9, HEAT), str(tmp_path / "poster.jpg"), str(tmp_path / "new"))
