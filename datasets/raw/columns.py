@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ _GENRES = (
     ("genrenames", "genrelist", "moviegenre", "moviegenres"),
     (GENRE_NUMBERS,),
 )
+# One genre each: genre_1, genre_2, genre_3, of which the first may have no number.
+_NUMBERED_GENRE = re.compile(r"genres?\d*")
 _POSTER = (
     ("poster", "posterpath", "image"),
     ("posterurl", "posterlink", "imagepath", "imagefile", "img", "imgpath", "filename", "filepath"),
@@ -89,6 +92,8 @@ class Columns:
     """Whether no column says the genres, and nothing else is wrong but which column is the id."""
     id_places: list[int] = field(default_factory=list)
     """All columns that may hold ids."""
+    further_genres: list[int] = field(default_factory=list)
+    """Columns with a film's other genres where `genre` holds its first one alone: genre_1, genre_2, genre_3."""
 
     @property
     def has_genres(self) -> bool:
@@ -104,7 +109,7 @@ class Columns:
     def used(self) -> list[str]:
         """Return the names of the columns that are read."""
         single = [self.id, self.overview, self.genre, self.poster]
-        return [self.names[c] for c in (*single, *self.labels, *self.other_ids) if c is not None]
+        return [self.names[c] for c in (*single, *self.labels, *self.other_ids, *self.further_genres) if c is not None]
 
 
 def find_columns(names: Sequence[str], rows: Sequence[Sequence[Any]], chosen: Choices) -> Columns:
@@ -119,18 +124,22 @@ def find_columns(names: Sequence[str], rows: Sequence[Sequence[Any]], chosen: Ch
     by_row = chosen.id == ROW and ROW not in names
     film = None if by_row else finder.one("id", _ID, chosen.id, needed=chosen.labelled)
     overview = finder.one("overview", _OVERVIEW, chosen.overview)
-    genre = finder.one("genre", _GENRES, chosen.genre) if chosen.labelled else finder.first(_GENRES)
+    numbered = [] if chosen.genre else finder.numbered_genres()
+    if numbered:
+        genre: int | None = numbered[0]
+    else:
+        genre = finder.one("genre", _GENRES, chosen.genre) if chosen.labelled else finder.first(_GENRES)
     poster = finder.one("poster", _POSTER, chosen.poster)
     id_places = [c for c, name in enumerate(names) if simple(name) in (*_ID[0], *_ID[1])]
     other_ids = [c for c, name in enumerate(names) if c != film and (c in id_places or name == FILE_KEY)]
-    taken = {film, overview, genre, poster, *other_ids}
+    taken = {film, overview, genre, poster, *other_ids, *numbered}
     labels = finder.labels(taken)
     lacks_genres_alone = False
     if not chosen.labelled:
         finder.ignored.clear()
     elif genre is not None and labels and not chosen.genre and finder.same(genre, labels):
         finder.ignored.append(f"{names[genre]} (says the same as the columns of 0 and 1)")
-        genre = None
+        genre, numbered = None, []
     elif genre is not None:
         finder.ignored += [f"{names[c]} (0 and 1, but {names[genre]} lists the genres)" for c in labels]
         labels = []
@@ -138,13 +147,13 @@ def find_columns(names: Sequence[str], rows: Sequence[Sequence[Any]], chosen: Ch
     elif not labels and not finder.problems_of("genre"):
         lacks_genres_alone = len(finder.problems_of("id")) == len(finder.problems)
         finder.problems.append(finder.no_genre())
-    read = {*taken, *labels} if chosen.labelled else taken - {genre}
+    read = {*taken, *labels} if chosen.labelled else taken - {genre, *numbered}
     left = [name for c, name in enumerate(names) if c not in read and name]
     told = {text.split(" (")[0] for text in finder.ignored}
     finder.ignored += [name for name in left if name not in told]
     single = (film, overview, genre, labels, poster)
     found = (*single, other_ids, finder.ignored, finder.problems)
-    return Columns(list(names), *found, lacks_genres_alone, id_places)
+    return Columns(list(names), *found, lacks_genres_alone, id_places, numbered[1:])
 
 
 class _Finder:
@@ -180,6 +189,14 @@ class _Finder:
     def first(self, usual: Sequence[Sequence[str]]) -> int | None:
         """Return the first column with a usual name."""
         return next((c for names in usual for c, name in enumerate(self.names) if simple(name) in names), None)
+
+    def numbered_genres(self) -> list[int]:
+        """Return two or more columns of one genre each, by their names; none where they hold 0 and 1."""
+        places = [c for c, name in enumerate(self.names) if _NUMBERED_GENRE.fullmatch(simple(name))]
+        texts = [c for c in places if not_binary([row[c] for row in self.rows])]
+        is_numbered = len({simple(self.names[c]).rstrip("0123456789") for c in places}) == 1 and len(places) > 1
+        numbers = {simple(self.names[c]) for c in places}
+        return texts if is_numbered and len(numbers) == len(places) and any(self._filled(texts)) else []
 
     def _chosen(self, option: str, chosen: str) -> int | None:
         exact = [c for c, name in enumerate(self.names) if name == chosen]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import io
+import itertools
 import json
 import operator
 import unicodedata
@@ -78,6 +79,8 @@ class GenreCodes:
     def reader(self, columns: Columns) -> Callable[[Sequence[Any]], int]:
         """Return a function from a record of a table with these columns to its code."""
         codes, new = self._codes, self._new
+        if columns.genre is not None and columns.further_genres:
+            return functools.partial(self._code_of_several, [columns.genre, *columns.further_genres])
         if columns.genre is not None:
             return functools.partial(self._code_of_list, columns.genre)
         if not columns.labels:  # of films whose genres another table lists
@@ -115,6 +118,15 @@ class GenreCodes:
                 code = self._new(other, names if names is not None else value)
             self._codes[key] = code
         return code
+
+    def _code_of_several(self, genres: Sequence[int], fields: Sequence[Any]) -> int:
+        """Return the code of genres that have a column each."""
+        names = tuple(
+            dict.fromkeys(name for place in genres for name in names_of(fields[place], self._separator) or ())
+        )
+        key = ("names", names)
+        code = self._codes.get(key)
+        return self._new(key, names) if code is None else code
 
     def _new(self, key: Any, value: Any) -> int:
         code = self._codes[key] = len(self.values)

@@ -75,6 +75,7 @@ def _genres_line(found: FilmsPath, genres: Genres, selection: Selection, *, numb
     columns = found.genre_table.columns
     films = _films_of_genres(selection)
     source = "lists of names" if columns.genre is not None else "columns of 0 and 1"
+    source = f"{1 + len(columns.further_genres)} columns of a name each" if columns.further_genres else source
     source = "TMDB's numbers" if numbered else source
     if selection.merged and not found.joined:
         source = f"a row for each film and genre ({selection.merged:,} rows merged)"

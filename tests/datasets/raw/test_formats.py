@@ -76,6 +76,17 @@ def columns(yes: str, no: str, delimiter: str = ",") -> Callable:
     return write
 
 
+def column_of_each_place(first: str) -> Callable:
+    """A film's first genre in one column, its second in the next, and so on."""
+
+    def write(folder: Path, rows: list[Row]) -> None:
+        table: list[list[str]] = [["id", "plot", first, *(f"genre_{n + 1}" for n in range(1, len(NAMES)))]]
+        table += [[film, text, *names, *[""] * (len(NAMES) - len(names))] for film, text, names in rows]
+        (folder / "films.csv").write_text(csv_text(table), "utf-8")
+
+    return write
+
+
 def one_row_a_genre(folder: Path, rows: list[Row]) -> None:
     table = [["movieId", "genre", "plot"], *([film, name, text] for film, text, names in rows for name in names)]
     head, *rest = table
@@ -164,6 +175,8 @@ WRITERS: dict[str, Callable[[Path, list[Row]], None]] = {
     "columns of yes and blank": columns("yes", ""),
     "columns of 1.0 and NaN": columns("1.0", "NaN", "\t"),
     "a row for each genre": one_row_a_genre,
+    "genre_1, genre_2": column_of_each_place("genre_1"),
+    "Genre, genre_2": column_of_each_place("Genre"),
     "json array on a line": json_array(None),
     "json array, indented": json_array(2),
     "json array, utf-16": json_array(1, "utf-16"),
