@@ -3,7 +3,8 @@
 `-` in a name is `_` in the file's.
 
 `coursework` is the notebook's model and recipe, unchanged; `best` is the best model on real films without pretraining;
-`pretrained` uses the features of a frozen pretrained encoder, and `finetuned` fine-tunes that encoder.
+`pretrained` uses the features of a frozen pretrained encoder, `pretrained-small` those of a smaller one, and
+`finetuned` fine-tunes an encoder.
 """
 
 from __future__ import annotations

